@@ -1,0 +1,61 @@
+/* Running a graph on the CPU through oneDNN. */
+#ifndef RANKLAB_ENGINE_H
+#define RANKLAB_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ranklab/err.h"
+#include "ranklab/graph.h"
+
+struct lr_net;
+
+enum lr_layout {
+    LR_NCHW, /* dense row-major in the value's own dimension order */
+    LR_NHWC  /* 4-d values only: channels innermost, so one position's response is contiguous */
+};
+
+struct lr_net_output {
+    int value; /* any activation value of the graph */
+    enum lr_layout layout;
+};
+
+/* What to compile. A zeroed struct with batch set means: from the graph's inputs to its
+ * outputs, NCHW. inputs (n_inputs > 0): these activation values are fed instead, in this
+ * order, and only what lies between them and the outputs is compiled: so a network can be
+ * resumed from cached activations. batch >= 1. */
+struct lr_net_opts {
+    int batch;
+    const int *inputs;
+    int n_inputs;
+    const struct lr_net_output *outputs;
+    int n_outputs;
+};
+
+/* Compiles g, which is not needed afterwards (weights are copied and packed). Layouts are
+ * oneDNN's choice and kept between layers; ReLU and sums are fused as post-ops where the
+ * fused value is not itself an output; buffers of values that are no longer needed are
+ * reused. LR_EUNSUP names a node that cannot run; LR_ESHAPE when an output depends on an input
+ * that is not fed; LR_EBACKEND carries oneDNN's word. Values without the batch as dimension 0
+ * are computed once per run. */
+enum lr_status lr_net_compile(struct lr_net **out, const struct lr_graph *g,
+                              const struct lr_net_opts *opts, struct lr_err *e);
+void lr_net_free(struct lr_net *net);
+
+/* Runs n images (1 <= n <= batch; fewer than batch are padded inside). in[i]: n times the
+ * elements of input i, dense NCHW float32. Results stay inside the net until the next run. */
+enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
+                          struct lr_err *e);
+/* Output i of the last run: n images in the layout asked for; borrowed. Elements per image
+ * through *per_image (may be NULL). */
+const float *lr_net_output(const struct lr_net *net, int i, size_t *per_image);
+
+int lr_net_batch(const struct lr_net *net);
+/* Bytes of activations, weights and scratch the net holds. */
+size_t lr_net_bytes(const struct lr_net *net);
+/* "oneDNN 2.6.3 (avx512_core_bf16)", constant after the first call. */
+const char *lr_engine_version(void);
+/* A batch size that keeps activations of g near 64 MB: 1..256. */
+int lr_engine_good_batch(const struct lr_graph *g);
+
+#endif

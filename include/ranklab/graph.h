@@ -1,0 +1,185 @@
+/* The network as a graph of ONNX operators: values, nodes, shapes, costs, rewrites.
+ * A graph is built by a reader or by lr_graph_clone and is then changed only through the
+ * functions here; values and nodes are named by index. Value indices never change during the
+ * life of a graph (rewrites append values), node indices do when nodes are inserted. */
+#ifndef RANKLAB_GRAPH_H
+#define RANKLAB_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ranklab/err.h"
+#include "ranklab/tensor.h"
+
+/* Operators known by name. op.def holds one row per operator (type, shape rule, MAC rule). */
+enum lr_op {
+    LR_OP_UNKNOWN = 0,
+#define LR_OP(id, type, shape_rule, cost_rule) LR_OP_##id,
+#include "ranklab/op.def"
+#undef LR_OP
+    LR_OP_COUNT
+};
+
+enum lr_attr_kind {
+    LR_ATTR_INT, LR_ATTR_FLOAT, LR_ATTR_STRING, LR_ATTR_INTS, LR_ATTR_FLOATS,
+    LR_ATTR_TENSOR,
+    LR_ATTR_OPAQUE /* kept as its serialised AttributeProto, written back unchanged */
+};
+
+struct lr_attr {
+    char *name;
+    enum lr_attr_kind kind;
+    int64_t i;
+    float f;
+    char *s;    /* STRING (zero-terminated copy) and OPAQUE bytes */
+    size_t n;   /* length of s, ints or floats */
+    int64_t *ints;
+    float *floats;
+    struct lr_tensor *tensor;
+};
+
+struct lr_value {
+    char *name;
+    enum lr_dtype dtype;
+    bool has_shape;
+    struct lr_shape shape;    /* dims[0] may be -1: the batch */
+    struct lr_tensor *tensor; /* initializer or Constant; NULL for activations; owned */
+    int producer;             /* node index, -1 for inputs and initializers */
+    bool is_input, is_output; /* of the graph */
+};
+
+struct lr_node {
+    enum lr_op op;
+    char *type, *domain, *name, *doc; /* name: made up and unique where the file has none */
+    int n_in, n_out;
+    int *in, *out; /* value indices; -1: optional input or output left out */
+    int n_attrs;
+    struct lr_attr *attrs;
+    char *why_unsupported; /* NULL when the engine's op list can run it; else a reason */
+};
+
+struct lr_prop {
+    char *key, *value;
+};
+
+struct lr_graph {
+    char *name, *doc, *producer_name, *producer_version, *domain;
+    int64_t ir_version, model_version, opset; /* opset of the default domain */
+    int n_opsets;                             /* the other imports, written back */
+    struct lr_prop *opsets;                   /* key: domain, value: version in decimal */
+    int n_props;
+    struct lr_prop *props;                    /* metadata_props */
+    int n_values, cap_values;
+    struct lr_value *values;
+    int n_nodes, cap_nodes;
+    struct lr_node *nodes; /* in topological order */
+    int n_inputs, n_outputs;
+    int *inputs, *outputs; /* value indices; inputs without initializers */
+    char *batch_name;      /* symbolic name of the free batch dimension, or NULL */
+};
+
+void lr_graph_free(struct lr_graph *g);
+/* A deep copy. */
+enum lr_status lr_graph_clone(struct lr_graph **out, const struct lr_graph *g,
+                              struct lr_err *e);
+
+/* Look-ups: -1 when absent. */
+int lr_graph_find_value(const struct lr_graph *g, const char *name);
+int lr_graph_find_node(const struct lr_graph *g, const char *name);
+/* The nodes that read value v: their number, and the first max of them in nodes. */
+int lr_graph_consumers(const struct lr_graph *g, int v, int *nodes, int max);
+
+/* Attribute access with ONNX's defaults passed in. */
+const struct lr_attr *lr_node_attr(const struct lr_node *n, const char *name);
+int64_t lr_node_int(const struct lr_node *n, const char *name, int64_t otherwise);
+float lr_node_float(const struct lr_node *n, const char *name, float otherwise);
+const char *lr_node_string(const struct lr_node *n, const char *name,
+                           const char *otherwise);
+/* Copies at most max ints, returns how many the attribute holds (0 when absent). */
+size_t lr_node_ints(const struct lr_node *n, const char *name, int64_t *out, size_t max);
+
+/* Everything a convolution or pooling needs, with auto_pad resolved from the shapes. */
+struct lr_window {
+    int64_t kh, kw, stride_h, stride_w, dil_h, dil_w;
+    int64_t pad_top, pad_left, pad_bottom, pad_right;
+    int64_t group;
+    bool ceil_mode, count_include_pad;
+};
+/* LR_EUNSUP for other than two spatial dimensions. Shapes must have been inferred. */
+enum lr_status lr_node_window(struct lr_window *w, const struct lr_graph *g,
+                              const struct lr_node *n, struct lr_err *e);
+
+/* Infers every shape and dtype from the inputs on, the batch left free (-1), folds constant
+ * subgraphs (Shape, Gather, Concat, ... on constants) and sets why_unsupported. input: NULL,
+ * or the shape to give the first input (its dims[0] is taken as the batch and stays free).
+ * Errors name the node: LR_ESHAPE when weights and shapes contradict each other. A node whose
+ * operator is not known gets outputs without shape; what depends on it too; that is no error. */
+enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
+                              struct lr_err *e);
+
+/* Folds each BatchNormalization into the convolution (or Gemm) before it where exact: the
+ * convolution's only consumer, inference mode, constant parameters; drops Identity and
+ * inference Dropout. *n_folded (may be NULL) counts the BN nodes removed. */
+enum lr_status lr_graph_fold_bn(struct lr_graph *g, int *n_folded, struct lr_err *e);
+
+/* Cost of one node per image. macs: multiply-adds of Conv, Gemm, MatMul (others 0);
+ * params: weights and biases it reads from initializers; bytes: those plus activations read
+ * and written, at 4 bytes a value. */
+struct lr_cost {
+    int64_t macs, params, bytes;
+};
+struct lr_cost lr_node_cost(const struct lr_graph *g, const struct lr_node *n);
+struct lr_cost lr_graph_cost(const struct lr_graph *g); /* the sum over all nodes */
+
+/* One convolution of a split: w [cout, cin, kh, kw] row-major, b [cout]; borrowed. */
+struct lr_conv_part {
+    int cout, cin, kh, kw;
+    int stride_h, stride_w, dil_h, dil_w;
+    int pad_top, pad_left, pad_bottom, pad_right;
+    const float *w, *b; /* b may be NULL: zeros, but for the last part always given */
+};
+/* Replaces the convolution producing value v by n parts in a row; the last part's output is v
+ * itself, so consumers and graph outputs stay untouched. New node and value names are
+ * NAME_r1, NAME_r2, ... (made unique); doc goes into each node's doc string. The old weights
+ * are removed when nothing else reads them. Shapes of the new values are filled in. */
+enum lr_status lr_graph_split_conv(struct lr_graph *g, int v, int n,
+                                   const struct lr_conv_part *parts, const char *doc,
+                                   struct lr_err *e);
+
+/* What follows a convolution's response, for the choice of the solver. */
+enum lr_follow {
+    LR_FOLLOW_NONE, /* graph output, or several consumers, or no activation */
+    LR_FOLLOW_RELU,
+    LR_FOLLOW_OTHER /* another activation; named in follow_name */
+};
+
+/* A convolution as the user sees it: a "layer". All strings are owned. */
+struct lr_layer {
+    char *name;
+    int value;       /* the convolution's output value (stable id of the layer) */
+    int input;       /* its input value */
+    int c, d;        /* input and output channels */
+    int kh, kw, stride_h, stride_w, dil_h, dil_w, group;
+    int pad_top, pad_left, pad_bottom, pad_right;
+    int in_h, in_w, out_h, out_w;
+    enum lr_follow follow;
+    char *follow_name;   /* operator type after the response (and after the addition) or NULL */
+    int sum_value;       /* output of the Add the response goes into alone, or -1 */
+    int other_value;     /* the Add's other input (same shape, an activation), or -1 */
+    bool is_approximable;
+    char *reason;        /* why not, or NULL */
+    int64_t macs, params;
+};
+/* All Conv nodes in topological order; *layers is released with lr_layers_free. With a
+ * nonlinear solve over an addition: follow describes what comes after sum_value. When both
+ * branches of an Add are convolutions both get sum_value and other_value. */
+enum lr_status lr_layers_find(struct lr_layer **layers, int *n, const struct lr_graph *g,
+                              struct lr_err *e);
+void lr_layers_free(struct lr_layer *layers, int n);
+
+/* Nodes that the engine cannot run: NULL when there are none, else one line naming the first
+ * and the number of others, in buf. */
+const char *lr_graph_blocker(const struct lr_graph *g, char *buf, size_t size);
+
+#endif

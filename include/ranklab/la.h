@@ -1,0 +1,66 @@
+/* Dense linear algebra over CBLAS and LAPACKE (OpenBLAS): sizes are checked against INT_MAX
+ * before every call. Matrices are row-major; ld is the distance between rows. */
+#ifndef RANKLAB_LA_H
+#define RANKLAB_LA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ranklab/err.h"
+
+/* Threads of OpenMP, hence of OpenBLAS and oneDNN too. n >= 1. Called by the one thread that
+ * computes. */
+void lr_la_set_threads(int n);
+int lr_la_threads(void);
+/* "OpenBLAS 0.3.21 (openmp) SkylakeX", constant after the first call. */
+const char *lr_la_version(void);
+
+/* c[m x n] = alpha op(a) op(b) + beta c; op(a) is m x k, transposed when ta. */
+enum lr_status lr_la_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, double alpha,
+                          const double *a, size_t lda, const double *b, size_t ldb,
+                          double beta, double *c, size_t ldc, struct lr_err *e);
+enum lr_status lr_la_gemm_f(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,
+                            const float *a, size_t lda, const float *b, size_t ldb,
+                            float beta, float *c, size_t ldc, struct lr_err *e);
+
+/* Eigendecomposition of the symmetric a[n x n] (both triangles given; overwritten):
+ * on return row i of a is the unit eigenvector of w[i], w in DESCENDING order. The sign of
+ * each vector is fixed: its entry of largest magnitude (the first of equals) is positive.
+ * LR_ENUMERIC when a has a non-finite entry or LAPACK does not converge. */
+enum lr_status lr_la_eigh(size_t n, double *a, double *w, struct lr_err *e);
+
+/* Thin SVD of a[m x n] (overwritten): a = u diag(s) vt, k = min(m, n), u [m x k],
+ * s [k] descending, vt [k x n]; signs fixed by the columns of u as in lr_la_eigh. */
+enum lr_status lr_la_svd(size_t m, size_t n, double *a, double *u, double *s, double *vt,
+                         struct lr_err *e);
+
+/* Square root and pseudo-inverse square root of a symmetric positive semi-definite g[n x n]:
+ * root = g^(1/2), iroot = (g^+)^(1/2), both n x n symmetric; eigenvalues at or below
+ * cut * largest count as zero (METHOD: 1e-12). *n_kept (may be NULL) gets the numerical rank.
+ * root or iroot may be NULL. g is kept. */
+enum lr_status lr_la_psd_roots(size_t n, const double *g, double cut, double *root,
+                               double *iroot, size_t *n_kept, struct lr_err *e);
+
+/* First and second moments of paired rows a_i (da values) and b_i (db values), accumulated in
+ * double over any number of blocks: sum_a, sum_b, and sum of outer products. With centring at
+ * the end as mean-shifted sums about the first block's mean, so that a large mean does not
+ * cancel. For a Gram matrix of one set, pass the same pointer twice (da == db): the product is
+ * then computed once, symmetric. */
+struct lr_moments {
+    size_t da, db, n;
+    double *shift_a, *shift_b; /* subtracted from every row before summing */
+    double *sum_a, *sum_b;     /* of shifted rows */
+    double *cross;             /* da x db, of shifted rows */
+    bool is_shifted;
+    double *work;
+};
+enum lr_status lr_moments_init(struct lr_moments *m, size_t da, size_t db, struct lr_err *e);
+/* rows rows of a (ld lda) and b (ld ldb), float32. */
+enum lr_status lr_moments_add(struct lr_moments *m, size_t rows, const float *a, size_t lda,
+                              const float *b, size_t ldb, struct lr_err *e);
+/* mean_a[da], mean_b[db] (may be NULL) and the centred cross product
+ * c[da x db] = sum_i (a_i - mean_a)(b_i - mean_b)^T (may be NULL). */
+void lr_moments_finish(const struct lr_moments *m, double *mean_a, double *mean_b, double *c);
+void lr_moments_free(struct lr_moments *m);
+
+#endif

@@ -1,0 +1,171 @@
+/* A session: one opened network, its data, the plan of ranks and methods, what was solved and
+ * measured, and the way back. The original network is never changed. Commands call these
+ * functions; nothing here prints. */
+#ifndef RANKLAB_SESSION_H
+#define RANKLAB_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ranklab/approx.h"
+#include "ranklab/dataset.h"
+#include "ranklab/eval.h"
+#include "ranklab/graph.h"
+#include "ranklab/rank.h"
+
+enum lr_mode { LR_MODE_ASYM, LR_MODE_SYM, LR_MODE_SYMHAT };
+const char *lr_mode_name(enum lr_mode m);
+
+/* whole: not approximated. chosen: a rank is set, not solved. solved: factors fit the plan.
+ * stale: factors fit rank and method, but a layer before changed since (asymmetric). */
+enum lr_state { LR_STATE_WHOLE, LR_STATE_CHOSEN, LR_STATE_SOLVED, LR_STATE_STALE };
+const char *lr_state_name(enum lr_state s);
+
+/* One layer's plan. rank == d (or at or above break-even) means whole. */
+struct lr_layer_plan {
+    enum lr_method method;
+    int rank, rank_spatial;
+    bool is_stale;
+    struct lr_factors *factors; /* a reference, or NULL */
+};
+
+struct lr_settings {
+    uint64_t seed;
+    int threads, round;
+    enum lr_mode mode;
+    int64_t cache_memory; /* bytes for cached activations while solving, default 2 GiB */
+};
+
+struct lr_session {
+    struct lr_settings settings;
+    struct lr_notes notes;
+    /* network: NULL / 0 when none is open */
+    char *model_path;  /* as given, for messages */
+    char *model_name;  /* base name or @NAME */
+    char model_sha256[65];
+    struct lr_graph *graph; /* BN folded, shapes inferred */
+    int n_bn_folded;
+    int n_layers;
+    struct lr_layer *layers;
+    struct lr_layer_plan *plan;
+    int in_c, in_h, in_w;
+    /* data */
+    struct lr_dataset *calib, *eval;
+    /* derived, computed when first needed and dropped when their inputs change */
+    struct lr_spectrum *spectra;   /* n_layers, or NULL */
+    struct lr_rows *responses;     /* original responses of approximable layers, or NULL */
+    struct lr_outcome *original;   /* of the original on eval, or NULL */
+    int64_t original_count;
+    struct lr_eval last_eval;      /* of the plan as it is */
+    bool has_eval;
+    /* undo */
+    struct lr_history *history;
+};
+
+void lr_session_init(struct lr_session *s);
+void lr_session_free(struct lr_session *s);
+
+/* Finds an embedded file (network "fashion.onnx", images): $RANKLAB_DATA, where installed,
+ * the source tree of the build. LR_EIO names the places looked in. *path: lr_free it. */
+enum lr_status lr_data_find(char **path, const char *file, struct lr_err *e);
+/* Embedded networks by name ("@fashion"); sets lr_open_opts-like defaults. */
+struct lr_embedded {
+    const char *name, *summary, *model, *calib_images, *calib_labels, *eval_images,
+        *eval_labels;
+    float mean, std;
+};
+extern const struct lr_embedded lr_embedded[];
+extern const int lr_n_embedded;
+const struct lr_embedded *lr_embedded_find(const char *name); /* with the @ */
+
+/* Opens a path or @NAME, replacing what was open only when all went well. @NAME also opens
+ * its calibration and evaluation images. input: NULL or the first input's shape. */
+enum lr_status lr_session_open(struct lr_session *s, const char *model,
+                               const struct lr_shape *input,
+                               const struct lr_progress *progress, struct lr_err *e);
+void lr_session_close(struct lr_session *s);
+/* which: 0 calib, 1 eval. src: path or @NAME. opts NULL: defaults. */
+enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
+                               const struct lr_data_opts *opts, struct lr_err *e);
+
+/* Spectra of all approximable layers from the calibration images (one pass), if not there. */
+enum lr_status lr_session_spectra(struct lr_session *s, const struct lr_progress *progress,
+                                  struct lr_err *e);
+
+enum lr_state lr_session_state(const struct lr_session *s, int layer);
+/* The layer for rank selection and cost; eig is NULL while spectra are unknown. */
+struct lr_rank_layer lr_session_rank_layer(const struct lr_session *s, int layer);
+/* Why a layer is not approximated now: not approximable, method keep, rank at or above
+ * break-even ("rank 90 is at or above break-even 83"), full rank; NULL when it is. buf holds
+ * the text where it must be made. */
+const char *lr_session_reason(const struct lr_session *s, int layer, char *buf, size_t size);
+
+/* Everything tables show of a layer; NAN or -1: not known. */
+struct lr_layer_row {
+    const struct lr_layer *layer;
+    enum lr_method method;
+    enum lr_state state;
+    int rank, rank_spatial, full_rank; /* rank_spatial -1: none */
+    double energy, speedup;
+    int64_t macs, macs_original, params, params_original;
+    double error_linear, error_calib, error_heldout, error_pre, error_own, error_inherited,
+        error_refit;
+};
+void lr_session_row(struct lr_layer_row *r, const struct lr_session *s, int layer);
+struct lr_totals {
+    int64_t macs, macs_original, params, params_original; /* all convolutions */
+    double speedup;
+    int64_t net_macs, net_macs_original, net_params, net_params_original; /* every node */
+    double net_speedup;
+};
+void lr_session_totals(struct lr_totals *t, const struct lr_session *s);
+
+/* ---- changes of the plan; each is one undo step, applied whole or not at all ---- */
+
+/* ranks[i] for the n layers listed. LR_EINVAL names the first layer that refuses. After it
+ * those layers' factors that no longer fit are dropped, layers after them become stale. */
+enum lr_status lr_session_set_ranks(struct lr_session *s, const int *layers,
+                                    const int *ranks, int n, struct lr_err *e);
+enum lr_status lr_session_set_method(struct lr_session *s, const int *layers, int n,
+                                     enum lr_method m, struct lr_err *e);
+
+struct lr_select_opts {
+    const struct lr_rank_rule *rule;
+    double speedup;       /* > 0: of all convolutions (row "total") */
+    int64_t macs, params; /* > 0: limit on all convolutions' MACs or parameters */
+    double energy;        /* > 0: every layer at this share of its energy, no budget */
+    int round;
+    const int *keep;      /* layers that stay whole */
+    int n_keep;
+    const struct lr_progress *progress;
+};
+/* Chooses ranks and sets them. Layers with method keep, or not approximable, stay whole. */
+enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_opts *o,
+                                 struct lr_err *e);
+
+/* Solves the listed layers shallow to deep (n < 0: all that are chosen or stale). Nothing is
+ * changed unless all of it succeeds; LR_EINTR leaves the session as it was. *n_solved may be
+ * NULL. A layer whose rank does not pay is skipped with a note. */
+enum lr_status lr_session_solve(struct lr_session *s, const int *layers, int n,
+                                enum lr_mode mode, int *n_solved,
+                                const struct lr_progress *progress, struct lr_err *e);
+
+/* The approximated network: every solved or stale layer split. LR_EINVAL when layers are
+ * chosen but not solved, naming the first (is_partial true: they stay whole instead). */
+enum lr_status lr_session_build(struct lr_graph **out, const struct lr_session *s,
+                                bool is_partial, struct lr_err *e);
+
+/* Evaluates the approximated network (the original's outcome is computed once and kept). */
+enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int64_t count,
+                                   const struct lr_progress *progress, struct lr_err *e);
+
+enum lr_status lr_session_undo(struct lr_session *s, struct lr_err *e); /* LR_EINVAL: nothing */
+enum lr_status lr_session_redo(struct lr_session *s, struct lr_err *e);
+
+/* Layer indices of a set such as "conv2..conv5", "3", "@stale", "all", "conv*,fc"; names are
+ * matched first, then numbers (1-based). *out: lr_free it. LR_EINVAL: nothing matches, with
+ * the nearest name. */
+enum lr_status lr_session_layer_set(int **out, int *n, const struct lr_session *s,
+                                    const char *text, struct lr_err *e);
+
+#endif
