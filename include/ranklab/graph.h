@@ -37,6 +37,7 @@ struct lr_attr {
     int64_t *ints;
     float *floats;
     struct lr_tensor *tensor;
+    char *doc; /* or NULL */
 };
 
 struct lr_value {
@@ -47,6 +48,9 @@ struct lr_value {
     struct lr_tensor *tensor; /* initializer or Constant; NULL for activations; owned */
     int producer;             /* node index, -1 for inputs and initializers */
     bool is_input, is_output; /* of the graph */
+    bool has_declared;        /* the file states a shape for this output or input: */
+    struct lr_shape declared; /* -1 for every free dimension */
+    char *doc;                /* or NULL */
 };
 
 struct lr_node {
@@ -77,12 +81,41 @@ struct lr_graph {
     int n_inputs, n_outputs;
     int *inputs, *outputs; /* value indices; inputs without initializers */
     char *batch_name;      /* symbolic name of the free batch dimension, or NULL */
+    int64_t file_batch;    /* the batch the file fixes, 0 when it is free there */
 };
 
 void lr_graph_free(struct lr_graph *g);
 /* A deep copy. */
 enum lr_status lr_graph_clone(struct lr_graph **out, const struct lr_graph *g,
                               struct lr_err *e);
+
+/* Building a graph: used by the reader, by rewrites and by tests. Indices must be valid. */
+
+/* An empty graph (IR 8, opset 13). */
+enum lr_status lr_graph_new(struct lr_graph **out, struct lr_err *e);
+/* Appends a value and stores its index in *v. t: its constant, or NULL; it belongs to the
+ * graph from here on, also when the call fails. Names are not checked for uniqueness. */
+enum lr_status lr_graph_add_value(struct lr_graph *g, int *v, const char *name,
+                                  struct lr_tensor *t, struct lr_err *e);
+/* Appends a graph input; free dimensions of s are -1. */
+enum lr_status lr_graph_add_input(struct lr_graph *g, int *v, const char *name,
+                                  enum lr_dtype t, const struct lr_shape *s,
+                                  struct lr_err *e);
+enum lr_status lr_graph_add_output(struct lr_graph *g, int v, struct lr_err *e);
+/* Inserts a node of the default domain before node at (n_nodes: appends). The indices of the
+ * nodes behind it grow by one. */
+enum lr_status lr_graph_add_node(struct lr_graph *g, int at, const char *type,
+                                 const char *name, const int *in, int n_in, const int *out,
+                                 int n_out, struct lr_err *e);
+/* Sets an attribute, replacing one of the same name. */
+enum lr_status lr_node_set_int(struct lr_node *n, const char *name, int64_t i,
+                               struct lr_err *e);
+enum lr_status lr_node_set_float(struct lr_node *n, const char *name, float f,
+                                 struct lr_err *e);
+enum lr_status lr_node_set_string(struct lr_node *n, const char *name, const char *s,
+                                  struct lr_err *e);
+enum lr_status lr_node_set_ints(struct lr_node *n, const char *name, const int64_t *ints,
+                                size_t n_ints, struct lr_err *e);
 
 /* Look-ups: -1 when absent. */
 int lr_graph_find_value(const struct lr_graph *g, const char *name);
@@ -109,6 +142,17 @@ struct lr_window {
 /* LR_EUNSUP for other than two spatial dimensions. Shapes must have been inferred. */
 enum lr_status lr_node_window(struct lr_window *w, const struct lr_graph *g,
                               const struct lr_node *n, struct lr_err *e);
+
+/* Values of attributes that moved to inputs in later opsets, wherever this graph has them. */
+
+/* Bounds of a Clip; -FLT_MAX and FLT_MAX where absent. LR_EUNSUP when not constant. */
+enum lr_status lr_node_clip(float *lo, float *hi, const struct lr_graph *g,
+                            const struct lr_node *n, struct lr_err *e);
+/* The 2 * n_dims paddings of a Pad (all begins, then all ends; max: room in pads) and its
+ * constant. LR_EUNSUP when not constant or when the mode is another than constant. */
+enum lr_status lr_node_pad(int64_t *pads, size_t max, float *value,
+                           const struct lr_graph *g, const struct lr_node *n,
+                           struct lr_err *e);
 
 /* Infers every shape and dtype from the inputs on, the batch left free (-1), folds constant
  * subgraphs (Shape, Gather, Concat, ... on constants) and sets why_unsupported. input: NULL,

@@ -42,24 +42,30 @@ enum lr_status lr_la_psd_roots(size_t n, const double *g, double cut, double *ro
                                double *iroot, size_t *n_kept, struct lr_err *e);
 
 /* First and second moments of paired rows a_i (da values) and b_i (db values), accumulated in
- * double over any number of blocks: sum_a, sum_b, and sum of outer products. With centring at
- * the end as mean-shifted sums about the first block's mean, so that a large mean does not
- * cancel. For a Gram matrix of one set, pass the same pointer twice (da == db): the product is
- * then computed once, symmetric. */
+ * double over any number of calls: sums and the sum of outer products, both of rows shifted by
+ * the mean of the first block, so that a large mean does not cancel at the end. Rows are
+ * gathered into blocks of fixed size first: the result does not depend, to the last bit, on
+ * how the rows are cut into calls. For a Gram matrix of one set, pass the same pointer twice
+ * (da == db, lda == ldb): the product is then computed once and is exactly symmetric. */
 struct lr_moments {
     size_t da, db, n;
     double *shift_a, *shift_b; /* subtracted from every row before summing */
     double *sum_a, *sum_b;     /* of shifted rows */
-    double *cross;             /* da x db, of shifted rows */
+    double *cross;             /* da x db, of shifted rows; upper triangle when is_gram */
     bool is_shifted;
-    double *work;
+    bool is_gram;              /* every row so far came as the same pointer twice */
+    double *work;              /* one block of shifted rows */
+    float *waiting_a, *waiting_b; /* rows that do not fill a block yet */
+    size_t n_waiting;
 };
 enum lr_status lr_moments_init(struct lr_moments *m, size_t da, size_t db, struct lr_err *e);
-/* rows rows of a (ld lda) and b (ld ldb), float32. */
+/* rows rows of a (ld lda) and b (ld ldb), float32. A non-finite value makes the result
+ * non-finite; it is not an error here. */
 enum lr_status lr_moments_add(struct lr_moments *m, size_t rows, const float *a, size_t lda,
                               const float *b, size_t ldb, struct lr_err *e);
 /* mean_a[da], mean_b[db] (may be NULL) and the centred cross product
- * c[da x db] = sum_i (a_i - mean_a)(b_i - mean_b)^T (may be NULL). */
+ * c[da x db] = sum_i (a_i - mean_a)(b_i - mean_b)^T (may be NULL); zeros without rows. More
+ * rows may be added afterwards. Uses m's work space: not to be called twice at once. */
 void lr_moments_finish(const struct lr_moments *m, double *mean_a, double *mean_b, double *c);
 void lr_moments_free(struct lr_moments *m);
 

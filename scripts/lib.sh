@@ -1,0 +1,75 @@
+# Functions that scripts/run, scripts/test, scripts/interop and scripts/bench share.
+# Sourced with $top set to the root of the source tree.
+
+build_packages='gcc make autoconf automake pkg-config libc6-dev libopenblas-openmp-dev
+liblapacke-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev zlib1g-dev
+libmd-dev libjansson-dev libreadline-dev gnuplot libcmocka-dev'
+test_packages='tmux'
+interop_packages='python3-onnx python3-numpy'
+
+# Installs what is missing of the Debian packages named; without the right to do so, prints
+# the list and stops. gnuplot-nox serves as gnuplot.
+need_packages() {
+    missing=
+    for p in "$@"; do
+        case $p in
+        gnuplot) command -v gnuplot >/dev/null 2>&1 && continue ; p=gnuplot-nox ;;
+        pkg-config) command -v pkg-config >/dev/null 2>&1 && continue ;;
+        esac
+        dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' ||
+            missing="$missing $p"
+    done
+    [ -z "$missing" ] && return 0
+    if [ "$(id -u)" = 0 ]; then
+        as_root=
+    elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+        as_root='sudo'
+    elif command -v sudo >/dev/null 2>&1 && [ -t 0 ]; then
+        as_root='sudo'
+    else
+        echo "These Debian packages are missing; please install them:" >&2
+        echo "   apt-get install$missing" >&2
+        exit 1
+    fi
+    echo "installing:$missing" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086
+    $as_root apt-get install -y -q --no-install-recommends $missing >&2 || {
+        $as_root apt-get update -q >&2
+        $as_root apt-get install -y -q --no-install-recommends $missing >&2
+    } || {
+        echo "could not install:$missing" >&2
+        exit 1
+    }
+}
+
+# ranklab_build [DIR [configure options]]: configures and builds in DIR (build) and sets
+# RANKLAB to the program. The source tree is reached by a relative name, so that a path with
+# spaces in it works.
+ranklab_build() {
+    # shellcheck disable=SC2086
+    need_packages $build_packages
+    dir=${1:-build}
+    [ $# -gt 0 ] && shift
+    log="$top/$dir/build.log"
+    mkdir -p "$top/$dir"
+    (
+        set -e
+        cd "$top"
+        if [ ! -x configure ] || [ configure.ac -nt configure ] ||
+            [ Makefile.am -nt Makefile.in ]; then
+            autoreconf -fi
+        fi
+        cd "$dir"
+        if [ ! -f config.status ] || [ ../configure -nt config.status ]; then
+            ../configure -q "$@"
+        fi
+        make -s -j"$(nproc)"
+    ) >"$log" 2>&1 || {
+        tail -n 40 "$log" >&2
+        echo "the build failed; the whole log is $log" >&2
+        exit 1
+    }
+    RANKLAB="$top/$dir/ranklab"
+    export RANKLAB
+}

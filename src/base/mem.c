@@ -1,0 +1,182 @@
+/* Allocation with checked products, aligned for vector loads, and the growing string.
+ * Everything here comes from the C allocator, so lr_free is free() for blocks and strings
+ * alike. Requests beyond MAX_BYTES can only come from a nonsensical size in a file and
+ * are refused before the allocator sees them. */
+#include "ranklab/mem.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+static const size_t MAX_BYTES =
+    SIZE_MAX / 4 < ((size_t)1 << 39) ? SIZE_MAX / 4 : (size_t)1 << 39;
+
+static bool product(size_t *bytes, size_t n, size_t size)
+{
+    return !__builtin_mul_overflow(n, size, bytes) && *bytes <= MAX_BYTES;
+}
+
+void *lr_alloc(size_t n, size_t size)
+{
+    size_t bytes;
+
+    if (!product(&bytes, n, size))
+        return NULL;
+    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
+}
+
+void *lr_calloc(size_t n, size_t size)
+{
+    void *p = lr_alloc(n, size);
+
+    if (p)
+        memset(p, 0, n * size);
+    return p;
+}
+
+void *lr_realloc(void *p, size_t old_n, size_t n, size_t size)
+{
+    size_t old_bytes;
+    void *q;
+
+    if (!product(&old_bytes, old_n, size))
+        return NULL;
+    q = lr_alloc(n, size);
+    if (!q)
+        return NULL;
+    if (p) {
+        size_t bytes = n * size;
+        memcpy(q, p, bytes < old_bytes ? bytes : old_bytes);
+        free(p);
+    }
+    return q;
+}
+
+void lr_free(void *p)
+{
+    free(p);
+}
+
+char *lr_strndup(const char *s, size_t n)
+{
+    size_t len = strnlen(s, n);
+    char *copy = lr_alloc(len + 1, 1);
+
+    if (copy) {
+        memcpy(copy, s, len);
+        copy[len] = '\0';
+    }
+    return copy;
+}
+
+char *lr_strdup(const char *s)
+{
+    return lr_strndup(s, strlen(s));
+}
+
+enum lr_status lr_enomem(struct lr_err *e, size_t bytes, const char *what)
+{
+    return lr_err_set(e, LR_ENOMEM, "out of memory (%zu bytes for %s)", bytes, what);
+}
+
+/* Makes room for n more bytes and the final 0. */
+static bool reserve(struct lr_strbuf *b, size_t n)
+{
+    if (b->is_failed)
+        return false;
+    if (b->s && n < b->cap - b->len)
+        return true;
+    if (n >= MAX_BYTES - b->len)
+        goto fail;
+    size_t cap = b->cap ? b->cap : ALIGNMENT;
+    while (cap <= b->len + n)
+        cap *= 2;
+    char *s = lr_realloc(b->s, b->s ? b->len + 1 : 0, cap, 1);
+    if (!s)
+        goto fail;
+    b->s = s;
+    b->cap = cap;
+    return true;
+fail:
+    b->is_failed = true;
+    return false;
+}
+
+void lr_strbuf_add(struct lr_strbuf *b, const char *s, size_t n)
+{
+    if (!reserve(b, n))
+        return;
+    if (n)
+        memcpy(b->s + b->len, s, n);
+    b->len += n;
+    b->s[b->len] = '\0';
+}
+
+void lr_strbuf_puts(struct lr_strbuf *b, const char *s)
+{
+    lr_strbuf_add(b, s, strlen(s));
+}
+
+void lr_strbuf_putc(struct lr_strbuf *b, char c)
+{
+    lr_strbuf_add(b, &c, 1);
+}
+
+void lr_strbuf_vprintf(struct lr_strbuf *b, const char *fmt, va_list ap)
+{
+    char small[256];
+    va_list again;
+
+    if (b->is_failed)
+        return;
+    va_copy(again, ap);
+    int n = vsnprintf(small, sizeof(small), fmt, ap);
+    if (n < 0) {
+        b->is_failed = true;
+    } else if ((size_t)n < sizeof(small)) {
+        lr_strbuf_add(b, small, (size_t)n);
+    } else if (reserve(b, (size_t)n)) {
+        vsnprintf(b->s + b->len, (size_t)n + 1, fmt, again);
+        b->len += (size_t)n;
+    }
+    va_end(again);
+}
+
+void lr_strbuf_printf(struct lr_strbuf *b, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    lr_strbuf_vprintf(b, fmt, ap);
+    va_end(ap);
+}
+
+void lr_strbuf_reset(struct lr_strbuf *b)
+{
+    b->len = 0;
+    b->is_failed = false;
+    if (b->s)
+        b->s[0] = '\0';
+}
+
+void lr_strbuf_free(struct lr_strbuf *b)
+{
+    free(b->s);
+    *b = (struct lr_strbuf){0};
+}
+
+char *lr_strbuf_take(struct lr_strbuf *b)
+{
+    char *s = NULL;
+
+    lr_strbuf_add(b, "", 0);
+    if (b->is_failed)
+        free(b->s);
+    else
+        s = b->s;
+    *b = (struct lr_strbuf){0};
+    return s;
+}
