@@ -70,8 +70,11 @@ struct lr_solve_opts {
     double lambda1, lambda2;  /* 0.01 and 1 */
     const struct lr_progress *progress;
     const struct lr_notes *notes;
-    /* Called after each iteration with the relaxed objective and the true error on the fit
-     * rows and the validation rows (relative); may be NULL. For tests and plots. */
+    const float *bias; /* [d] of the layer, for weight methods; NULL: none */
+    /* Called for each iterate (0: the start) with the lambda of the z step taken from it, the
+     * relaxed objective after that z step, and the true error on the fit rows and the
+     * validation rows (NAN without any); all relative to the sum of f(target)^2 over the same
+     * rows. May be NULL. For tests and plots. */
     void (*trace)(void *ctx, int iteration, double lambda, double relaxed, double fit,
                   double valid);
     void *trace_ctx;
@@ -181,6 +184,22 @@ enum lr_status lr_sample_values(struct lr_rows *rows, const int *values, int n_v
                                 const struct lr_graph *g, const struct lr_dataset *data,
                                 const struct lr_sampling *opts,
                                 const struct lr_progress *progress, struct lr_err *e);
+/* Activations of one value for all images of a data set: [n x per_image], NCHW. */
+struct lr_kept {
+    int value;
+    int64_t n;
+    size_t per_image;
+    float *x; /* owned; NULL: nothing is kept */
+};
+void lr_kept_free(struct lr_kept *k);
+/* lr_sample_values that may start from activations kept of an earlier pass (from; NULL: from
+ * the images) and may itself keep those of keep->value (keep NULL: none). Every value asked
+ * for must depend on the images through from->value alone. */
+enum lr_status lr_sample_pass(struct lr_rows *rows, const int *values, int n_values,
+                              const struct lr_graph *g, const struct lr_dataset *data,
+                              const struct lr_kept *from, struct lr_kept *keep,
+                              const struct lr_sampling *opts,
+                              const struct lr_progress *progress, struct lr_err *e);
 /* How many rows of n (from lr_sample_values over n_images) are fit, validation, held-out. */
 void lr_sampling_split(size_t *n_fit, size_t *n_valid, size_t *n_held, size_t n,
                        int64_t n_images, const struct lr_sampling *opts);

@@ -12,12 +12,13 @@
 enum { LR_MAX_CHANNELS = 16 };
 
 /* value = (x * scale - mean[c]) / std[c]; scale is 1/255 for byte images and 1 for float
- * arrays unless has_scale. One mean or std serves all channels. */
+ * arrays unless has_scale. One mean or std serves all channels; several are in the order of
+ * the network's channels, that is, after a swap by is_bgr. */
 struct lr_data_opts {
     const char *labels; /* path, or NULL: none (an idx images file "X-images..." finds its
-                           own "X-labels..." beside it) */
+                           own "X-labels..." beside it); "": none in any case */
     int64_t count;      /* 0: all; else that many drawn without replacement by seed, in the
-                           order drawn (never re-sorted) */
+                           order drawn (never re-sorted); LR_EINVAL when there are fewer */
     uint64_t seed;
     int n_mean, n_std;
     float mean[LR_MAX_CHANNELS], std[LR_MAX_CHANNELS];
@@ -28,10 +29,10 @@ struct lr_data_opts {
 
 struct lr_dataset;
 
-/* Opens idx(.gz) (u1, dimensions n,h,w or n,h,w,c) or .npy (<f4, |u1; n,h,w | n,c,h,w; also
- * n,h,w,c for u1 with 1, 3 or 4 as last dimension). c, h, w: what the network wants; grey
- * images for a 3-channel network are repeated; any other mismatch is LR_ESHAPE saying both
- * shapes. Zero images: LR_EINVAL. The whole file is held in memory as stored. */
+/* Opens idx(.gz) (u1, dimensions n,h,w or n,h,w,c) or .npy (<f4, <f8, <f2, |u1; n,h,w |
+ * n,c,h,w; also n,h,w,c for u1; either may be compressed). c, h, w: what the network wants;
+ * grey images for a 3-channel network are repeated; any other mismatch is LR_ESHAPE saying
+ * both shapes. Zero images: LR_EINVAL. The whole file is held in memory as stored. */
 enum lr_status lr_dataset_open(struct lr_dataset **out, const char *path, int c, int h,
                                int w, const struct lr_data_opts *opts,
                                const struct lr_notes *notes, struct lr_err *e);
@@ -43,13 +44,15 @@ const int32_t *lr_dataset_labels(const struct lr_dataset *d);
 /* The largest label + 1, or 0. */
 int lr_dataset_classes(const struct lr_dataset *d);
 const char *lr_dataset_path(const struct lr_dataset *d);
-/* SHA-256 over stored bytes, order, labels and preprocessing; 64 hex digits. */
+/* SHA-256 over stored bytes (uncompressed), order, labels and preprocessing; 64 hex
+ * digits. */
 const char *lr_dataset_hash(const struct lr_dataset *d);
 /* Images first..first+n-1 into out [n, c, h, w]. LR_ENUMERIC names an image with NaN/Inf. */
 enum lr_status lr_dataset_batch(const struct lr_dataset *d, int64_t first, int64_t n,
                                 float *out, struct lr_err *e);
 
-/* A .npy array as a tensor (<f4, <f8 converted to f4, |u1; C order; version 1-3). */
+/* A .npy array as a tensor (<f4, <f8 and <f2 converted to f4, |u1; C order; version 1-3).
+ */
 struct lr_tensor;
 enum lr_status lr_npy_read(struct lr_tensor **out, const char *path, struct lr_err *e);
 /* Float32 C-order .npy, all or nothing. dims as in numpy's shape. */

@@ -20,6 +20,10 @@ struct lr_net_output {
     enum lr_layout layout;
 };
 
+/* AUTO is DIRECT. WINOGRAD is used where the library has it for a layer, DIRECT elsewhere: it
+ * is faster for large 3x3 layers and less exact (about 1e-5 relative). */
+enum lr_convolution { LR_CONV_AUTO, LR_CONV_DIRECT, LR_CONV_WINOGRAD };
+
 /* What to compile. A zeroed struct with batch set means: from the graph's inputs to its
  * outputs, NCHW. inputs (n_inputs > 0): these activation values are fed instead, in this
  * order, and only what lies between them and the outputs is compiled: so a network can be
@@ -30,6 +34,7 @@ struct lr_net_opts {
     int n_inputs;
     const struct lr_net_output *outputs;
     int n_outputs;
+    int convolution; /* enum lr_convolution */
 };
 
 /* Compiles g, which is not needed afterwards (weights are copied and packed). Layouts are

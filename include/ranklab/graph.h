@@ -68,7 +68,8 @@ struct lr_prop {
 };
 
 struct lr_graph {
-    char *name, *doc, *producer_name, *producer_version, *domain;
+    char *name, *doc, *producer_name, *producer_version, *domain; /* doc: the model's */
+    char *graph_doc;                                              /* or NULL */
     int64_t ir_version, model_version, opset; /* opset of the default domain */
     int n_opsets;                             /* the other imports, written back */
     struct lr_prop *opsets;                   /* key: domain, value: version in decimal */

@@ -25,7 +25,8 @@ enum lr_status lr_la_gemm_f(bool ta, bool tb, size_t m, size_t n, size_t k, floa
 
 /* Eigendecomposition of the symmetric a[n x n] (both triangles given; overwritten):
  * on return row i of a is the unit eigenvector of w[i], w in DESCENDING order. The sign of
- * each vector is fixed: its entry of largest magnitude (the first of equals) is positive.
+ * each vector is fixed: its entry of largest magnitude (the first of those equal within
+ * rounding, 1e-10) is positive.
  * LR_ENUMERIC when a has a non-finite entry or LAPACK does not converge. */
 enum lr_status lr_la_eigh(size_t n, double *a, double *w, struct lr_err *e);
 

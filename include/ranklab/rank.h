@@ -27,7 +27,7 @@ int64_t lr_macs_at(const struct lr_rank_layer *l, int rank);
 int64_t lr_params_whole(const struct lr_rank_layer *l);
 int64_t lr_params_split(const struct lr_rank_layer *l, int rank);
 int64_t lr_params_at(const struct lr_rank_layer *l, int rank);
-/* The smallest rank that no longer pays: ceil(patch d / (patch + d)); d when patch is tiny. */
+/* The smallest rank that no longer pays: ceil(patch d / (patch + d)); 1: no rank pays. */
 int lr_break_even(const struct lr_rank_layer *l);
 /* The largest rank whose layer speedup (whole / split) is at least x; 0 when rank 1 is not
  * enough. */

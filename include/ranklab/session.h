@@ -53,7 +53,10 @@ struct lr_session {
     struct lr_dataset *calib, *eval;
     /* derived, computed when first needed and dropped when their inputs change */
     struct lr_spectrum *spectra;   /* n_layers, or NULL */
-    struct lr_rows *responses;     /* original responses of approximable layers, or NULL */
+    struct lr_rows *responses;     /* of the original network: one entry per value that a
+                                      layer is solved from, each value once; or NULL */
+    int n_responses;
+    uint64_t responses_seed;       /* settings.seed when they were drawn */
     struct lr_outcome *original;   /* of the original on eval, or NULL */
     int64_t original_count;
     struct lr_eval last_eval;      /* of the plan as it is */

@@ -251,6 +251,8 @@ enum lr_status lr_file_begin(struct lr_file *f, const char *path, struct lr_err 
     int fd = -1;
 
     *f = (struct lr_file){0};
+    if (*path == '\0')
+        return lr_err_set(e, LR_EIO, "the name of the file to write is empty");
     int descriptor = descriptor_of(path);
     bool exists = stat(path, &old) == 0;
     bool is_direct = descriptor >= 0 || (exists && !S_ISREG(old.st_mode));

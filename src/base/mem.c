@@ -4,26 +4,42 @@
  * are refused before the allocator sees them. */
 #include "ranklab/mem.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ALIGNMENT = 64 };
+static const size_t LARGE_BYTES = (size_t)1 << 30;
 static const size_t MAX_BYTES =
     SIZE_MAX / 4 < ((size_t)1 << 39) ? SIZE_MAX / 4 : (size_t)1 << 39;
 
+/* Linux promises more memory than there is and ends the process that takes it at its
+ * word. */
+static bool is_beyond_memory(size_t bytes)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+    return pages > 0 && page > 0 && bytes / (size_t)page >= (size_t)pages;
+}
+
 static bool product(size_t *bytes, size_t n, size_t size)
 {
-    return !__builtin_mul_overflow(n, size, bytes) && *bytes <= MAX_BYTES;
+    if (__builtin_mul_overflow(n, size, bytes) || *bytes > MAX_BYTES)
+        return false;
+    return *bytes < LARGE_BYTES || !is_beyond_memory(*bytes);
 }
 
 void *lr_alloc(size_t n, size_t size)
 {
     size_t bytes;
 
-    if (!product(&bytes, n, size))
+    if (!product(&bytes, n, size)) {
+        errno = ENOMEM;
         return NULL;
+    }
     size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     return aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
 }

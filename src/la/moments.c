@@ -41,20 +41,22 @@ enum lr_status lr_moments_init(struct lr_moments *m, size_t da, size_t db,
     m->da = da;
     m->db = db;
     m->is_gram = da == db;
+    m->cross = lr_calloc(n_cross, sizeof(double));
+    if (!m->cross)
+        goto fail;
     m->shift_a = lr_calloc(da, sizeof(double));
     m->shift_b = lr_calloc(db, sizeof(double));
     m->sum_a = lr_calloc(da, sizeof(double));
     m->sum_b = lr_calloc(db, sizeof(double));
-    m->cross = lr_calloc(n_cross, sizeof(double));
     m->work = lr_alloc((BLOCK + 2) * (da + db), sizeof(double));
     m->waiting_a = lr_alloc(BLOCK * da, sizeof(float));
     m->waiting_b = lr_alloc(BLOCK * db, sizeof(float));
-    if (!m->shift_a || !m->shift_b || !m->sum_a || !m->sum_b || !m->cross || !m->work ||
-        !m->waiting_a || !m->waiting_b) {
-        lr_moments_free(m);
-        return lr_enomem(e, n_cross * sizeof(double), "accumulated moments");
-    }
-    return LR_OK;
+    if (m->shift_a && m->shift_b && m->sum_a && m->sum_b && m->work && m->waiting_a &&
+        m->waiting_b)
+        return LR_OK;
+fail:
+    lr_moments_free(m);
+    return lr_enomem(e, n_cross * sizeof(double), "accumulated moments");
 }
 
 /* The parts of the work space: shifted rows of a and b, and, for rows that

@@ -1,4 +1,25 @@
-/* The configuration file: a plan with what was measured, as JSON (schema version 1). */
+/* The configuration file: a plan with what was measured, as JSON. Schema version 1:
+ *
+ *   { "format": "ranklab configuration", "schema": 1,
+ *     "program":     { "version", "blas", "engine" },                       text or null
+ *     "model":       { "path", "sha256" },                                  text or null
+ *     "calibration": { "path", "sha256" },                                  text or null
+ *     "evaluation":  { "path", "sha256",                                    text or null
+ *                      "images",                             count, 0: not evaluated
+ *                      "top1", "top1_original",                     fraction or null
+ *                      "top1_difference", "difference_low", "difference_high" },  -1..1
+ * or null "mode": text or null, "seed": integer, "threads": count, "macs": count or null,
+ * "macs_original": count or null,       all convolutions "layers": [ { "layer", "method",
+ * "state": text, "rank": count, "rank_spatial": count or null, "full_rank": count,
+ *                   "macs": count or null, "macs_original": count or null,
+ *                   "energy": fraction or null,
+ *                   "error_linear", "error_calib", "error_heldout": 0 or more, or null }
+ * ] }
+ *
+ * A sha256 is 64 hexadecimal digits. Paths and versions inform; layers are found by name,
+ * each name at most once. A seed of 2^53 or more is written as a string of decimal
+ * digits, because many readers of JSON hold numbers as doubles. A missing key counts as
+ * null. */
 #ifndef RANKLAB_OUT_CONFIG_H
 #define RANKLAB_OUT_CONFIG_H
 
@@ -7,14 +28,16 @@
 
 #include "ranklab/err.h"
 
+/* macs, macs_original: -1: null. */
 struct out_config_layer {
     char *name, *method, *state;
     int rank, rank_spatial /* -1: none */, full_rank;
     int64_t macs, macs_original;
     double energy, error_linear, error_calib, error_heldout; /* NAN: null */
 };
+/* Strings may be NULL: null. */
 struct out_config {
-    char *model, *model_sha256, *calib, *calib_sha256, *eval, *eval_sha256; /* NULL: null */
+    char *model, *model_sha256, *calib, *calib_sha256, *eval, *eval_sha256;
     char *mode, *program_version, *blas_version, *engine_version;
     uint64_t seed;
     int threads;
@@ -25,11 +48,12 @@ struct out_config {
     struct out_config_layer *layers;
 };
 void out_config_free(struct out_config *c); /* strings and layers, all lr_strdup'ed */
-/* Key order fixed, two-space indent, final newline; written all or nothing. */
+/* Key order fixed, two-space indent, final newline; written all or nothing. LR_EINVAL: a
+ * name that is not UTF-8, or a value that out_config_read would refuse. */
 enum lr_status out_config_write(const struct out_config *c, const char *path,
                                 struct lr_err *e);
 /* LR_EPARSE names path, line and what was expected; unknown keys are ignored, another
- * schema version is refused. */
+ * schema version is refused. *c is empty on failure. */
 enum lr_status out_config_read(struct out_config *c, const char *path, struct lr_err *e);
 
 #endif

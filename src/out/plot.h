@@ -10,18 +10,24 @@
 #include "ranklab/progress.h"
 
 enum out_series_style { OUT_LINES, OUT_LINESPOINTS, OUT_POINTS, OUT_BARS };
+/* x NULL: 0, 1, 2, ...; low/high: error bars, or NULL (NaN: none here). A point whose x or y
+ * is not finite, or not positive on a logarithmic axis, is a gap. */
 struct out_series {
-    const char *title;          /* untrusted */
+    const char *title; /* untrusted; NULL or "": no entry in the key */
     enum out_series_style style;
     size_t n;
-    const double *x, *y, *low, *high; /* low/high: error bars, or NULL; NaN: a gap */
+    const double *x, *y, *low, *high;
 };
 /* A vertical mark at x (chosen rank, break-even). */
 struct out_mark {
     double x;
-    const char *label; /* untrusted */
-    int series;        /* drawn in this series' line type; -1: neutral */
+    const char *label; /* untrusted; may be NULL */
+    int series;        /* drawn in this series' colour, with a ring where it meets the
+                          curve; -1: neutral */
 };
+/* x_names: untrusted names of the first series' places, as many as it has points, shown
+ * instead of numbers (bars by layer, errors along the layers); or NULL. Bars of several
+ * series at one x stand side by side. Text may be NULL. */
 struct out_plot {
     const char *title, *x_label, *y_label; /* labels carry units */
     bool is_log_y, has_y_range;
@@ -30,23 +36,28 @@ struct out_plot {
     size_t n_series;
     const struct out_mark *marks;
     size_t n_marks;
-    const char *const *x_names; /* tic names for OUT_BARS: n of the first series, or NULL */
+    const char *const *x_names;
 };
 
-/* The complete gnuplot script with its data (reads nothing else); terminal: "svg", "pngcairo",
- * "pdfcairo", "dumb ...", with output to the fixed name output (NULL: standard output). */
+/* The complete gnuplot script with its data (reads nothing else); terminal: "svg", "png",
+ * "pngcairo", "pdfcairo", "dumb size W,H", "qt", "wxt", "x11", or NULL for the user's own
+ * and a window; output: a plain file name (NULL: standard output). LR_EINVAL when there is
+ * nothing to plot. */
 enum lr_status out_plot_script(struct lr_strbuf *b, const struct out_plot *p,
-                               const char *terminal, const char *output, struct lr_err *e);
+                               const char *terminal, const char *output,
+                               struct lr_err *e);
 /* Runs gnuplot in a private folder and moves the result to path (.svg .png .pdf), all or
  * nothing. LR_EBACKEND: gnuplot is missing, failed (its first message) or took over 30 s. */
-enum lr_status out_plot_file(const struct out_plot *p, const char *path, struct lr_err *e);
+enum lr_status out_plot_file(const struct out_plot *p, const char *path,
+                             struct lr_err *e);
 /* Writes the script (with a terminal for looking at it in a window) to path. */
 enum lr_status out_plot_save_script(const struct out_plot *p, const char *path,
                                     struct lr_err *e);
-/* The plot as text of width x height characters: gnuplot's dumb terminal, or the built-in
- * character plot when gnuplot is missing or use_gnuplot is false. */
+/* The plot as text of at most width x height characters: gnuplot's dumb terminal, or the
+ * built-in character plot when gnuplot is missing or use_gnuplot is false. */
 enum lr_status out_plot_text(struct lr_strbuf *b, const struct out_plot *p, int width,
-                             int height, bool is_ascii, bool use_gnuplot, struct lr_err *e);
+                             int height, bool is_ascii, bool use_gnuplot,
+                             struct lr_err *e);
 /* Opens a window (only with DISPLAY or WAYLAND_DISPLAY set) that outlives the call. */
 enum lr_status out_plot_window(const struct out_plot *p, struct lr_err *e);
 /* "5.4.4", or NULL when gnuplot is not found; buf holds it. */

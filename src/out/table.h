@@ -12,11 +12,11 @@
 enum out_format { OUT_TABLE, OUT_CSV, OUT_JSON, OUT_MD };
 enum out_type { OUT_TEXT, OUT_INT, OUT_REAL, OUT_BOOL };
 
-/* key: stable machine name (csv header, json key). title: for people, with the unit; NULL: the
- * column is left out of aligned text and Markdown (machine formats carry every column).
- * In aligned text and Markdown values are divided by scale (0: 1) and reals and scaled
- * integers get digits decimals; machine formats carry the raw value: integers exactly, reals
- * with up to 17 significant digits, shortest that reads back. */
+/* key: stable machine name (csv header, json key). title: for people, with the unit;
+ * NULL: the column is left out of aligned text and Markdown (machine formats carry every
+ * column). In aligned text and Markdown values are divided by scale (0: 1) and reals and
+ * scaled integers get digits decimals; machine formats carry the raw value: integers
+ * exactly, reals with up to 17 significant digits, shortest that reads back. */
 struct out_column {
     const char *key, *title;
     enum out_type type;
@@ -40,8 +40,8 @@ struct out_table {
 void out_table_init(struct out_table *t, const struct out_column *columns, size_t n);
 void out_table_free(struct out_table *t);
 /* Cells are added left to right; the row is complete when n_columns were added (a row cut
- * short or a type that differs from the column's is our own bug: assert). NaN, and INT64_MIN,
- * count as null. NULL text is null. */
+ * short or a type that differs from the column's is our own bug: assert). NaN, and
+ * INT64_MIN, count as null. NULL text is null. */
 void out_text(struct out_table *t, const char *s);
 void out_int(struct out_table *t, int64_t v);
 void out_real(struct out_table *t, double v);
@@ -49,8 +49,9 @@ void out_bool(struct out_table *t, bool v);
 void out_null(struct out_table *t);
 
 /* Appends the rendered table. Text is escaped for the format (and for a terminal). CSV by
- * RFC 4180 with "\n"; a cell starting with = + - @ that is text gets a leading apostrophe.
- * JSON: one array of objects on one line, Inf as null. Aligned text: numbers right, unknown as
+ * RFC 4180 with "\n"; a cell starting with = + - @ that is text gets a leading
+ * apostrophe. JSON: one array of objects on one line, Inf as null. Aligned text: numbers
+ * right, unknown as
  * "-", text cells capped at 40 columns with an ellipsis; ascii: no UTF-8 decoration. */
 enum lr_status out_table_render(struct lr_strbuf *b, const struct out_table *t,
                                 enum out_format format, bool is_ascii, struct lr_err *e);

@@ -1,0 +1,272 @@
+/* Linear solution: PCA of the responses (eq. 2-4), or for the asymmetric version the
+ * reduced-rank regression of the original responses on those of the approximated network
+ * (eq. 11). The regression is done in whitened coordinates: an eigendecomposition of the
+ * centred Gram matrix, in double, replaces the inverse of a matrix that dead channels or
+ * d > c k k make singular; there an ordinary truncated SVD is the solution. */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "approx/solver.h"
+#include "ranklab/la.h"
+#include "ranklab/mem.h"
+
+enum { BLOCK = 4096 };
+
+/* Moments of rows 0..n_fit-1 of yhat with themselves, or of z = target - shortcut with yhat:
+ * mean [d] of the first and the centred sum of outer products [d x d]. */
+static enum lr_status fit_moments(double *mean, double *cross, const struct lr_samples *s,
+                                  bool is_gram, const struct lr_solve_opts *opts,
+                                  struct lr_err *e)
+{
+    size_t d = (size_t)s->d;
+    size_t rows_max = s->n_fit < BLOCK ? s->n_fit : BLOCK;
+    struct lr_moments m = {0};
+    float *z = NULL;
+    enum lr_status st = lr_moments_init(&m, d, d, e);
+
+    if (st != LR_OK)
+        return st;
+    if (!is_gram && s->shortcut) {
+        z = lr_alloc(rows_max * d, sizeof(float));
+        if (!z) {
+            st = lr_enomem(e, rows_max * d * sizeof(float), "a block of responses");
+            goto out;
+        }
+    }
+    for (size_t i = 0; i < s->n_fit; i += rows_max) {
+        size_t rows = s->n_fit - i < rows_max ? s->n_fit - i : rows_max;
+        const float *y = s->yhat + i * d, *a = is_gram ? y : s->target + i * d;
+        if (z) {
+            const float *sh = s->shortcut + i * d;
+            for (size_t j = 0; j < rows * d; j++)
+                z[j] = a[j] - sh[j];
+            a = z;
+        }
+        st = lr_moments_add(&m, rows, a, d, y, d, e);
+        if (st == LR_OK && opts)
+            st = lr_progress_tick(opts->progress, 0, "solving", e);
+        if (st != LR_OK)
+            goto out;
+    }
+    lr_moments_finish(&m, mean, NULL, cross);
+    double all = 0;
+    for (size_t i = 0; i < d * d; i++)
+        all += cross[i];
+    for (size_t i = 0; i < d; i++)
+        all += mean[i];
+    if (!isfinite(all))
+        st = lr_err_set(e, LR_ENUMERIC, "the sampled responses are not finite");
+out:
+    lr_moments_free(&m);
+    lr_free(z);
+    return st;
+}
+
+size_t lr_gram_rank(const double *eig, size_t d, size_t n, double mean_max)
+{
+    double noise = 1e-9 * mean_max, floor = (double)n * noise * noise;
+    size_t rank = 0;
+
+    while (rank < d && eig[rank] > 1e-12 * eig[0] && eig[rank] > floor)
+        rank++;
+    return rank;
+}
+
+void lr_regressor_free(struct lr_regressor *g)
+{
+    lr_free(g->mean);
+    lr_free(g->eig);
+    lr_free(g->vec);
+    lr_free(g->white);
+    *g = (struct lr_regressor){0};
+}
+
+enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples *s,
+                                 const struct lr_solve_opts *opts, struct lr_err *e)
+{
+    size_t d = (size_t)s->d;
+    enum lr_status st;
+
+    *g = (struct lr_regressor){.d = d};
+    g->mean = lr_alloc(d, sizeof(double));
+    g->eig = lr_alloc(d, sizeof(double));
+    g->vec = lr_alloc(d * d, sizeof(double));
+    if (!g->mean || !g->eig || !g->vec) {
+        st = lr_enomem(e, d * d * sizeof(double), "the Gram matrix");
+        goto out;
+    }
+    st = fit_moments(g->mean, g->vec, s, true, opts, e);
+    if (st == LR_OK)
+        st = lr_la_eigh(d, g->vec, g->eig, e);
+    if (st != LR_OK)
+        goto out;
+    double mean_max = 0;
+    for (size_t i = 0; i < d; i++)
+        mean_max = fmax(mean_max, fabs(g->mean[i]));
+    g->n_kept = lr_gram_rank(g->eig, d, s->n_fit, mean_max);
+    g->white = lr_alloc(g->n_kept * d, sizeof(double));
+    if (!g->white) {
+        st = lr_enomem(e, g->n_kept * d * sizeof(double), "the whitening matrix");
+        goto out;
+    }
+    for (size_t i = 0; i < g->n_kept; i++) {
+        double scale = 1 / sqrt(g->eig[i]);
+        for (size_t j = 0; j < d; j++)
+            g->white[i * d + j] = scale * g->vec[i * d + j];
+    }
+    if (opts && g->n_kept == 0)
+        lr_note(opts->notes, LR_NOTE_WARNING,
+                "dead layer: its responses never vary on the calibration images");
+    else if (opts && s->n_fit < d)
+        lr_note(opts->notes, LR_NOTE_WARNING,
+                "%zu calibration rows for %zu filters: the responses span only %zu "
+                "dimensions",
+                s->n_fit, d, g->n_kept);
+out:
+    if (st != LR_OK)
+        lr_regressor_free(g);
+    return st;
+}
+
+void lr_fit_work_free(struct lr_fit_work *w)
+{
+    lr_free(w->k);
+    lr_free(w->u);
+    lr_free(w->sv);
+    lr_free(w->vt);
+    *w = (struct lr_fit_work){0};
+}
+
+enum lr_status lr_fit_work_init(struct lr_fit_work *w, const struct lr_regressor *g,
+                                struct lr_err *e)
+{
+    size_t d = g->d, r = g->n_kept;
+
+    w->k = lr_alloc(d * r, sizeof(double));
+    w->u = lr_alloc(d * r, sizeof(double));
+    w->sv = lr_alloc(r, sizeof(double));
+    w->vt = lr_alloc(r * r, sizeof(double));
+    if (w->k && w->u && w->sv && w->vt)
+        return LR_OK;
+    lr_fit_work_free(w);
+    return lr_enomem(e, (2 * d + r) * r * sizeof(double), "the regression");
+}
+
+/* b = zbar - P (Q^T mean). */
+static enum lr_status set_bias(struct lr_lowrank *m, const double *zbar, const double *mean,
+                               struct lr_err *e)
+{
+    size_t d = (size_t)m->d, rank = (size_t)m->rank;
+    double *h = lr_calloc(rank, sizeof(double));
+
+    if (!h)
+        return lr_enomem(e, rank * sizeof(double), "the bias");
+    for (size_t i = 0; i < d; i++)
+        for (size_t a = 0; a < rank; a++)
+            h[a] += m->q[i * rank + a] * mean[i];
+    for (size_t i = 0; i < d; i++) {
+        double sum = zbar[i];
+        for (size_t a = 0; a < rank; a++)
+            sum -= m->p[i * rank + a] * h[a];
+        m->b[i] = sum;
+    }
+    lr_free(h);
+    return LR_OK;
+}
+
+/* Columns first..rank-1 of P and Q become the eigenvectors of the same index. */
+static void copy_directions(struct lr_lowrank *m, const struct lr_regressor *g, size_t first)
+{
+    size_t rank = (size_t)m->rank;
+
+    for (size_t a = first; a < rank; a++)
+        for (size_t i = 0; i < g->d; i++)
+            m->p[i * rank + a] = m->q[i * rank + a] = g->vec[a * g->d + i];
+}
+
+enum lr_status lr_regressor_fit(struct lr_lowrank *out, double *rt,
+                                const struct lr_regressor *g, struct lr_fit_work *w,
+                                const double *zbar, struct lr_err *e)
+{
+    size_t d = g->d, r = g->n_kept, rank = (size_t)out->rank;
+    size_t n_used = rank < r ? rank : r;
+    enum lr_status st = LR_OK;
+
+    if (n_used > 0) {
+        st = lr_la_svd(d, r, w->k, w->u, w->sv, w->vt, e);
+        if (st != LR_OK)
+            return st;
+        for (size_t a = 0; a < n_used; a++)
+            for (size_t j = 0; j < r; j++)
+                w->vt[a * r + j] *= w->sv[a];
+        if (rt)
+            memcpy(rt, w->vt, n_used * r * sizeof(double));
+        for (size_t i = 0; i < d; i++)
+            memcpy(out->p + i * rank, w->u + i * r, n_used * sizeof(double));
+        /* q [d x rank] = white^T vt^T */
+        st = lr_la_gemm(true, true, d, n_used, r, 1, g->white, d, w->vt, r, 0, out->q, rank,
+                        e);
+        if (st != LR_OK)
+            return st;
+    }
+    copy_directions(out, g, n_used);
+    out->n_data_rank = (int)r;
+    return set_bias(out, zbar, g->mean, e);
+}
+
+enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor *g,
+                              const struct lr_samples *s, int rank,
+                              const struct lr_solve_opts *opts, struct lr_err *e)
+{
+    size_t d = g->d;
+    struct lr_fit_work w = {0};
+    double *cross = NULL, *zbar = NULL;
+    enum lr_status st = lr_lowrank_alloc(out, s->d, rank, e);
+
+    if (st != LR_OK)
+        return st;
+    if (s->target == s->yhat && !s->shortcut) {
+        copy_directions(out, g, 0);
+        out->n_data_rank = (int)g->n_kept;
+        st = set_bias(out, g->mean, g->mean, e);
+        goto out;
+    }
+    cross = lr_alloc(d * d, sizeof(double));
+    zbar = lr_alloc(d, sizeof(double));
+    if (!cross || !zbar) {
+        st = lr_enomem(e, (d + 1) * d * sizeof(double), "the regression");
+        goto out;
+    }
+    st = fit_moments(zbar, cross, s, false, opts, e);
+    if (st == LR_OK)
+        st = lr_fit_work_init(&w, g, e);
+    if (st == LR_OK && g->n_kept > 0)
+        st = lr_la_gemm(false, true, d, g->n_kept, d, 1, cross, d, g->white, d, 0, w.k,
+                        g->n_kept, e);
+    if (st == LR_OK)
+        st = lr_regressor_fit(out, NULL, g, &w, zbar, e);
+out:
+    lr_fit_work_free(&w);
+    lr_free(cross);
+    lr_free(zbar);
+    if (st != LR_OK)
+        lr_lowrank_free(out);
+    return st;
+}
+
+enum lr_status lr_solve_linear(struct lr_lowrank *out, const struct lr_samples *s, int rank,
+                               const struct lr_solve_opts *opts, struct lr_err *e)
+{
+    struct lr_regressor g = {0};
+    enum lr_status st;
+
+    *out = (struct lr_lowrank){0};
+    st = lr_samples_check(s, rank, e);
+    if (st == LR_OK)
+        st = lr_regressor_init(&g, s, opts, e);
+    if (st == LR_OK)
+        st = lr_linear_with(out, &g, s, rank, opts, e);
+    lr_regressor_free(&g);
+    return st;
+}

@@ -1,0 +1,414 @@
+/* Sampling responses of a whole network at random positions of every image.
+ * Positions depend on (seed, image, map size) alone, so two networks, or two values of
+ * equal size in one network, are sampled at the same places. The images are put into a
+ * seeded random order whose end is held out; all rows of one image stay together, because
+ * positions of one image are too alike for an honest held-out error. A pass reads the
+ * images, or activations kept of an earlier pass where a network shares its beginning
+ * with the one before. */
+#include "ranklab/approx.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ranklab/engine.h"
+#include "ranklab/mem.h"
+#include "ranklab/rng.h"
+
+void lr_sampling_default(struct lr_sampling *s)
+{
+    *s = (struct lr_sampling){
+        .n_positions = 10, .seed = 1, .valid_share = 0.1, .held_share = 0.1};
+}
+
+void lr_rows_free(struct lr_rows *r)
+{
+    if (!r)
+        return;
+    lr_free(r->x);
+    *r = (struct lr_rows){0};
+}
+
+void lr_kept_free(struct lr_kept *k)
+{
+    if (!k)
+        return;
+    lr_free(k->x);
+    *k = (struct lr_kept){0};
+}
+
+static int64_t share_of(double share, int64_t n)
+{
+    if (!(share > 0))
+        return 0;
+    int64_t k = (int64_t)((share < 1 ? share : 1) * (double)n + 0.5);
+    return k == 0 && n >= 4 ? 1 : k;
+}
+
+/* Numbers of images in the three parts; at least one is always fitted. */
+static void split_images(int64_t *n_valid, int64_t *n_held, int64_t n,
+                         const struct lr_sampling *opts)
+{
+    int64_t held = share_of(opts->held_share, n), valid = share_of(opts->valid_share, n);
+
+    if (held > n - 1)
+        held = n - 1;
+    if (valid > n - 1 - held)
+        valid = n - 1 - held;
+    *n_valid = valid;
+    *n_held = held;
+}
+
+void lr_sampling_split(size_t *n_fit, size_t *n_valid, size_t *n_held, size_t n,
+                       int64_t n_images, const struct lr_sampling *opts)
+{
+    int64_t valid = 0, held = 0;
+
+    *n_fit = *n_valid = *n_held = 0;
+    if (n_images < 1)
+        return;
+    split_images(&valid, &held, n_images, opts);
+    size_t per_image = n / (size_t)n_images;
+    *n_valid = (size_t)valid * per_image;
+    *n_held = (size_t)held * per_image;
+    *n_fit = n - *n_valid - *n_held;
+}
+
+/* place[image]: its rank in the seeded order. */
+static int64_t *image_order(int64_t n, uint64_t seed)
+{
+    int64_t *perm = lr_alloc((size_t)n, sizeof(*perm));
+    int64_t *place = lr_alloc((size_t)n, sizeof(*place));
+    struct lr_rng rng;
+
+    if (perm && place) {
+        lr_rng_seed(&rng, lr_hash(seed, UINT64_MAX, (uint64_t)n));
+        lr_rng_permutation(&rng, perm, n);
+        for (int64_t i = 0; i < n; i++)
+            place[perm[i]] = i;
+    } else {
+        lr_free(place);
+        place = NULL;
+    }
+    lr_free(perm);
+    return place;
+}
+
+static bool contains(const int64_t *x, int n, int64_t v)
+{
+    for (int i = 0; i < n; i++)
+        if (x[i] == v)
+            return true;
+    return false;
+}
+
+/* n distinct positions of an h x w map (Floyd's algorithm; all of them when n == h w). */
+static void draw_positions(int64_t *pos, int n, int64_t h, int64_t w, uint64_t seed,
+                           int64_t image)
+{
+    int64_t area = h * w;
+    struct lr_rng rng;
+
+    if (n == area) {
+        for (int i = 0; i < n; i++)
+            pos[i] = i;
+        return;
+    }
+    lr_rng_seed(&rng, lr_hash(seed, (uint64_t)image, (uint64_t)h << 32 | (uint64_t)w));
+    for (int i = 0; i < n; i++) {
+        int64_t last = area - n + i;
+        int64_t p = (int64_t)lr_rng_below(&rng, (uint64_t)last + 1);
+        pos[i] = contains(pos, i, p) ? last : p;
+    }
+}
+
+/* Where the rows of one value come from. */
+struct source {
+    int64_t d, h, w;
+    int n_pos;
+    int output; /* of the net; -1: the fed activations themselves */
+};
+
+struct pass {
+    const struct lr_graph *g;
+    int fed; /* the value that is fed */
+    struct source *sources;
+    int *out_values; /* distinct values the net gives out, NHWC */
+    int n_out;
+    int64_t *place, *pos;
+    struct lr_net *net;
+    float *images; /* one batch, when no activations were kept */
+    int batch;
+};
+
+static enum lr_status value_dims(int64_t *d, int64_t *h, int64_t *w,
+                                 const struct lr_graph *g, int v, struct lr_err *e)
+{
+    char text[8 * 21];
+
+    if (v < 0 || v >= g->n_values)
+        return lr_err_set(e, LR_EINVAL, "value %d is not in the network", v);
+    const struct lr_value *x = &g->values[v];
+    if (!x->has_shape)
+        return lr_err_set(e, LR_ESHAPE, "%s: its shape is not known", x->name);
+    if (x->shape.n_dims != 4 || x->shape.dims[1] < 1 || x->shape.dims[2] < 1 ||
+        x->shape.dims[3] < 1 || x->shape.dims[1] > INT32_MAX ||
+        x->shape.dims[2] > INT32_MAX || x->shape.dims[3] > INT32_MAX)
+        return lr_err_set(e, LR_ESHAPE,
+                          "%s: shape %s, but batch x channels x h x w is needed", x->name,
+                          lr_shape_text(text, sizeof(text), &x->shape));
+    *d = x->shape.dims[1];
+    *h = x->shape.dims[2];
+    *w = x->shape.dims[3];
+    return LR_OK;
+}
+
+/* Elements per image; the batch is dimension 0. */
+static enum lr_status per_image_count(size_t *count, const struct lr_graph *g, int v,
+                                      struct lr_err *e)
+{
+    const struct lr_value *x = &g->values[v];
+    struct lr_shape shape = x->shape;
+    int64_t n = 0;
+
+    if (!x->has_shape || shape.n_dims < 1)
+        return lr_err_set(e, LR_ESHAPE, "%s: its shape is not known", x->name);
+    shape.dims[0] = 1;
+    enum lr_status rc = lr_shape_count(&n, &shape, e);
+    if (rc != LR_OK)
+        return rc;
+    *count = (size_t)n;
+    return LR_OK;
+}
+
+/* Refuses what cannot fit: with overcommitted memory the allocation itself would succeed
+ * and the process would be killed later. */
+static enum lr_status check_memory(double bytes, const char *what, struct lr_err *e)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+    if (pages > 0 && size > 0 && bytes > (double)pages * (double)size)
+        return lr_err_set(e, LR_ENOMEM,
+                          "out of memory (%.0f bytes for %s): use fewer images", bytes,
+                          what);
+    return LR_OK;
+}
+
+static enum lr_status plan_rows(struct pass *p, struct lr_rows *rows, const int *values,
+                                int n_values, int64_t n_images,
+                                const struct lr_sampling *opts, struct lr_err *e)
+{
+    double bytes = 0;
+    int max_pos = 1;
+    enum lr_status rc;
+
+    for (int i = 0; i < n_values; i++) {
+        struct source *s = &p->sources[i];
+        if ((rc = value_dims(&s->d, &s->h, &s->w, p->g, values[i], e)) != LR_OK)
+            return rc;
+        int64_t area = s->h * s->w;
+        s->n_pos = area < opts->n_positions ? (int)area : opts->n_positions;
+        if (s->n_pos > max_pos)
+            max_pos = s->n_pos;
+        bytes += (double)n_images * s->n_pos * (double)s->d * sizeof(float);
+        s->output = -1;
+        if (values[i] == p->fed)
+            continue;
+        for (int k = 0; k < p->n_out; k++)
+            if (p->out_values[k] == values[i])
+                s->output = k;
+        if (s->output < 0) {
+            s->output = p->n_out;
+            p->out_values[p->n_out++] = values[i];
+        }
+    }
+    if ((rc = check_memory(bytes, "responses", e)) != LR_OK)
+        return rc;
+    for (int i = 0; i < n_values; i++) {
+        const struct source *s = &p->sources[i];
+        rows[i].value = values[i];
+        rows[i].d = (int)s->d;
+        rows[i].n = (size_t)n_images * (size_t)s->n_pos;
+        rows[i].x = lr_alloc(rows[i].n, (size_t)s->d * sizeof(float));
+        if (!rows[i].x)
+            return lr_enomem(e, rows[i].n * (size_t)s->d * sizeof(float), "responses");
+    }
+    p->pos = lr_alloc((size_t)max_pos, sizeof(*p->pos));
+    return p->pos ? LR_OK : lr_enomem(e, (size_t)max_pos * sizeof(*p->pos), "positions");
+}
+
+static enum lr_status plan_keep(struct lr_kept *keep, const struct lr_graph *g,
+                                int64_t n_images, struct lr_err *e)
+{
+    enum lr_status rc = per_image_count(&keep->per_image, g, keep->value, e);
+
+    if (rc != LR_OK)
+        return rc;
+    rc = check_memory((double)n_images * (double)keep->per_image * sizeof(float),
+                      "activations", e);
+    if (rc != LR_OK)
+        return rc;
+    keep->n = n_images;
+    keep->x = lr_alloc((size_t)n_images * keep->per_image, sizeof(float));
+    if (!keep->x)
+        return lr_enomem(e, (size_t)n_images * keep->per_image * sizeof(float),
+                         "activations");
+    return LR_OK;
+}
+
+static enum lr_status compile(struct pass *p, const struct lr_kept *from,
+                              const struct lr_kept *keep, int64_t n_images,
+                              struct lr_err *e)
+{
+    struct lr_net_output *outputs = lr_calloc((size_t)p->n_out + 1, sizeof(*outputs));
+    struct lr_net_opts o = {0};
+    enum lr_status rc;
+
+    p->batch = lr_engine_good_batch(p->g);
+    if (p->batch < 1)
+        p->batch = 1;
+    if (p->batch > n_images)
+        p->batch = (int)n_images;
+    if (!outputs)
+        return lr_enomem(e, sizeof(*outputs), "outputs");
+    for (int i = 0; i < p->n_out; i++)
+        outputs[i] = (struct lr_net_output){p->out_values[i], LR_NHWC};
+    o.batch = p->batch;
+    o.outputs = outputs;
+    o.n_outputs = p->n_out;
+    if (keep)
+        outputs[o.n_outputs++] = (struct lr_net_output){keep->value, LR_NCHW};
+    if (from) {
+        o.inputs = &from->value;
+        o.n_inputs = 1;
+    }
+    rc = o.n_outputs > 0 ? lr_net_compile(&p->net, p->g, &o, e) : LR_OK;
+    lr_free(outputs);
+    return rc;
+}
+
+/* Rows of images first..first+n-1 of one value. fed: their activations at the fed value.
+ */
+static void gather(struct lr_rows *rows, const struct pass *p, const struct source *s,
+                   const float *fed, int64_t first, int64_t n,
+                   const struct lr_sampling *opts)
+{
+    size_t d = (size_t)s->d, area = (size_t)(s->h * s->w);
+    const float *x = s->output >= 0 ? lr_net_output(p->net, s->output, NULL) : fed;
+
+    for (int64_t i = 0; i < n; i++, x += d * area) {
+        float *row = rows->x + (size_t)p->place[first + i] * (size_t)s->n_pos * d;
+        draw_positions(p->pos, s->n_pos, s->h, s->w, opts->seed, first + i);
+        for (int k = 0; k < s->n_pos; k++, row += d) {
+            size_t pos = (size_t)p->pos[k];
+            if (s->output >= 0)
+                memcpy(row, x + pos * d, d * sizeof(*row));
+            else
+                for (size_t c = 0; c < d; c++)
+                    row[c] = x[c * area + pos];
+        }
+    }
+}
+
+static enum lr_status run_batches(struct pass *p, struct lr_rows *rows, int n_values,
+                                  const struct lr_dataset *data,
+                                  const struct lr_kept *from, struct lr_kept *keep,
+                                  const struct lr_sampling *opts,
+                                  const struct lr_progress *progress, struct lr_err *e)
+{
+    int64_t n_images = lr_dataset_count(data);
+    enum lr_status rc;
+
+    for (int64_t first = 0; first < n_images; first += p->batch) {
+        int64_t n = n_images - first < p->batch ? n_images - first : p->batch;
+        const float *fed = p->images;
+        rc = lr_progress_tick(progress, (double)first / (double)n_images,
+                              "sampling responses", e);
+        if (rc != LR_OK)
+            return rc;
+        if (from)
+            fed = from->x + (size_t)first * from->per_image;
+        else if ((rc = lr_dataset_batch(data, first, n, p->images, e)) != LR_OK)
+            return rc;
+        if (p->net && (rc = lr_net_run(p->net, (int)n, &fed, e)) != LR_OK)
+            return rc;
+        for (int i = 0; i < n_values; i++)
+            gather(&rows[i], p, &p->sources[i], fed, first, n, opts);
+        if (keep)
+            memcpy(keep->x + (size_t)first * keep->per_image,
+                   lr_net_output(p->net, p->n_out, NULL),
+                   (size_t)n * keep->per_image * sizeof(float));
+    }
+    for (int i = 0; i < n_values; i++)
+        if (!lr_all_finite(rows[i].x, rows[i].n * (size_t)rows[i].d))
+            return lr_err_set(e, LR_ENUMERIC, "%s: a response is NaN or infinite",
+                              p->g->values[rows[i].value].name);
+    return lr_progress_tick(progress, 1, "sampling responses", e);
+}
+
+enum lr_status lr_sample_pass(struct lr_rows *rows, const int *values, int n_values,
+                              const struct lr_graph *g, const struct lr_dataset *data,
+                              const struct lr_kept *from, struct lr_kept *keep,
+                              const struct lr_sampling *opts,
+                              const struct lr_progress *progress, struct lr_err *e)
+{
+    int64_t n_images = lr_dataset_count(data);
+    struct pass p = {.g = g};
+    size_t per_image = 0;
+    enum lr_status rc = LR_OK;
+
+    for (int i = 0; i < n_values; i++)
+        rows[i] = (struct lr_rows){0};
+    if (keep)
+        keep->x = NULL;
+    if (g->n_inputs != 1)
+        return lr_err_set(e, LR_EUNSUP,
+                          "the network has %d inputs, only one is supported",
+                          g->n_inputs);
+    if (opts->n_positions < 1 || n_images < 1)
+        return lr_err_set(e, LR_EINVAL, "no images or no positions to sample");
+    p.fed = from ? from->value : g->inputs[0];
+    p.sources = lr_calloc((size_t)n_values + 1, sizeof(*p.sources));
+    p.out_values = lr_calloc((size_t)n_values + 1, sizeof(*p.out_values));
+    p.place = image_order(n_images, opts->seed);
+    if (!p.sources || !p.out_values || !p.place) {
+        rc = lr_enomem(e, (size_t)n_images * sizeof(int64_t), "the order of images");
+        goto out;
+    }
+    if ((rc = plan_rows(&p, rows, values, n_values, n_images, opts, e)) != LR_OK ||
+        (keep && (rc = plan_keep(keep, g, n_images, e)) != LR_OK) ||
+        (rc = compile(&p, from, keep, n_images, e)) != LR_OK)
+        goto out;
+    if (!from) {
+        if ((rc = per_image_count(&per_image, g, p.fed, e)) != LR_OK)
+            goto out;
+        p.images = lr_alloc((size_t)p.batch * per_image, sizeof(float));
+        if (!p.images) {
+            rc = lr_enomem(e, (size_t)p.batch * per_image * sizeof(float), "images");
+            goto out;
+        }
+    }
+    rc = run_batches(&p, rows, n_values, data, from, keep, opts, progress, e);
+out:
+    if (rc != LR_OK) {
+        for (int i = 0; i < n_values; i++)
+            lr_rows_free(&rows[i]);
+        if (keep)
+            lr_kept_free(keep);
+    }
+    lr_net_free(p.net);
+    lr_free(p.images);
+    lr_free(p.sources);
+    lr_free(p.out_values);
+    lr_free(p.place);
+    lr_free(p.pos);
+    return rc;
+}
+
+enum lr_status lr_sample_values(struct lr_rows *rows, const int *values, int n_values,
+                                const struct lr_graph *g, const struct lr_dataset *data,
+                                const struct lr_sampling *opts,
+                                const struct lr_progress *progress, struct lr_err *e)
+{
+    return lr_sample_pass(rows, values, n_values, g, data, NULL, NULL, opts, progress, e);
+}

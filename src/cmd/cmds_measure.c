@@ -1,0 +1,183 @@
+/* Accuracy over images, and running tensors of one's own. */
+#include "cmd/context.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ranklab/engine.h"
+
+static enum lr_status run_eval(struct cmd_ctx *c, const struct cmd_call *call,
+                               struct cmd_error *e)
+{
+    const struct cmd_value *count = cmd_option(call, "count");
+    struct lr_eval r;
+    struct out_table t;
+    enum lr_status st;
+
+    st = lr_session_evaluate(&r, c->session, count->is_set ? count->i : 0, &c->progress,
+                             &e->err);
+    if (st)
+        return st;
+    cmd_eval_table(&t, &r);
+    return cmd_table(c, &t, e);
+}
+
+/* ---- run ---- */
+
+struct job {
+    const struct cmd_ctx *c;
+    struct lr_tensor *in, *x; /* as read, as float32 */
+    struct lr_graph *g;
+    struct lr_net *net;
+    float *out;
+    size_t per_in, per_out;
+    int64_t n;
+    struct lr_shape shape; /* of the result */
+};
+
+static void job_free(struct job *j)
+{
+    lr_tensor_free(j->in);
+    lr_tensor_free(j->x);
+    lr_net_free(j->net);
+    lr_graph_free(j->g);
+    lr_free(j->out);
+}
+
+static enum lr_status read_input(struct job *j, const struct cmd_value *v,
+                                 struct cmd_error *e)
+{
+    const struct lr_session *s = j->c->session;
+    char *path = NULL, shape[8 * 21];
+    enum lr_status st = cmd_path(&path, v, e);
+
+    if (!st)
+        st = lr_npy_read(&j->in, path, &e->err);
+    lr_free(path);
+    if (!st)
+        st = lr_tensor_to_f32(&j->x, j->in, &e->err);
+    if (st)
+        return cmd_blame(e, v);
+    const struct lr_shape *d = &j->x->shape;
+    if (d->n_dims != 4 || d->dims[0] < 1 || d->dims[1] != s->in_c ||
+        d->dims[2] != s->in_h || d->dims[3] != s->in_w)
+        return cmd_fail_at(e, v->begin, LR_ESHAPE, "%s is %s; the network takes Nx%dx%dx%d",
+                           v->text, lr_shape_text(shape, sizeof(shape), d), s->in_c, s->in_h,
+                           s->in_w);
+    j->n = d->dims[0];
+    j->per_in = (size_t)s->in_c * (size_t)s->in_h * (size_t)s->in_w;
+    return LR_OK;
+}
+
+/* The result's shape is the first output's, with the batch where the output has it. */
+static enum lr_status make_output(struct job *j, struct cmd_error *e)
+{
+    const struct lr_value *v = &j->g->values[j->g->outputs[0]];
+
+    j->shape = v->shape;
+    if (!v->has_shape || v->shape.n_dims < 1 || v->shape.dims[0] != -1)
+        return lr_err_set(&e->err, LR_EUNSUP, "the output %s has no batch dimension",
+                          v->name);
+    j->per_out = 1;
+    for (int i = 1; i < v->shape.n_dims; i++)
+        j->per_out *= (size_t)v->shape.dims[i];
+    j->shape.dims[0] = j->n;
+    j->out = lr_alloc((size_t)j->n * j->per_out, sizeof(float));
+    if (!j->out)
+        return lr_enomem(&e->err, (size_t)j->n * j->per_out * sizeof(float), "the output");
+    return LR_OK;
+}
+
+static enum lr_status run_batches(struct job *j, struct cmd_error *e)
+{
+    struct lr_net_opts opts = {.batch = lr_engine_good_batch(j->g)};
+    struct lr_net_output first = {j->g->outputs[0], LR_NCHW};
+    const float *x = j->x->data;
+    enum lr_status st;
+
+    opts.outputs = &first;
+    opts.n_outputs = 1;
+    if (opts.batch > j->n)
+        opts.batch = (int)j->n;
+    st = lr_net_compile(&j->net, j->g, &opts, &e->err);
+    for (int64_t i = 0; !st && i < j->n; i += opts.batch) {
+        int m = j->n - i < opts.batch ? (int)(j->n - i) : opts.batch;
+        const float *in = x + (size_t)i * j->per_in;
+        size_t per_image = 0;
+        st = lr_progress_tick(&j->c->progress, (double)i / (double)j->n, "running", &e->err);
+        if (!st)
+            st = lr_net_run(j->net, m, &in, &e->err);
+        if (st)
+            break;
+        const float *y = lr_net_output(j->net, 0, &per_image);
+        if (per_image != j->per_out)
+            return lr_err_set(&e->err, LR_ESHAPE, "the output has %zu values, not %zu",
+                              per_image, j->per_out);
+        memcpy(j->out + (size_t)i * j->per_out, y, (size_t)m * per_image * sizeof(float));
+    }
+    return st;
+}
+
+static enum lr_status run_run(struct cmd_ctx *c, const struct cmd_call *call,
+                              struct cmd_error *e)
+{
+    const struct cmd_value *in = cmd_arg(call, "IN"), *out = cmd_arg(call, "OUT");
+    struct job j = {.c = c};
+    char *path = NULL, shape[8 * 21];
+    enum lr_status st;
+
+    if ((st = read_input(&j, in, e)) != LR_OK || (st = cmd_path(&path, out, e)) != LR_OK)
+        goto done;
+    if (cmd_option(call, "original")->is_set)
+        st = lr_graph_clone(&j.g, c->session->graph, &e->err);
+    else
+        st = lr_session_build(&j.g, c->session, false, &e->err);
+    if (st || (st = make_output(&j, e)) != LR_OK || (st = run_batches(&j, e)) != LR_OK)
+        goto done;
+    st = lr_npy_write(path, j.out, j.shape.dims, j.shape.n_dims, &e->err);
+    if (st) {
+        cmd_blame(e, out);
+        goto done;
+    }
+    cmd_say(c, "wrote %s (%s)", path, lr_shape_text(shape, sizeof(shape), &j.shape));
+done:
+    job_free(&j);
+    lr_free(path);
+    return st;
+}
+
+static const struct cmd_param eval_options[] = {
+    {.name = "count", .type = CMD_T_INT, .min = 1, .max = 1e12,
+     .help = "only the first images"},
+    {0}};
+static const struct cmd_param run_args[] = {
+    {.name = "IN", .type = CMD_T_PATH_IN, .help = ".npy, images x channels x height x width"},
+    {.name = "OUT", .type = CMD_T_PATH_OUT, .help = ".npy"},
+    {0}};
+static const struct cmd_param run_options[] = {
+    {.name = "original", .type = CMD_T_FLAG, .help = "the network as it was opened"}, {0}};
+
+static const struct cmd_row rows[] = {
+    {.name = "ev$al",
+     .key = "F5",
+     .summary = "accuracy of the approximated network against the original",
+     .detail = "Both networks see the same images. difference is approximated minus original\n"
+               "in points, with its paired 95 % interval low..high; agree is the share of\n"
+               "images with the same answer; output error is |o - o'|^2 / |o|^2.\n",
+     .examples = "solve; eval --count 200\n",
+     .options = eval_options,
+     .flags = CMD_NEEDS_MODEL | CMD_NEEDS_EVAL | CMD_TABLE | CMD_SLOW,
+     .run = run_eval},
+    {.name = "ru$n",
+     .summary = "push a tensor through the approximated network",
+     .detail = "The values go in as they stand, without mean and std. The first output of the\n"
+               "network is written as float32.\n",
+     .args = run_args,
+     .options = run_options,
+     .flags = CMD_NEEDS_MODEL | CMD_SLOW,
+     .run = run_run},
+};
+
+const struct cmd_group cmd_group_measure = {"Measuring", rows,
+                                            sizeof(rows) / sizeof(rows[0])};

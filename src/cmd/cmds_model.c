@@ -1,0 +1,326 @@
+/* Commands on the network as it is: opening it, and looking at its layers. */
+#include "cmd/context.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- open, close ---- */
+
+static void say_data(struct cmd_ctx *c)
+{
+    const struct lr_session *s = c->session;
+
+    if (s->calib && s->eval)
+        cmd_say(c, "calibration images: %lld; evaluation images: %lld",
+                (long long)lr_dataset_count(s->calib), (long long)lr_dataset_count(s->eval));
+}
+
+static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
+                               struct cmd_error *e)
+{
+    const struct cmd_value *model = cmd_arg(call, "MODEL"), *input = cmd_option(call, "input");
+    struct lr_session *s = c->session;
+    char macs[32], params[32], *path = NULL;
+    int n = 0;
+    enum lr_status st = cmd_path(&path, model, e);
+
+    if (st)
+        return st;
+    st = lr_session_open(s, path, input->is_set ? &input->shape : NULL, &c->progress,
+                         &e->err);
+    lr_free(path);
+    if (st)
+        return cmd_blame(e, model);
+    struct lr_cost cost = lr_graph_cost(s->graph);
+    for (int i = 0; i < s->n_layers; i++)
+        n += s->layers[i].is_approximable;
+    cmd_say(c, "%s: input %dx%dx%d, %d convolutions, %sMAC, %s parameters", s->model_name,
+            s->in_c, s->in_h, s->in_w, s->n_layers,
+            cmd_amount(macs, sizeof(macs), (double)cost.macs),
+            cmd_amount(params, sizeof(params), (double)cost.params));
+    if (s->n_bn_folded)
+        cmd_say(c, "%d batch normalisations folded into their convolutions", s->n_bn_folded);
+    if (n == s->n_layers && n)
+        cmd_say(c, "all %d convolutions can be approximated", n);
+    else
+        cmd_say(c, "%d of %d convolutions can be approximated", n, s->n_layers);
+    for (int i = 0; i < s->n_layers; i++)
+        if (!s->layers[i].is_approximable)
+            cmd_say(c, "  %s: %s", s->layers[i].name,
+                    s->layers[i].reason ? s->layers[i].reason : "cannot be approximated");
+    say_data(c);
+    return LR_OK;
+}
+
+static enum lr_status run_close(struct cmd_ctx *c, const struct cmd_call *call,
+                                struct cmd_error *e)
+{
+    (void)call, (void)e;
+    cmd_say(c, "closed %s", c->session->model_name);
+    lr_session_close(c->session);
+    return LR_OK;
+}
+
+/* ---- layers, cost ---- */
+
+static enum lr_status show_layers(struct cmd_ctx *c, const struct cmd_call *call,
+                                  enum cmd_layer_view view, struct cmd_error *e)
+{
+    struct out_table t;
+    int *layers = NULL, n = 0;
+    enum lr_status st = cmd_layers(&layers, &n, c, cmd_arg(call, "SET"), e);
+
+    if (!st)
+        st = cmd_layer_table(&t, c, layers, n, view, e);
+    lr_free(layers);
+    return st ? st : cmd_table(c, &t, e);
+}
+
+static enum lr_status run_layers(struct cmd_ctx *c, const struct cmd_call *call,
+                                 struct cmd_error *e)
+{
+    return show_layers(c, call, CMD_VIEW_LAYERS, e);
+}
+
+static enum lr_status run_cost(struct cmd_ctx *c, const struct cmd_call *call,
+                               struct cmd_error *e)
+{
+    struct lr_totals t;
+    enum lr_status st = show_layers(c, call, CMD_VIEW_COST, e);
+
+    if (st)
+        return st;
+    lr_session_totals(&t, c->session);
+    cmd_say(c, "weights of the network: %.3g MB -> %.3g MB",
+            4e-6 * (double)t.net_params_original, 4e-6 * (double)t.net_params);
+    return LR_OK;
+}
+
+/* ---- info ---- */
+
+static const struct out_column info_columns[] = {
+    {"layer", "layer", OUT_TEXT, 0, 0},
+    {"number", "number", OUT_INT, 0, 0},
+    {"shape", "filters", OUT_TEXT, 0, 0},
+    {"input", "input", OUT_TEXT, 0, 0},
+    {"output", "output", OUT_TEXT, 0, 0},
+    {"stride", "stride", OUT_TEXT, 0, 0},
+    {"padding", "padding (top left bottom right)", OUT_TEXT, 0, 0},
+    {"dilation", "dilation", OUT_TEXT, 0, 0},
+    {"groups", "groups", OUT_INT, 0, 0},
+    {"follow", "followed by", OUT_TEXT, 0, 0},
+    {"is_sum", "added to a shortcut first", OUT_BOOL, 0, 0},
+    {"is_approximable", "can be approximated", OUT_BOOL, 0, 0},
+    {"reason", "whole because", OUT_TEXT, 0, 0},
+    {"method", "method", OUT_TEXT, 0, 0},
+    {"rank", "rank", OUT_INT, 0, 0},
+    {"break_even", "break-even rank", OUT_INT, 0, 0},
+    {"data_rank", "rank of the responses", OUT_INT, 0, 0},
+    {"zeros", "zeros after a ReLU %", OUT_REAL, 0.01, 1},
+    {"dead", "dead channels", OUT_INT, 0, 0},
+    {"samples", "samples", OUT_INT, 0, 0},
+    {"macs", "MMAC", OUT_INT, 1e6, 3},
+    {"params", "parameters", OUT_INT, 0, 0},
+    {"mode", "solved in mode", OUT_TEXT, 0, 0},
+    {"iterations", "solver iterations", OUT_INT, 0, 0},
+    {"best_iteration", "iterate taken", OUT_INT, 0, 0},
+    {"note", "note", OUT_TEXT, 0, 0},
+    {"state", "state", OUT_TEXT, 0, 0},
+};
+
+static void add_pair(struct out_table *t, int a, int b)
+{
+    char buf[32];
+
+    snprintf(buf, sizeof(buf), "%dx%d", a, b);
+    out_text(t, buf);
+}
+
+static void add_map(struct out_table *t, int channels, int h, int w)
+{
+    char buf[48];
+
+    snprintf(buf, sizeof(buf), "%dx%dx%d", channels, h, w);
+    out_text(t, buf);
+}
+
+static void info_row(struct out_table *t, const struct cmd_ctx *c, int layer)
+{
+    const struct lr_session *s = c->session;
+    const struct lr_layer *l = &s->layers[layer];
+    const struct lr_layer_plan *p = &s->plan[layer];
+    const struct lr_factors *f = p->factors;
+    const struct lr_spectrum *spectrum =
+        s->spectra && l->is_approximable ? &s->spectra[layer] : NULL;
+    struct lr_rank_layer r = lr_session_rank_layer(s, layer);
+    char buf[256];
+
+    out_text(t, l->name);
+    out_int(t, layer + 1);
+    snprintf(buf, sizeof(buf), "%dx%dx%dx%d", l->d, l->c / (l->group > 0 ? l->group : 1),
+             l->kh, l->kw);
+    out_text(t, buf);
+    add_map(t, l->c, l->in_h, l->in_w);
+    add_map(t, l->d, l->out_h, l->out_w);
+    add_pair(t, l->stride_h, l->stride_w);
+    snprintf(buf, sizeof(buf), "%d %d %d %d", l->pad_top, l->pad_left, l->pad_bottom,
+             l->pad_right);
+    out_text(t, buf);
+    add_pair(t, l->dil_h, l->dil_w);
+    out_int(t, l->group);
+    out_text(t, l->follow_name ? l->follow_name : "nothing");
+    out_bool(t, l->sum_value >= 0);
+    out_bool(t, l->is_approximable);
+    out_text(t, lr_session_reason(s, layer, buf, sizeof(buf)));
+    out_text(t, lr_method_info(p->method)->name);
+    out_int(t, p->rank);
+    out_int(t, l->is_approximable ? lr_break_even(&r) : INT64_MIN);
+    out_int(t, spectrum ? spectrum->n_data_rank : INT64_MIN);
+    out_real(t, spectrum ? spectrum->zeros : NAN);
+    out_int(t, spectrum ? spectrum->n_dead : INT64_MIN);
+    out_int(t, spectrum ? (int64_t)spectrum->n_samples : INT64_MIN);
+    out_int(t, l->macs);
+    out_int(t, l->params);
+    out_text(t, f ? f->mode : NULL);
+    out_int(t, f ? f->n_iterations : INT64_MIN);
+    out_int(t, f ? f->best_iteration : INT64_MIN);
+    out_text(t, f ? f->note : NULL);
+    out_text(t, lr_state_name(lr_session_state(s, layer)));
+}
+
+static const struct out_column rank_columns[] = {
+    {"rank", "rank", OUT_INT, 0, 0},
+    {"energy", "energy %", OUT_REAL, 0.01, 3},
+    {"energy_weights", "energy of filters %", OUT_REAL, 0.01, 3},
+    {"macs", "MMAC", OUT_INT, 1e6, 3},
+    {"params", "kparam", OUT_INT, 1e3, 1},
+    {"speedup", "speedup", OUT_REAL, 0, 2},
+    {"mark", "", OUT_TEXT, 0, 0},
+};
+
+/* Share of the squared singular values of the filters in the first rank. */
+static double weight_energy(const struct lr_spectrum *s, int rank)
+{
+    double part = 0, all = 0;
+
+    for (int i = 0; i < s->d; i++) {
+        all += s->weight_sv[i] * s->weight_sv[i];
+        part += i < rank ? s->weight_sv[i] * s->weight_sv[i] : 0;
+    }
+    return all > 0 ? part / all : 1;
+}
+
+/* What each rank would cost: about a dozen ranks, the plan's and break-even among them. */
+static void rank_rows(struct out_table *t, const struct cmd_ctx *c, int layer)
+{
+    const struct lr_session *s = c->session;
+    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
+    const struct lr_spectrum *spectrum = s->spectra ? &s->spectra[layer] : NULL;
+    int pays_not = lr_break_even(&l), chosen = s->plan[layer].rank;
+
+    for (int rank = 1, last = 0; rank <= l.d; rank++) {
+        bool is_marked = rank == chosen || rank == pays_not || rank == l.d;
+        if (!is_marked && (int64_t)rank * 12 / l.d == (int64_t)last * 12 / l.d)
+            continue;
+        int64_t macs = lr_macs_at(&l, rank);
+        last = rank;
+        out_int(t, rank);
+        out_real(t, spectrum ? lr_spectrum_energy(spectrum, rank) : NAN);
+        out_real(t, spectrum ? weight_energy(spectrum, rank) : NAN);
+        out_int(t, macs);
+        out_int(t, lr_params_at(&l, rank));
+        out_real(t, macs ? (double)lr_macs_whole(&l) / (double)macs : NAN);
+        out_text(t, rank == chosen && chosen < pays_not ? "chosen"
+                    : rank == pays_not                  ? "break-even"
+                    : rank == l.d                       ? "full"
+                                                        : "");
+    }
+}
+
+static enum lr_status run_info(struct cmd_ctx *c, const struct cmd_call *call,
+                               struct cmd_error *e)
+{
+    const struct cmd_value *v = cmd_arg(call, "LAYER");
+    struct lr_session *s = c->session;
+    struct out_table t;
+    int *layers = NULL, n = 0, layer;
+    enum lr_status st = cmd_layers(&layers, &n, c, v, e);
+
+    if (st)
+        return st;
+    layer = n == 1 ? layers[0] : -1;
+    lr_free(layers);
+    if (layer < 0)
+        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s are %d layers; name one", v->text, n);
+    if (s->calib && s->layers[layer].is_approximable) {
+        char buf[256];
+        if (!lr_graph_blocker(s->graph, buf, sizeof(buf)))
+            st = lr_session_spectra(s, &c->progress, &e->err);
+    }
+    if (st)
+        return st;
+    out_table_init(&t, info_columns, sizeof(info_columns) / sizeof(info_columns[0]));
+    info_row(&t, c, layer);
+    st = cmd_record_table(c, &t, e);
+    if (st || !s->layers[layer].is_approximable)
+        return st;
+    out_table_init(&t, rank_columns, sizeof(rank_columns) / sizeof(rank_columns[0]));
+    rank_rows(&t, c, layer);
+    return cmd_table(c, &t, e);
+}
+
+/* ---- rows ---- */
+
+static const struct cmd_param open_args[] = {{.name = "MODEL", .type = CMD_T_MODEL}, {0}};
+static const struct cmd_param open_options[] = {
+    {.name = "input", .type = CMD_T_SHAPE, .help = "shape of the input where it is free"},
+    {0}};
+static const struct cmd_param set_args[] = {
+    {.name = "SET", .type = CMD_T_SET, .flags = CMD_OPTIONAL}, {0}};
+static const struct cmd_param info_args[] = {{.name = "LAYER", .type = CMD_T_LAYER}, {0}};
+
+static const struct cmd_row rows[] = {
+    {.name = "o$pen",
+     .summary = "load a network",
+     .detail = "Reads an ONNX file, folds batch normalisation where that is exact, and says\n"
+               "which convolutions can be approximated and why the others cannot. An\n"
+               "embedded network (@fashion) brings its images along. What was open before is\n"
+               "replaced only when all went well.\n",
+     .examples = "open @fashion\n",
+     .args = open_args,
+     .options = open_options,
+     .flags = CMD_CHANGES,
+     .run = run_open},
+    {.name = "cl$ose",
+     .summary = "forget the network and its images",
+     .examples = "close; open @fashion\n",
+     .flags = CMD_NEEDS_MODEL | CMD_CHANGES,
+     .run = run_close},
+    {.name = "l$ayers",
+     .alias = "ls",
+     .summary = "one row per convolution: shape, rank, cost, error, state",
+     .detail = "The row total sums all convolutions, the row network every node. energy is\n"
+               "the share of the responses' energy that the rank keeps; error is the held-out\n"
+               "response error after the nonlinearity.\n",
+     .examples = "layers\nlayers conv2..conv4\n",
+     .args = set_args,
+     .flags = CMD_NEEDS_MODEL | CMD_TABLE,
+     .run = run_layers},
+    {.name = "inf$o",
+     .summary = "everything about one layer, and what each rank would cost",
+     .examples = "info conv3\n",
+     .args = info_args,
+     .flags = CMD_NEEDS_MODEL | CMD_TABLE | CMD_SLOW,
+     .run = run_info},
+    {.name = "co$st",
+     .summary = "multiply-adds and parameters, before and after",
+     .detail = "speedup is the theoretical one: multiply-adds before over multiply-adds after,\n"
+               "the 1x1 parts included.\n",
+     .examples = "cost\n",
+     .args = set_args,
+     .flags = CMD_NEEDS_MODEL | CMD_TABLE,
+     .run = run_cost},
+};
+
+const struct cmd_group cmd_group_model = {"Network", rows, sizeof(rows) / sizeof(rows[0])};

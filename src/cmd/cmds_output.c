@@ -1,0 +1,466 @@
+/* Plots, and files to take away: the network as ONNX, the plan as JSON, tables. */
+#include "cmd/context.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "out/config.h"
+#include "out/plot.h"
+#include "ranklab/engine.h"
+#include "ranklab/la.h"
+#include "ranklab/onnx.h"
+
+/* ---- plot ---- */
+
+enum { KIND_ENERGY, KIND_ERROR };
+
+/* A plot with the memory of its series. */
+struct drawing {
+    struct out_plot plot;
+    struct out_series *series;
+    struct out_mark *marks;
+    const char **names;
+    char (*labels)[32];
+    double *values;
+};
+
+static void drawing_free(struct drawing *d)
+{
+    lr_free(d->series);
+    lr_free(d->marks);
+    lr_free(d->names);
+    lr_free(d->labels);
+    lr_free(d->values);
+}
+
+static enum lr_status drawing_alloc(struct drawing *d, size_t n_series, size_t n_values,
+                                    struct cmd_error *e)
+{
+    d->series = lr_calloc(n_series, sizeof(*d->series));
+    d->marks = lr_calloc(n_series, sizeof(*d->marks));
+    d->names = lr_calloc(n_series, sizeof(*d->names));
+    d->labels = lr_calloc(n_series, sizeof(*d->labels));
+    d->values = lr_calloc(n_values, sizeof(*d->values));
+    if (d->series && d->marks && d->names && d->labels && d->values)
+        return LR_OK;
+    return lr_enomem(&e->err, n_values * sizeof(*d->values), "a plot");
+}
+
+/* Cumulative energy against rank; several layers share the x axis as a share of d. */
+static enum lr_status draw_energy(struct drawing *d, struct cmd_ctx *c, const int *layers,
+                                  int n, bool is_share, struct cmd_error *e)
+{
+    const struct lr_session *s = c->session;
+    size_t n_values = 0, at = 0, k = 0;
+    enum lr_status st;
+
+    for (int i = 0; i < n; i++)
+        if (s->layers[layers[i]].is_approximable)
+            n_values += 2 * (size_t)(s->layers[layers[i]].d + 1);
+    if (!n_values)
+        return lr_err_set(&e->err, LR_EINVAL,
+                          "none of these layers can be approximated: no spectrum");
+    st = drawing_alloc(d, (size_t)n, n_values, e);
+    if (st)
+        return st;
+    for (int i = 0; i < n; i++) {
+        const struct lr_layer *l = &s->layers[layers[i]];
+        const struct lr_spectrum *spectrum = &s->spectra[layers[i]];
+        double *x = d->values + at, *y = x + l->d + 1;
+        if (!l->is_approximable)
+            continue;
+        for (int rank = 0; rank <= l->d; rank++) {
+            x[rank] = is_share ? (double)rank / l->d : rank;
+            y[rank] = 100 * (rank ? lr_spectrum_energy(spectrum, rank) : 0);
+        }
+        at += 2 * (size_t)(l->d + 1);
+        d->series[k] = (struct out_series){.title = l->name,
+                                           .style = OUT_LINES,
+                                           .n = (size_t)l->d + 1,
+                                           .x = x,
+                                           .y = y};
+        if (lr_session_state(s, layers[i]) != LR_STATE_WHOLE) {
+            int rank = s->plan[layers[i]].rank;
+            snprintf(d->labels[k], sizeof(d->labels[k]), "%d", rank);
+            d->marks[d->plot.n_marks++] =
+                (struct out_mark){x[rank], d->labels[k], (int)k};
+        }
+        k++;
+    }
+    d->plot.title = "energy of the responses kept by a rank";
+    d->plot.x_label = is_share ? "rank / filters" : "rank";
+    d->plot.y_label = "energy (%)";
+    d->plot.n_series = k;
+    d->plot.series = d->series;
+    d->plot.marks = d->marks;
+    return LR_OK;
+}
+
+/* Two bars a layer: the linear solution and the one taken, held-out. */
+static enum lr_status draw_error(struct drawing *d, struct cmd_ctx *c, const int *layers,
+                                 int n, struct cmd_error *e)
+{
+    static const char *const titles[2] = {"linear", "solved"};
+    size_t k = 0;
+    enum lr_status st =
+        drawing_alloc(d, (size_t)n < 2 ? 2 : (size_t)n, 3 * (size_t)n + 1, e);
+
+    if (st)
+        return st;
+    double *x = d->values, *linear = x + n, *held = linear + n;
+    for (int i = 0; i < n; i++) {
+        struct lr_layer_row r;
+        lr_session_row(&r, c->session, layers[i]);
+        if (isnan(r.error_heldout) && isnan(r.error_linear))
+            continue;
+        x[k] = (double)k + 1;
+        linear[k] = r.error_linear;
+        held[k] = r.error_heldout;
+        d->names[k++] = r.layer->name;
+    }
+    if (!k) {
+        cmd_hint(e, "solve computes the errors");
+        return lr_err_set(&e->err, LR_EINVAL, "none of these layers is solved");
+    }
+    for (int i = 0; i < 2; i++)
+        d->series[i] = (struct out_series){.title = titles[i],
+                                           .style = OUT_BARS,
+                                           .n = k,
+                                           .x = x,
+                                           .y = i ? held : linear};
+    d->plot.title = "held-out response error";
+    d->plot.x_label = "layer";
+    d->plot.y_label = "|r(y)-r(y')|^2 / |r(y)|^2";
+    d->plot.series = d->series;
+    d->plot.n_series = 2;
+    d->plot.x_names = d->names;
+    return LR_OK;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static enum lr_status show_text(struct cmd_ctx *c, const struct out_plot *p, int width,
+                                int height, bool use_gnuplot, struct cmd_error *e)
+{
+    struct lr_strbuf b = {0};
+    enum lr_status st = out_plot_text(&b, p, width, height, c->settings.is_ascii,
+                                      use_gnuplot && !c->settings.is_safe, &e->err);
+
+    if (!st && b.is_failed)
+        st = lr_enomem(&e->err, b.len, "a plot");
+    if (!st && b.len && b.s[b.len - 1] != '\n')
+        lr_strbuf_putc(&b, '\n');
+    if (!st && b.s)
+        cmd_text(c, b.s);
+    lr_strbuf_free(&b);
+    return st;
+}
+
+static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
+                                const struct out_plot *p, struct cmd_error *e)
+{
+    const struct cmd_value *to = cmd_option(call, "to"), *script = cmd_option(call, "script"),
+                           *width = cmd_option(call, "width"),
+                           *height = cmd_option(call, "height");
+    enum cmd_plot_terminal where = c->settings.plot_terminal;
+    int w = width->is_set ? (int)width->i : c->settings.width ? c->settings.width : 72;
+    int h = height->is_set ? (int)height->i : c->settings.height ? c->settings.height : 20;
+    char *path = NULL;
+    enum lr_status st = LR_OK;
+
+    if (script->is_set) {
+        st = cmd_path(&path, script, e);
+        if (!st && out_plot_save_script(p, path, &e->err))
+            st = cmd_blame(e, script);
+        if (!st)
+            cmd_say(c, "wrote %s", path);
+        lr_free(path);
+        path = NULL;
+        if (st || !to->is_set)
+            return st;
+    }
+    if (to->is_set) {
+        if (strcmp(to->text, "text") == 0)
+            where = c->settings.plot_terminal == CMD_PLOT_WINDOW ? CMD_PLOT_TEXT : where;
+        else if (strcmp(to->text, "window") == 0)
+            where = CMD_PLOT_WINDOW;
+        else if (ends_with(to->text, ".svg") || ends_with(to->text, ".png") ||
+                 ends_with(to->text, ".pdf")) {
+            st = cmd_check_safe(c, to->text, e);
+            if (!st)
+                st = cmd_path(&path, to, e);
+            if (!st)
+                st = out_plot_file(p, path, &e->err);
+            if (!st)
+                cmd_say(c, "wrote %s", path);
+            else
+                cmd_blame(e, to);
+            lr_free(path);
+            return st;
+        } else
+            return cmd_fail_at(e, to->begin, LR_EINVAL,
+                               "%s is not text, window or a .svg, .png or .pdf file",
+                               to->text);
+    }
+    if (where == CMD_PLOT_WINDOW) {
+        st = cmd_check_safe(c, "a window", e);
+        return st ? st : out_plot_window(p, &e->err);
+    }
+    return show_text(c, p, w, h, where == CMD_PLOT_TEXT, e);
+}
+
+static enum lr_status run_plot(struct cmd_ctx *c, const struct cmd_call *call,
+                               struct cmd_error *e)
+{
+    const struct cmd_value *kind = cmd_arg(call, "KIND"), *by = cmd_option(call, "by");
+    struct drawing d = {0};
+    int *layers = NULL, n = 0;
+    enum lr_status st = cmd_layers(&layers, &n, c, cmd_arg(call, "SET"), e);
+
+    if (!st && kind->i == KIND_ENERGY)
+        st = lr_session_spectra(c->session, &c->progress, &e->err);
+    if (!st && kind->i == KIND_ENERGY)
+        st = draw_energy(&d, c, layers, n, by->is_set ? by->i == 1 : n > 1, e);
+    else if (!st)
+        st = draw_error(&d, c, layers, n, e);
+    if (!st)
+        st = show_plot(c, call, &d.plot, e);
+    drawing_free(&d);
+    lr_free(layers);
+    return st;
+}
+
+/* ---- export ---- */
+
+enum { WHAT_ONNX, WHAT_CONFIG, WHAT_TABLE };
+
+static enum lr_status export_onnx(struct cmd_ctx *c, const char *path, struct cmd_error *e)
+{
+    struct lr_graph *g = NULL;
+    struct lr_totals t;
+    char before[32], after[32];
+    enum lr_status st = lr_session_build(&g, c->session, false, &e->err);
+
+    if (!st)
+        st = lr_onnx_write(g, path, &e->err);
+    lr_graph_free(g);
+    if (st)
+        return st;
+    lr_session_totals(&t, c->session);
+    cmd_say(c, "wrote %s (%sMAC -> %sMAC), read back and compared", path,
+            cmd_amount(before, sizeof(before), (double)t.net_macs_original),
+            cmd_amount(after, sizeof(after), (double)t.net_macs));
+    return LR_OK;
+}
+
+static bool copy_text(char **to, const char *from)
+{
+    *to = from ? lr_strdup(from) : NULL;
+    return !from || *to;
+}
+
+static bool config_layer(struct out_config_layer *out, const struct lr_session *s, int i)
+{
+    struct lr_layer_row r;
+
+    lr_session_row(&r, s, i);
+    *out = (struct out_config_layer){.rank = r.rank,
+                                     .rank_spatial = r.rank_spatial,
+                                     .full_rank = r.full_rank,
+                                     .macs = r.macs,
+                                     .macs_original = r.macs_original,
+                                     .energy = r.energy,
+                                     .error_linear = r.error_linear,
+                                     .error_calib = r.error_calib,
+                                     .error_heldout = r.error_heldout};
+    return copy_text(&out->name, r.layer->name) &&
+           copy_text(&out->method, lr_method_info(r.method)->name) &&
+           copy_text(&out->state, lr_state_name(r.state));
+}
+
+static bool config_head(struct out_config *k, const struct lr_session *s)
+{
+    struct lr_totals t;
+
+    lr_session_totals(&t, s);
+    k->seed = s->settings.seed;
+    k->threads = lr_la_threads();
+    k->macs = t.macs;
+    k->macs_original = t.macs_original;
+    k->top1 = k->top1_original = NAN;
+    k->difference = k->difference_low = k->difference_high = NAN;
+    if (s->has_eval) {
+        const struct lr_eval *r = &s->last_eval;
+        k->eval_images = r->images;
+        k->top1 = r->top1;
+        k->top1_original = r->top1_original;
+        k->difference = r->top1_difference;
+        k->difference_low = r->difference_low;
+        k->difference_high = r->difference_high;
+    }
+    return copy_text(&k->model, s->model_name) &&
+           copy_text(&k->model_sha256, s->model_sha256) &&
+           copy_text(&k->calib, s->calib ? lr_dataset_path(s->calib) : NULL) &&
+           copy_text(&k->calib_sha256, s->calib ? lr_dataset_hash(s->calib) : NULL) &&
+           copy_text(&k->eval, s->eval ? lr_dataset_path(s->eval) : NULL) &&
+           copy_text(&k->eval_sha256, s->eval ? lr_dataset_hash(s->eval) : NULL) &&
+           copy_text(&k->mode, lr_mode_name(s->settings.mode)) &&
+           copy_text(&k->program_version, PACKAGE_VERSION) &&
+           copy_text(&k->blas_version, lr_la_version()) &&
+           copy_text(&k->engine_version, lr_engine_version());
+}
+
+static enum lr_status export_config(struct cmd_ctx *c, const char *path, struct cmd_error *e)
+{
+    const struct lr_session *s = c->session;
+    struct out_config k = {0};
+    enum lr_status st = LR_OK;
+
+    k.layers = lr_calloc((size_t)s->n_layers + 1, sizeof(*k.layers));
+    bool is_ok = k.layers && config_head(&k, s);
+    for (int i = 0; is_ok && i < s->n_layers; i++) {
+        k.n_layers = i + 1;
+        is_ok = config_layer(&k.layers[i], s, i);
+    }
+    if (!is_ok)
+        st = lr_enomem(&e->err, (size_t)s->n_layers * sizeof(*k.layers), "a configuration");
+    else
+        st = out_config_write(&k, path, &e->err);
+    out_config_free(&k);
+    if (!st)
+        cmd_say(c, "wrote %s", path);
+    return st;
+}
+
+static enum lr_status write_table(struct cmd_ctx *c, struct out_table *t, const char *path,
+                                  struct cmd_error *e)
+{
+    struct lr_strbuf b = {0};
+    enum lr_status st =
+        out_table_render(&b, t, out_format_of(path), c->settings.is_ascii, &e->err);
+
+    if (!st && b.is_failed)
+        st = lr_enomem(&e->err, b.len, "a table");
+    if (!st)
+        st = lr_file_write(path, b.s ? b.s : "", b.len, &e->err);
+    if (!st)
+        cmd_say(c, "wrote %s", path);
+    lr_strbuf_free(&b);
+    out_table_free(t);
+    return st;
+}
+
+static enum lr_status export_table(struct cmd_ctx *c, const struct cmd_value *what,
+                                   const char *path, struct cmd_error *e)
+{
+    static const char *const names[] = {"layers", "cost", "error", "eval"};
+    struct out_table t;
+    int *layers = NULL, n = 0, view = 0;
+    enum lr_status st;
+
+    while (view < 4 && strcmp(what->text, names[view]) != 0)
+        view++;
+    if (view == 4)
+        return cmd_fail_at(e, what->begin, LR_EINVAL,
+                           "unknown table %s; there are layers, cost, error and eval",
+                           what->text);
+    if (view == 3) {
+        if (!c->session->has_eval)
+            return cmd_fail_at(e, what->begin, LR_EINVAL,
+                               "this plan has not been evaluated yet; eval does");
+        cmd_eval_table(&t, &c->session->last_eval);
+        return write_table(c, &t, path, e);
+    }
+    st = lr_session_layer_set(&layers, &n, c->session, "all", &e->err);
+    if (!st)
+        st = cmd_layer_table(&t, c, layers, n, (enum cmd_layer_view)view, e);
+    lr_free(layers);
+    return st ? st : write_table(c, &t, path, e);
+}
+
+static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
+                                 struct cmd_error *e)
+{
+    const struct cmd_value *what = cmd_arg(call, "WHAT"), *a = cmd_arg(call, "FILE"),
+                           *b = cmd_arg(call, "TABLE_FILE");
+    bool is_table = what->i == WHAT_TABLE;
+    char *path = NULL;
+    enum lr_status st;
+
+    if (is_table && !b->is_set) {
+        cmd_hint(e, "such as export table layers layers.csv");
+        return cmd_fail_at(e, call->tokens.end, LR_EINVAL, "the file is missing");
+    }
+    if (!is_table && b->is_set)
+        return cmd_fail_at(e, b->begin, LR_EINVAL, "unexpected %s", b->text);
+    st = cmd_path(&path, is_table ? b : a, e);
+    if (st)
+        return st;
+    if (what->i == WHAT_ONNX)
+        st = export_onnx(c, path, e);
+    else if (what->i == WHAT_CONFIG)
+        st = export_config(c, path, e);
+    else
+        st = export_table(c, a, path, e);
+    if (st == LR_EIO && !e->has_place)
+        cmd_blame(e, is_table ? b : a);
+    lr_free(path);
+    return st;
+}
+
+/* ---- rows ---- */
+
+static const char *const kinds[] = {"energy", "error", NULL};
+static const char *const axes[] = {"rank", "share", NULL};
+static const struct cmd_param plot_args[] = {
+    {.name = "KIND", .type = CMD_T_CHOICE, .choices = kinds, .help = "what to draw"},
+    {.name = "SET", .type = CMD_T_SET, .flags = CMD_OPTIONAL},
+    {0}};
+static const struct cmd_param plot_options[] = {
+    {.name = "to", .type = CMD_T_PATH_OUT, .help = "text, window, or a .svg, .png, .pdf file"},
+    {.name = "script", .type = CMD_T_PATH_OUT, .help = "write the gnuplot script"},
+    {.name = "by", .type = CMD_T_CHOICE, .choices = axes, .help = "x axis of energy"},
+    {.name = "width", .type = CMD_T_INT, .min = 20, .max = 1000, .help = "columns of text"},
+    {.name = "height", .type = CMD_T_INT, .min = 8, .max = 500, .help = "lines of text"},
+    {0}};
+static const char *const things[] = {"onnx", "config", "table", NULL};
+static const struct cmd_param export_args[] = {
+    {.name = "WHAT", .type = CMD_T_CHOICE, .choices = things, .help = "what to write"},
+    {.name = "FILE", .type = CMD_T_PATH_OUT, .help = "for table: layers, cost, error or eval"},
+    {.name = "TABLE_FILE", .type = CMD_T_PATH_OUT, .flags = CMD_OPTIONAL,
+     .help = "for table"},
+    {0}};
+
+static const struct cmd_row rows[] = {
+    {.name = "p$lot",
+     .key = "p",
+     .summary = "draw the spectra or the errors of layers",
+     .detail = "energy: the share of energy that each rank keeps, chosen ranks marked; error:\n"
+               "the held-out error of the solved layers beside that of the linear solution.\n"
+               "Without --to the plot is drawn as text.\n",
+     .examples = "plot energy conv3,conv4 --width 60 --height 16\nplot error\n",
+     .args = plot_args,
+     .options = plot_options,
+     .flags = CMD_NEEDS_MODEL | CMD_SLOW,
+     .run = run_plot},
+    {.name = "exp$ort",
+     .key = "F9",
+     .summary = "write the faster network, the plan, or a table",
+     .detail = "onnx: the approximated network, read back and compared before ok is said.\n"
+               "config: ranks, methods and what was measured, as JSON. table: layers, cost,\n"
+               "error or eval; the file's ending picks csv, json, md or text.\n",
+     .examples = "export onnx /tmp/ranklab-example.onnx\n"
+                 "export table layers /tmp/ranklab-example.csv\n",
+     .args = export_args,
+     .flags = CMD_NEEDS_MODEL | CMD_SLOW,
+     .run = run_export},
+};
+
+const struct cmd_group cmd_group_output = {"Plots and files", rows,
+                                           sizeof(rows) / sizeof(rows[0])};

@@ -1,0 +1,105 @@
+/* Solving the approximation, and what it left as response error. */
+#include "cmd/context.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const modes[] = {"asym", "sym", "symhat", NULL};
+
+/* Mean held-out error of the layers that are solved, with the linear solution's. */
+static void say_errors(struct cmd_ctx *c, int n_solved, enum lr_mode mode)
+{
+    double held = 0, linear = 0;
+    int n = 0;
+
+    for (int i = 0; i < c->session->n_layers; i++) {
+        struct lr_layer_row r;
+        lr_session_row(&r, c->session, i);
+        if (r.state != LR_STATE_SOLVED || isnan(r.error_heldout) || isnan(r.error_linear))
+            continue;
+        held += r.error_heldout;
+        linear += r.error_linear;
+        n++;
+    }
+    if (n)
+        cmd_say(c, "solved %d layer%s, %s; mean held-out error %.4f (linear %.4f)", n_solved,
+                n_solved == 1 ? "" : "s", lr_mode_name(mode), held / n, linear / n);
+    else
+        cmd_say(c, "solved %d layer%s, %s", n_solved, n_solved == 1 ? "" : "s",
+                lr_mode_name(mode));
+}
+
+static enum lr_status run_solve(struct cmd_ctx *c, const struct cmd_call *call,
+                                struct cmd_error *e)
+{
+    const struct cmd_value *set = cmd_arg(call, "SET"), *mode = cmd_option(call, "mode");
+    enum lr_mode m = mode->is_set ? (enum lr_mode)mode->i : c->session->settings.mode;
+    int *layers = NULL, n = -1, n_solved = 0, n_stale = 0;
+    enum lr_status st = LR_OK;
+
+    if (set->is_set && strcmp(set->text, "@stale") != 0)
+        st = cmd_layers(&layers, &n, c, set, e);
+    if (!st)
+        st = lr_session_solve(c->session, layers, n, m, &n_solved, &c->progress, &e->err);
+    lr_free(layers);
+    if (st)
+        return st;
+    if (n_solved == 0) {
+        cmd_say(c, "nothing to solve: no layer is chosen or stale");
+        return LR_OK;
+    }
+    say_errors(c, n_solved, m);
+    for (int i = 0; i < c->session->n_layers; i++)
+        n_stale += lr_session_state(c->session, i) == LR_STATE_STALE;
+    if (n_stale)
+        cmd_say(c, "%d layer%s after them %s stale", n_stale, n_stale == 1 ? "" : "s",
+                n_stale == 1 ? "is" : "are");
+    return LR_OK;
+}
+
+static enum lr_status run_error(struct cmd_ctx *c, const struct cmd_call *call,
+                                struct cmd_error *e)
+{
+    struct out_table t;
+    int *layers = NULL, n = 0;
+    enum lr_status st = cmd_layers(&layers, &n, c, cmd_arg(call, "SET"), e);
+
+    if (!st)
+        st = cmd_layer_table(&t, c, layers, n, CMD_VIEW_ERROR, e);
+    lr_free(layers);
+    return st ? st : cmd_table(c, &t, e);
+}
+
+static const struct cmd_param set_args[] = {
+    {.name = "SET", .type = CMD_T_SET, .flags = CMD_OPTIONAL}, {0}};
+static const struct cmd_param solve_options[] = {
+    {.name = "mode", .type = CMD_T_CHOICE, .choices = modes,
+     .help = "what the fit sees as its input"},
+    {0}};
+
+static const struct cmd_row rows[] = {
+    {.name = "sol$ve",
+     .key = "s",
+     .summary = "compute the approximation of the chosen layers",
+     .detail = "Without SET: every layer that is chosen or stale, shallow to deep. asym fits\n"
+               "each layer to what the network approximated so far feeds it, sym to the\n"
+               "original's input, symhat takes the approximated input on both sides. ^C\n"
+               "stops and leaves everything as it was.\n",
+     .examples = "rank conv3,conv4 50%; solve\nsolve conv4 --mode sym\n",
+     .args = set_args,
+     .options = solve_options,
+     .flags = CMD_NEEDS_MODEL | CMD_CHANGES | CMD_SLOW,
+     .run = run_solve},
+    {.name = "er$ror",
+     .summary = "response errors of the solved layers",
+     .detail = "|r(y) - r(y')|^2 / |r(y)|^2 of each layer's response y: calib on the images\n"
+               "the solver saw, held-out on others, linear that of the linear solution there,\n"
+               "before f without the nonlinearity; own with the original input, inherited\n"
+               "from the layers before, refit what remains of both.\n",
+     .examples = "error\n",
+     .args = set_args,
+     .flags = CMD_NEEDS_MODEL | CMD_TABLE,
+     .run = run_error},
+};
+
+const struct cmd_group cmd_group_solve = {"Solving", rows, sizeof(rows) / sizeof(rows[0])};

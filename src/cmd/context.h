@@ -1,0 +1,174 @@
+/* What a running command may use: the session, the settings of the front end, and a sink for
+ * everything that is shown. Nothing here knows a terminal. */
+#ifndef RANKLAB_CMD_CONTEXT_H
+#define RANKLAB_CMD_CONTEXT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "cmd/command.h"
+#include "out/table.h"
+#include "ranklab/file.h"
+#include "ranklab/progress.h"
+#include "ranklab/session.h"
+
+enum cmd_stream { CMD_OUT, CMD_ERR };
+enum cmd_style { CMD_PLAIN, CMD_ECHO, CMD_WARNING, CMD_ERROR };
+
+/* The front end's side. Members may be NULL. */
+struct cmd_sink {
+    /* Whole lines of text for the standard output or the error stream. */
+    void (*write)(void *ctx, enum cmd_stream stream, enum cmd_style style, const char *text,
+                  size_t n);
+    /* Progress; non-zero asks the work to stop. */
+    int (*tick)(void *ctx, double fraction, const char *what);
+    /* True when the user asked to stop, or nobody reads any more. */
+    bool (*is_stopped)(void *ctx);
+    void *ctx;
+};
+
+enum cmd_color { CMD_COLOR_AUTO, CMD_COLOR_ALWAYS, CMD_COLOR_NEVER };
+enum cmd_plot_terminal { CMD_PLOT_TEXT, CMD_PLOT_BUILTIN, CMD_PLOT_WINDOW };
+
+struct cmd_settings {
+    enum out_format format;
+    enum cmd_color color;
+    enum cmd_plot_terminal plot_terminal;
+    bool is_quiet, is_echo, is_keep_going;
+    bool is_safe; /* starts no other program */
+    bool is_ascii;
+    int width, height; /* of text plots; 0: 72 x 20 */
+};
+
+/* A file that receives every accepted command as a script. */
+struct cmd_recorder {
+    char *path;
+    FILE *fp;         /* NULL: opened with the first command */
+    bool is_absolute; /* paths are written absolute */
+    bool has_failed;  /* said once, then silent */
+};
+
+/* One sourced file, or another origin of commands. */
+struct cmd_origin {
+    const char *name; /* for messages; NULL at the prompt */
+    const char *path; /* of a script file, or NULL */
+    size_t line;      /* of the text being run, from 1 */
+    bool is_prompt;   /* prefixes are understood */
+    bool is_check;    /* parse only */
+    int depth;
+    const struct cmd_origin *up;
+};
+
+struct cmd_done {
+    char *text; /* with whole words */
+    bool is_failed;
+};
+
+struct cmd_ctx {
+    struct lr_session *session;
+    struct cmd_sink sink;
+    struct cmd_settings settings;
+    struct lr_progress progress; /* for the session's slow work */
+    struct cmd_recorder auto_record, user_record;
+    struct cmd_done *done; /* commands run, oldest first */
+    size_t n_done, cap_done;
+    bool wants_quit, was_interrupted;
+    int n_failed; /* commands that failed and were not tried */
+    /* of the command that runs now */
+    const struct cmd_origin *origin;
+    struct lr_file redirect;
+    struct lr_strbuf redirected;
+    const char *redirect_path;
+    int n_tables;
+};
+
+enum { CMD_MAX_DEPTH = 16 };
+
+void cmd_init(struct cmd_ctx *c, struct lr_session *s, const struct cmd_sink *sink);
+void cmd_free(struct cmd_ctx *c);
+
+/* ---- running ---- */
+
+/* Runs every statement of text; stops at the first that fails (settings.is_keep_going: goes
+ * on, and gives back the first failure). Failures are reported to the sink. */
+enum lr_status cmd_run_text(struct cmd_ctx *c, const char *text,
+                            const struct cmd_origin *origin);
+/* Reads commands from an open stream line by line. name: for messages. */
+enum lr_status cmd_run_stream(struct cmd_ctx *c, FILE *fp, const struct cmd_origin *origin);
+/* Runs a script; a relative path is taken from the folder of the script that runs now. With
+ * is_check its commands are only parsed. What fails inside is reported. */
+enum lr_status cmd_run_file(struct cmd_ctx *c, const char *path, bool is_check,
+                            struct cmd_error *e);
+/* Shows an error with its place in text; text NULL: the message only. */
+void cmd_report(struct cmd_ctx *c, const struct cmd_error *e, const char *text,
+                const struct cmd_origin *origin);
+
+/* ---- output ---- */
+
+/* One line about what was done: on the standard output, or on the error stream while tables
+ * are for machines; none when quiet. Escaped. */
+void cmd_say(struct cmd_ctx *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void cmd_warn(struct cmd_ctx *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Text that was asked for (help, echo): like cmd_say, but not escaped and never quiet. */
+void cmd_text(struct cmd_ctx *c, const char *text);
+/* The table, in the format of the settings or into the file the user named after `>`. The
+ * table is freed. */
+enum lr_status cmd_table(struct cmd_ctx *c, struct out_table *t, struct cmd_error *e);
+/* The same for one row of many columns: in text one line per titled column. */
+enum lr_status cmd_record_table(struct cmd_ctx *c, struct out_table *t, struct cmd_error *e);
+
+/* ---- for handlers ---- */
+
+/* Layer indices of the set; an error is placed at v. v not given: all layers. */
+enum lr_status cmd_layers(int **out, int *n, struct cmd_ctx *c, const struct cmd_value *v,
+                          struct cmd_error *e);
+/* v->text with a leading ~/ resolved; lr_free it. */
+enum lr_status cmd_path(char **path, const struct cmd_value *v, struct cmd_error *e);
+/* Marks v as the place of an error that is in e already, and returns its code. */
+enum lr_status cmd_blame(struct cmd_error *e, const struct cmd_value *v);
+/* Whether out, plot and export may start another program. */
+enum lr_status cmd_check_safe(const struct cmd_ctx *c, const char *what,
+                              struct cmd_error *e);
+
+/* ---- recording ---- */
+
+void cmd_record_call(struct cmd_ctx *c, const struct cmd_call *call);
+/* Starts a recorder on path with what was accepted so far. */
+enum lr_status cmd_record_start(struct cmd_ctx *c, const char *path, struct cmd_error *e);
+void cmd_record_stop(struct cmd_recorder *r);
+enum lr_status cmd_done_add(struct cmd_ctx *c, const struct cmd_call *call, bool is_failed,
+                            struct cmd_error *e);
+
+/* ---- settings: one row per setting in settings.c ---- */
+
+struct cmd_setting {
+    const char *name, *summary;
+    struct cmd_param value; /* its type and limits */
+    void (*get)(struct lr_strbuf *b, const struct cmd_ctx *c);
+    enum lr_status (*set)(struct cmd_ctx *c, const struct cmd_value *v, struct lr_err *e);
+};
+extern const struct cmd_setting cmd_settings_table[];
+extern const size_t cmd_n_settings;
+const struct cmd_setting *cmd_setting_find(const char *name);
+/* Parses value and sets it. */
+enum lr_status cmd_setting_set(struct cmd_ctx *c, const char *name, const char *value,
+                               struct cmd_error *e);
+
+/* ---- tables of layers ---- */
+
+enum cmd_layer_view { CMD_VIEW_LAYERS, CMD_VIEW_COST, CMD_VIEW_ERROR };
+/* Rows for the n layers listed, then total and network. */
+enum lr_status cmd_layer_table(struct out_table *t, struct cmd_ctx *c, const int *layers,
+                               int n, enum cmd_layer_view view, struct cmd_error *e);
+void cmd_eval_table(struct out_table *t, const struct lr_eval *r);
+/* "2.31x (46.1 -> 20.0 MMAC)" and what is left to solve, after a change of the plan. */
+void cmd_say_totals(struct cmd_ctx *c);
+/* "12.3 M" and so on. buf of at least 32 bytes. */
+char *cmd_amount(char *buf, size_t size, double x);
+
+/* ---- comparisons of assert ---- */
+
+enum lr_status cmd_assert(struct cmd_ctx *c, const struct cmd_call *call,
+                          struct cmd_error *e);
+
+#endif

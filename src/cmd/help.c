@@ -1,0 +1,302 @@
+/* Help, the man page and shell completion, all written from the rows of the commands, the
+ * settings, the methods and the options of the program; only the topics below are prose. */
+#include "cmd/command.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cmd/context.h"
+#include "ranklab/text.h"
+
+const struct cmd_topic cmd_topics[] = {
+    {"grammar", "the command language",
+     "verb [target...] [--option value]\n"
+     "  #        begins a comment\n"
+     "  ;        separates commands on one line\n"
+     "  \\        at the end of a line continues it\n"
+     "  '...'    is literal; \"...\" knows \\n \\\" and \\\\ only\n"
+     "  CMD > F  writes the table of CMD to F; .csv, .json and .md pick the format\n"
+     "There are no variables and no backquotes. At the prompt a verb or an option may be\n"
+     "shortened as long as it is clear; scripts need whole words. A script stops at its\n"
+     "first error; try CMD tolerates one, assert EXPR makes the script a test.\n"},
+    {"layer-sets", "how layers are named",
+     "  conv3          one layer by name\n"
+     "  3              by its number in the table of layers\n"
+     "  conv*          names by pattern (* and ?)\n"
+     "  conv2..conv5   from one to another, in the order of the network\n"
+     "  3..7           the same by numbers\n"
+     "  all            every layer\n"
+     "  @stale         layers that solve would work on\n"
+     "  @solved        layers that are solved\n"
+     "  a,b,4..6       a list of any of these\n"},
+    {"ranks", "how ranks are given",
+     "  64       that rank\n"
+     "  50%      a share of the filters\n"
+     "  e=99%    the smallest rank that keeps 99 % of the energy\n"
+     "  x=2      the largest rank that makes the layer twice as fast\n"
+     "  full     the layer stays whole\n"
+     "A rank at or above a layer's break-even does not pay: the layer then stays whole.\n"},
+    {"states", "what the state of a layer means",
+     "  whole    not approximated; the column reason says why\n"
+     "  chosen   a rank is set, but not solved\n"
+     "  solved   the factors fit the plan\n"
+     "  stale    solved, but a layer before it has changed since\n"},
+    {"expressions", "what assert compares",
+     "OBJECT.KEY OPERATOR VALUE, where OPERATOR is one of < <= > >= == !=\n"
+     "  conv3.rank      a cell of the layer's row; the keys are those that layers prints\n"
+     "                  in json\n"
+     "  total.speedup   the sum over all convolutions\n"
+     "  network.macs    the sum over all nodes\n"
+     "  eval.top1       what the last eval of this plan gave\n"
+     "  model.layers    also model.approximable, model.name, model.sha256\n"
+     "  data.calib      number of calibration images; data.eval: of evaluation images\n"
+     "VALUE is a number (50% is 0.5), a word, null (not known), or another OBJECT.KEY.\n"
+     "Numbers are equal when they agree to 9 digits.\n"},
+    {"formats", "tables for people and for machines",
+     "set format table|csv|json|md, or --format when the program starts. With csv, json and\n"
+     "md the standard output carries tables only; messages go to the error stream. json is\n"
+     "one array of rows on one line. Columns have stable names; what is not known yet is\n"
+     "null in json and empty in csv.\n"},
+    {"files", "files that are read and written",
+     "  $XDG_CONFIG_HOME/ranklab/init.rl      commands run at the start (--no-init: not)\n"
+     "  $XDG_STATE_HOME/ranklab/history       lines typed at the prompt; a line that begins\n"
+     "                                        with a blank is not kept\n"
+     "  $XDG_STATE_HOME/ranklab/sessions/     every accepted command of each session, as a\n"
+     "                                        script\n"
+     "  $RANKLAB_DATA                         where the embedded networks are looked for\n"
+     "                                        first\n"
+     "Files are written beside their target and renamed: a failure leaves the old file.\n"},
+    {"exit-codes", "what the program returns",
+     "  0    all is well\n"
+     "  1    a command failed\n"
+     "  2    the program was started in a wrong way\n"
+     "  70   an internal error\n"
+     "  130  interrupted; 128+n for other signals\n"},
+};
+const size_t cmd_n_topics = sizeof(cmd_topics) / sizeof(cmd_topics[0]);
+
+/* ---- pieces ---- */
+
+static void add_placeholder(struct lr_strbuf *b, const struct cmd_param *p)
+{
+    if (p->type == CMD_T_CHOICE && p->choices) {
+        for (size_t i = 0; p->choices[i]; i++)
+            lr_strbuf_printf(b, "%s%s", i ? "|" : "", p->choices[i]);
+        return;
+    }
+    lr_strbuf_puts(b, cmd_types[p->type].shown);
+}
+
+void cmd_usage(struct lr_strbuf *b, const struct cmd_row *row)
+{
+    lr_strbuf_puts(b, cmd_name(row).s);
+    for (const struct cmd_param *p = row->args; p && p->name; p++) {
+        bool is_optional = p->flags & CMD_OPTIONAL;
+        lr_strbuf_puts(b, is_optional ? " [" : " ");
+        if (p->type == CMD_T_CHOICE)
+            add_placeholder(b, p);
+        else
+            lr_strbuf_puts(b, p->name);
+        if (p->type == CMD_T_WORDS)
+            lr_strbuf_puts(b, "...");
+        lr_strbuf_puts(b, is_optional ? "]" : "");
+    }
+    size_t n_shown = 0;
+    for (const struct cmd_param *p = row->options; p && p->name; p++)
+        n_shown += !(p->flags & CMD_HIDDEN);
+    if (n_shown > 5) {
+        lr_strbuf_puts(b, " [options]");
+        return;
+    }
+    for (const struct cmd_param *p = row->options; p && p->name; p++) {
+        if (p->flags & CMD_HIDDEN)
+            continue;
+        lr_strbuf_printf(b, " [--%s", p->name);
+        if (p->type != CMD_T_FLAG) {
+            lr_strbuf_putc(b, ' ');
+            add_placeholder(b, p);
+        }
+        lr_strbuf_putc(b, ']');
+    }
+}
+
+/* Lines of text, each behind indent. */
+static void add_lines(struct lr_strbuf *b, const char *text, const char *indent)
+{
+    while (text && *text) {
+        size_t n = strcspn(text, "\n");
+        lr_strbuf_puts(b, n ? indent : "");
+        lr_strbuf_add(b, text, n);
+        lr_strbuf_putc(b, '\n');
+        text += n + (text[n] == '\n');
+    }
+}
+
+static void add_param(struct lr_strbuf *b, const struct cmd_param *p, bool is_option)
+{
+    struct lr_strbuf head = {0};
+
+    if (p->flags & CMD_HIDDEN)
+        return;
+    if (is_option)
+        lr_strbuf_printf(&head, "--%s ", p->name);
+    if (!is_option)
+        lr_strbuf_puts(&head, p->name);
+    else if (p->type != CMD_T_FLAG && p->type != CMD_T_CHOICE)
+        add_placeholder(&head, p);
+    lr_strbuf_printf(b, "  %-18s %s", head.s ? head.s : "", p->help ? p->help : "");
+    if (p->type == CMD_T_CHOICE) {
+        lr_strbuf_puts(b, p->help && p->help[0] ? ": " : "");
+        for (size_t i = 0; p->choices[i]; i++)
+            lr_strbuf_printf(b, "%s%s", i ? ", " : "", p->choices[i]);
+    } else if (cmd_types[p->type].describe && p->type != CMD_T_TEXT) {
+        lr_strbuf_printf(b, "%s%s", p->help && p->help[0] ? "; " : "",
+                         cmd_types[p->type].describe);
+    }
+    lr_strbuf_putc(b, '\n');
+    lr_strbuf_free(&head);
+}
+
+static const char *const topics_of_lists[] = {"methods", "rules", "settings"};
+
+/* Topics that are lists kept elsewhere. */
+static bool add_list_topic(struct lr_strbuf *b, const char *topic)
+{
+    if (strcmp(topic, "methods") == 0) {
+        for (int i = 0; i < lr_n_methods; i++)
+            lr_strbuf_printf(b, "  %-10s %s\n", lr_methods[i].name, lr_methods[i].summary);
+    } else if (strcmp(topic, "rules") == 0) {
+        for (int i = 0; i < lr_n_rank_rules; i++)
+            lr_strbuf_printf(b, "  %-10s %s\n", lr_rank_rules[i].name,
+                             lr_rank_rules[i].summary);
+    } else if (strcmp(topic, "settings") == 0) {
+        for (size_t i = 0; i < cmd_n_settings; i++)
+            lr_strbuf_printf(b, "  %-14s %s\n", cmd_settings_table[i].name,
+                             cmd_settings_table[i].summary);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void add_overview(struct lr_strbuf *b)
+{
+    for (size_t g = 0; g < cmd_n_groups; g++) {
+        lr_strbuf_printf(b, "%s\n", cmd_groups[g]->title);
+        for (size_t i = 0; i < cmd_groups[g]->n_rows; i++)
+            lr_strbuf_printf(b, "  %-9s %s\n", cmd_name(&cmd_groups[g]->rows[i]).s,
+                             cmd_groups[g]->rows[i].summary);
+    }
+    lr_strbuf_puts(b, "Topics (help TOPIC)\n");
+    for (size_t i = 0; i < cmd_n_topics; i++)
+        lr_strbuf_printf(b, "  %-12s %s\n", cmd_topics[i].name, cmd_topics[i].summary);
+    lr_strbuf_puts(b, "  methods, rules, settings: what there is of each\n");
+}
+
+static void add_row_help(struct lr_strbuf *b, const struct cmd_row *row)
+{
+    lr_strbuf_puts(b, "usage: ");
+    cmd_usage(b, row);
+    lr_strbuf_printf(b, "\n%s\n", row->summary);
+    if (row->detail) {
+        lr_strbuf_putc(b, '\n');
+        add_lines(b, row->detail, "");
+    }
+    if (row->args || row->options)
+        lr_strbuf_putc(b, '\n');
+    for (const struct cmd_param *p = row->args; p && p->name; p++)
+        add_param(b, p, false);
+    for (const struct cmd_param *p = row->options; p && p->name; p++)
+        add_param(b, p, true);
+    if (row->examples) {
+        lr_strbuf_puts(b, "\nexamples:\n");
+        add_lines(b, row->examples, "  ");
+    }
+    size_t mark = strcspn(row->name, "$");
+    struct cmd_name name = cmd_name(row);
+    if (row->alias || mark < strlen(name.s)) {
+        lr_strbuf_puts(b, "\nat the prompt: ");
+        lr_strbuf_add(b, name.s, mark);
+        if (row->alias)
+            lr_strbuf_printf(b, "; also %s", row->alias);
+        lr_strbuf_putc(b, '\n');
+    }
+}
+
+enum lr_status cmd_help(struct lr_strbuf *b, const char *topic, struct cmd_error *e)
+{
+    struct cmd_words known = {0};
+    enum lr_status st = LR_OK;
+
+    if (!topic) {
+        add_overview(b);
+        return LR_OK;
+    }
+    const struct cmd_row *row = cmd_find(topic, true, NULL);
+    if (row) {
+        add_row_help(b, row);
+        return LR_OK;
+    }
+    if (add_list_topic(b, topic))
+        return LR_OK;
+    for (size_t i = 0; i < cmd_n_topics; i++)
+        if (strcmp(topic, cmd_topics[i].name) == 0) {
+            lr_strbuf_printf(b, "%s\n\n%s", cmd_topics[i].summary, cmd_topics[i].text);
+            return LR_OK;
+        }
+    cmd_types[CMD_T_TOPIC].complete(&known, NULL, NULL, "");
+    for (size_t i = 0; i < 3; i++)
+        cmd_words_add(&known, topics_of_lists[i]);
+    const char *near =
+        lr_text_nearest(topic, (const char *const *)known.w, known.n);
+    if (near)
+        cmd_hint(e, "did you mean %s?", near);
+    else
+        cmd_hint(e, "help lists everything; apropos %s searches", topic);
+    st = lr_err_set(&e->err, LR_EINVAL, "no help on %s", topic);
+    cmd_words_free(&known);
+    return st;
+}
+
+static bool holds(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (; text && *text; text++)
+        if (strncasecmp(text, word, n) == 0)
+            return true;
+    return false;
+}
+
+void cmd_apropos(struct lr_strbuf *b, const char *word)
+{
+    for (size_t g = 0; g < cmd_n_groups; g++)
+        for (size_t i = 0; i < cmd_groups[g]->n_rows; i++) {
+            const struct cmd_row *row = &cmd_groups[g]->rows[i];
+            bool is_hit = holds(cmd_name(row).s, word) || holds(row->summary, word) ||
+                          holds(row->detail, word);
+            for (const struct cmd_param *p = row->options; p && p->name && !is_hit; p++)
+                is_hit = !(p->flags & CMD_HIDDEN) &&
+                         (holds(p->name, word) || holds(p->help, word));
+            if (is_hit)
+                lr_strbuf_printf(b, "  %-12s %s\n", cmd_name(row).s, row->summary);
+        }
+    for (size_t i = 0; i < cmd_n_topics; i++)
+        if (holds(cmd_topics[i].name, word) || holds(cmd_topics[i].summary, word) ||
+            holds(cmd_topics[i].text, word))
+            lr_strbuf_printf(b, "  %-12s %s\n", cmd_topics[i].name, cmd_topics[i].summary);
+    for (size_t i = 0; i < cmd_n_settings; i++)
+        if (holds(cmd_settings_table[i].name, word) ||
+            holds(cmd_settings_table[i].summary, word))
+            lr_strbuf_printf(b, "  set %-8s %s\n", cmd_settings_table[i].name,
+                             cmd_settings_table[i].summary);
+}
+
+void cmd_examples(struct lr_strbuf *b)
+{
+    for (size_t g = 0; g < cmd_n_groups; g++)
+        for (size_t i = 0; i < cmd_groups[g]->n_rows; i++)
+            if (cmd_groups[g]->rows[i].examples)
+                add_lines(b, cmd_groups[g]->rows[i].examples, "");
+}

@@ -1,0 +1,199 @@
+/* The tables of layers. One list of keys serves layers, cost and error: machine formats carry
+ * all of it, text shows the columns that have a title in that view. */
+#include "cmd/context.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* COLUMN(key, type, scale, digits, title in layers, in cost, in error) */
+#define COLUMNS(COLUMN)                                                                       \
+    COLUMN("layer", OUT_TEXT, 0, 0, "layer", "layer", "layer")                                \
+    COLUMN("op", OUT_TEXT, 0, 0, NULL, NULL, NULL)                                            \
+    COLUMN("shape", OUT_TEXT, 0, 0, "shape", NULL, NULL)                                      \
+    COLUMN("stride", OUT_TEXT, 0, 0, "stride", NULL, NULL)                                    \
+    COLUMN("groups", OUT_INT, 0, 0, "groups", NULL, NULL)                                     \
+    COLUMN("rank", OUT_INT, 0, 0, "rank", "rank", "rank")                                     \
+    COLUMN("rank_spatial", OUT_INT, 0, 0, NULL, NULL, NULL)                                   \
+    COLUMN("full_rank", OUT_INT, 0, 0, "of", "of", "of")                                      \
+    COLUMN("method", OUT_TEXT, 0, 0, "method", NULL, "method")                                \
+    COLUMN("energy", OUT_REAL, 0.01, 2, "energy %", NULL, NULL)                               \
+    COLUMN("macs", OUT_INT, 1e6, 2, "MMAC", "MMAC", NULL)                                     \
+    COLUMN("macs_original", OUT_INT, 1e6, 2, NULL, "of MMAC", NULL)                           \
+    COLUMN("params", OUT_INT, 1e3, 1, "kparam", "kparam", NULL)                               \
+    COLUMN("params_original", OUT_INT, 1e3, 1, NULL, "of kparam", NULL)                       \
+    COLUMN("speedup", OUT_REAL, 0, 2, "speedup", "speedup", NULL)                             \
+    COLUMN("ms", OUT_REAL, 0, 3, NULL, NULL, NULL)                                            \
+    COLUMN("ms_original", OUT_REAL, 0, 3, NULL, NULL, NULL)                                   \
+    COLUMN("error_linear", OUT_REAL, 0, 4, NULL, NULL, "linear")                              \
+    COLUMN("error_calib", OUT_REAL, 0, 4, NULL, NULL, "calib")                                \
+    COLUMN("error_heldout", OUT_REAL, 0, 4, "error", NULL, "held-out")                        \
+    COLUMN("error_pre", OUT_REAL, 0, 4, NULL, NULL, "before f")                               \
+    COLUMN("error_own", OUT_REAL, 0, 4, NULL, NULL, "own")                                    \
+    COLUMN("error_inherited", OUT_REAL, 0, 4, NULL, NULL, "inherited")                        \
+    COLUMN("error_refit", OUT_REAL, 0, 4, NULL, NULL, "refit")                                \
+    COLUMN("state", OUT_TEXT, 0, 0, "state", NULL, "state")                                   \
+    COLUMN("reason", OUT_TEXT, 0, 0, NULL, NULL, NULL)
+
+#define IN_LAYERS(key, type, scale, digits, a, b, c) {key, a, type, scale, digits},
+#define IN_COST(key, type, scale, digits, a, b, c) {key, b, type, scale, digits},
+#define IN_ERROR(key, type, scale, digits, a, b, c) {key, c, type, scale, digits},
+static const struct out_column columns_layers[] = {COLUMNS(IN_LAYERS)};
+static const struct out_column columns_cost[] = {COLUMNS(IN_COST)};
+static const struct out_column columns_error[] = {COLUMNS(IN_ERROR)};
+enum { N_COLUMNS = sizeof(columns_layers) / sizeof(columns_layers[0]) };
+
+static void pair_text(char *buf, size_t size, int a, int b)
+{
+    if (a == b)
+        snprintf(buf, size, "%d", a);
+    else
+        snprintf(buf, size, "%dx%d", a, b);
+}
+
+static void add_int_or_null(struct out_table *t, int64_t v)
+{
+    if (v < 0)
+        out_null(t);
+    else
+        out_int(t, v);
+}
+
+static void add_layer(struct out_table *t, struct cmd_ctx *c, int layer)
+{
+    struct lr_layer_row r;
+    char shape[64], stride[32], reason[256];
+
+    lr_session_row(&r, c->session, layer);
+    const struct lr_layer *l = r.layer;
+    snprintf(shape, sizeof(shape), "%dx%dx%dx%d", l->d, l->c / (l->group > 0 ? l->group : 1),
+             l->kh, l->kw);
+    pair_text(stride, sizeof(stride), l->stride_h, l->stride_w);
+    out_text(t, l->name);
+    out_text(t, "Conv");
+    out_text(t, shape);
+    out_text(t, stride);
+    out_int(t, l->group);
+    add_int_or_null(t, r.rank);
+    add_int_or_null(t, r.rank_spatial);
+    add_int_or_null(t, r.full_rank);
+    out_text(t, lr_method_info(r.method)->name);
+    out_real(t, r.energy);
+    add_int_or_null(t, r.macs);
+    add_int_or_null(t, r.macs_original);
+    add_int_or_null(t, r.params);
+    add_int_or_null(t, r.params_original);
+    out_real(t, r.speedup);
+    out_null(t);
+    out_null(t);
+    out_real(t, r.error_linear);
+    out_real(t, r.error_calib);
+    out_real(t, r.error_heldout);
+    out_real(t, r.error_pre);
+    out_real(t, r.error_own);
+    out_real(t, r.error_inherited);
+    out_real(t, r.error_refit);
+    out_text(t, lr_state_name(r.state));
+    out_text(t, lr_session_reason(c->session, layer, reason, sizeof(reason)));
+}
+
+static void add_total(struct out_table *t, const char *name, int64_t macs, int64_t macs0,
+                      int64_t params, int64_t params0, double speedup)
+{
+    out_text(t, name);
+    for (size_t i = 1; i < N_COLUMNS; i++) {
+        const char *key = columns_layers[i].key;
+        if (strcmp(key, "macs") == 0)
+            out_int(t, macs);
+        else if (strcmp(key, "macs_original") == 0)
+            out_int(t, macs0);
+        else if (strcmp(key, "params") == 0)
+            out_int(t, params);
+        else if (strcmp(key, "params_original") == 0)
+            out_int(t, params0);
+        else if (strcmp(key, "speedup") == 0)
+            out_real(t, speedup);
+        else
+            out_null(t);
+    }
+}
+
+enum lr_status cmd_layer_table(struct out_table *t, struct cmd_ctx *c, const int *layers,
+                               int n, enum cmd_layer_view view, struct cmd_error *e)
+{
+    static const struct out_column *const views[] = {columns_layers, columns_cost,
+                                                     columns_error};
+    struct lr_totals sum;
+
+    out_table_init(t, views[view], N_COLUMNS);
+    for (int i = 0; i < n; i++)
+        add_layer(t, c, layers[i]);
+    lr_session_totals(&sum, c->session);
+    add_total(t, "total", sum.macs, sum.macs_original, sum.params, sum.params_original,
+              sum.speedup);
+    add_total(t, "network", sum.net_macs, sum.net_macs_original, sum.net_params,
+              sum.net_params_original, sum.net_speedup);
+    if (!t->is_failed)
+        return LR_OK;
+    out_table_free(t);
+    return lr_enomem(&e->err, (size_t)n * N_COLUMNS * sizeof(struct out_cell), "a table");
+}
+
+static const struct out_column columns_eval[] = {
+    {"images", "images", OUT_INT, 0, 0},
+    {"top1", "top-1 %", OUT_REAL, 0.01, 2},
+    {"top1_original", "original %", OUT_REAL, 0.01, 2},
+    {"top1_difference", "difference", OUT_REAL, 0.01, 2},
+    {"difference_low", "low", OUT_REAL, 0.01, 2},
+    {"difference_high", "high", OUT_REAL, 0.01, 2},
+    {"top1_low", NULL, OUT_REAL, 0, 0},
+    {"top1_high", NULL, OUT_REAL, 0, 0},
+    {"top5", "top-5 %", OUT_REAL, 0.01, 2},
+    {"top5_original", "original %", OUT_REAL, 0.01, 2},
+    {"agreement", "agree %", OUT_REAL, 0.01, 2},
+    {"output_error", "output error", OUT_REAL, 0, 5},
+    {"seconds", NULL, OUT_REAL, 0, 2},
+};
+
+void cmd_eval_table(struct out_table *t, const struct lr_eval *r)
+{
+    out_table_init(t, columns_eval, sizeof(columns_eval) / sizeof(columns_eval[0]));
+    out_int(t, r->images);
+    out_real(t, r->top1);
+    out_real(t, r->top1_original);
+    out_real(t, r->top1_difference);
+    out_real(t, r->difference_low);
+    out_real(t, r->difference_high);
+    out_real(t, r->top1_low);
+    out_real(t, r->top1_high);
+    out_real(t, r->top5);
+    out_real(t, r->top5_original);
+    out_real(t, r->agreement);
+    out_real(t, r->output_error);
+    out_real(t, r->seconds);
+}
+
+void cmd_say_totals(struct cmd_ctx *c)
+{
+    const struct lr_session *s = c->session;
+    struct lr_totals t;
+    struct lr_strbuf left = {0};
+    char from[32], to[32];
+    int n_chosen = 0, n_stale = 0;
+
+    lr_session_totals(&t, s);
+    for (int i = 0; i < s->n_layers; i++) {
+        enum lr_state state = lr_session_state(s, i);
+        n_chosen += state == LR_STATE_CHOSEN;
+        n_stale += state == LR_STATE_STALE;
+    }
+    if (n_chosen)
+        lr_strbuf_printf(&left, "; %d to solve", n_chosen);
+    if (n_stale)
+        lr_strbuf_printf(&left, "; %d stale", n_stale);
+    cmd_say(c, "total %.2fx (%sMAC -> %sMAC), network %.2fx%s", t.speedup,
+            cmd_amount(from, sizeof(from), (double)t.macs_original),
+            cmd_amount(to, sizeof(to), (double)t.macs), t.net_speedup,
+            left.s ? left.s : "");
+    lr_strbuf_free(&left);
+}

@@ -1,0 +1,144 @@
+/* Keeping what was done: the list behind `history`, and script files that receive every
+ * accepted command (the automatic one of each session, and the one of `record FILE`). Prefixes
+ * are written out, sourced scripts line by line, so the file runs anywhere. */
+#include "cmd/context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ranklab/la.h"
+#include "ranklab/text.h"
+
+enum { MAX_DONE = 10000 };
+
+enum lr_status cmd_done_add(struct cmd_ctx *c, const struct cmd_call *call, bool is_failed,
+                            struct cmd_error *e)
+{
+    struct lr_strbuf b = {0};
+
+    if (c->n_done == MAX_DONE) {
+        size_t half = MAX_DONE / 2;
+        for (size_t i = 0; i < half; i++)
+            lr_free(c->done[i].text);
+        memmove(c->done, c->done + half, (c->n_done - half) * sizeof(*c->done));
+        c->n_done -= half;
+    }
+    if (c->n_done == c->cap_done) {
+        size_t cap = c->cap_done ? 2 * c->cap_done : 64;
+        struct cmd_done *done = lr_realloc(c->done, c->n_done, cap, sizeof(*done));
+        if (!done)
+            return lr_enomem(&e->err, cap * sizeof(*done), "the history");
+        c->done = done;
+        c->cap_done = cap;
+    }
+    cmd_call_print(&b, call, false);
+    char *text = lr_strbuf_take(&b);
+    if (!text)
+        return lr_enomem(&e->err, 1, "the history");
+    c->done[c->n_done++] = (struct cmd_done){text, is_failed};
+    return LR_OK;
+}
+
+static void write_header(FILE *fp, const struct cmd_ctx *c)
+{
+    char here[4096];
+
+    fprintf(fp, "# ranklab %s session, seed %" PRIu64 ", threads %d\n", PACKAGE_VERSION,
+            c->session->settings.seed, lr_la_threads());
+    if (getcwd(here, sizeof(here)) && !strchr(here, '\n'))
+        fprintf(fp, "# folder %s\n", here);
+    if (c->session->graph) {
+        struct lr_strbuf name = {0};
+        lr_text_escape(&name, c->session->model_name);
+        fprintf(fp, "# network %s sha256 %s\n", name.s ? name.s : "",
+                c->session->model_sha256);
+        lr_strbuf_free(&name);
+    }
+    fprintf(fp, "set seed %" PRIu64 "\n", c->session->settings.seed);
+}
+
+/* The network's hash follows the command that opened it. */
+static void write_call(FILE *fp, const struct cmd_ctx *c, const struct cmd_call *call,
+                       bool is_absolute)
+{
+    struct lr_strbuf b = {0};
+
+    cmd_call_print(&b, call, is_absolute);
+    if (b.s && !b.is_failed)
+        fprintf(fp, "%s\n", b.s);
+    if (strcmp(cmd_name(call->row).s, "open") == 0 && c->session->graph)
+        fprintf(fp, "# network sha256 %s\n", c->session->model_sha256);
+    lr_strbuf_free(&b);
+    fflush(fp);
+}
+
+static void record_into(struct cmd_recorder *r, struct cmd_ctx *c,
+                        const struct cmd_call *call)
+{
+    if (!r->path || r->has_failed)
+        return;
+    if (!r->fp) {
+        int fd = open(r->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        r->fp = fd >= 0 ? fdopen(fd, "a") : NULL;
+        if (!r->fp) {
+            if (fd >= 0)
+                close(fd);
+            r->has_failed = true;
+            cmd_warn(c, "the session is not recorded: %s: %s", r->path, strerror(errno));
+            return;
+        }
+        write_header(r->fp, c);
+    }
+    write_call(r->fp, c, call, r->is_absolute);
+    if (ferror(r->fp)) {
+        r->has_failed = true;
+        cmd_warn(c, "recording stopped: %s: %s", r->path, strerror(errno));
+    }
+}
+
+void cmd_record_call(struct cmd_ctx *c, const struct cmd_call *call)
+{
+    if (call->row->flags & CMD_NOT_RECORDED)
+        return;
+    record_into(&c->auto_record, c, call);
+    record_into(&c->user_record, c, call);
+}
+
+enum lr_status cmd_record_start(struct cmd_ctx *c, const char *path, struct cmd_error *e)
+{
+    struct lr_file f = {0};
+    struct cmd_recorder r = {0};
+    enum lr_status st = lr_file_begin(&f, path, &e->err);
+
+    if (st)
+        return st;
+    write_header(f.fp, c);
+    for (size_t i = 0; i < c->n_done; i++)
+        if (!c->done[i].is_failed)
+            fprintf(f.fp, "%s\n", c->done[i].text);
+    st = lr_file_commit(&f, &e->err);
+    if (st)
+        return st;
+    r.path = lr_strdup(path);
+    r.fp = fopen(path, "ae");
+    if (!r.path || !r.fp) {
+        st = lr_err_set(&e->err, LR_EIO, "%s: %s", path, strerror(errno));
+        cmd_record_stop(&r);
+        return st;
+    }
+    cmd_record_stop(&c->user_record);
+    c->user_record = r;
+    return LR_OK;
+}
+
+void cmd_record_stop(struct cmd_recorder *r)
+{
+    if (r->fp)
+        fclose(r->fp);
+    lr_free(r->path);
+    *r = (struct cmd_recorder){0};
+}

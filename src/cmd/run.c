@@ -1,0 +1,452 @@
+/* Running commands: reads statements, parses, checks what a command needs, calls its handler,
+ * and reports failures with file, line, column, the line itself and a caret. The prompt,
+ * scripts, -e and keys all come through cmd_run_text. */
+#include "cmd/context.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ranklab/text.h"
+
+static void take_note(void *ctx, enum lr_note_level level, const char *text)
+{
+    struct cmd_ctx *c = ctx;
+
+    if (level == LR_NOTE_WARNING)
+        cmd_warn(c, "%s", text);
+    else
+        cmd_say(c, "%s", text);
+}
+
+void cmd_init(struct cmd_ctx *c, struct lr_session *s, const struct cmd_sink *sink)
+{
+    *c = (struct cmd_ctx){.session = s, .sink = *sink};
+    c->progress.tick = sink->tick;
+    c->progress.ctx = sink->ctx;
+    s->notes = (struct lr_notes){take_note, c};
+}
+
+void cmd_free(struct cmd_ctx *c)
+{
+    cmd_record_stop(&c->auto_record);
+    cmd_record_stop(&c->user_record);
+    for (size_t i = 0; i < c->n_done; i++)
+        lr_free(c->done[i].text);
+    lr_free(c->done);
+    lr_strbuf_free(&c->redirected);
+    c->session->notes = (struct lr_notes){0};
+    *c = (struct cmd_ctx){0};
+}
+
+/* ---- failures ---- */
+
+static size_t count_characters(const char *s, size_t n)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < n && s[i]; i++)
+        count += ((unsigned char)s[i] & 0xC0) != 0x80;
+    return count;
+}
+
+static void add_escaped(struct lr_strbuf *b, const char *s, size_t n)
+{
+    char *part = lr_strndup(s, n);
+
+    for (char *p = part; p && *p; p++)
+        if (*p == '\t')
+            *p = ' ';
+    if (part)
+        lr_text_escape(b, part);
+    lr_free(part);
+}
+
+/* The line of text that holds place, and a caret under place. */
+static void add_caret(struct lr_strbuf *b, const char *text, size_t begin, size_t place)
+{
+    struct lr_strbuf head = {0};
+    size_t len = strcspn(text + begin, "\r\n");
+
+    add_escaped(&head, text + begin, place > begin ? place - begin : 0);
+    int column = head.s ? lr_text_columns(head.s) : 0;
+    /* A very long line is shown around the place only. */
+    if (len <= 200) {
+        lr_strbuf_puts(b, "  ");
+        add_escaped(b, text + begin, len);
+        lr_strbuf_printf(b, "\n  %*s^\n", column, "");
+    }
+    lr_strbuf_free(&head);
+}
+
+void cmd_report(struct cmd_ctx *c, const struct cmd_error *e, const char *text,
+                const struct cmd_origin *origin)
+{
+    struct lr_strbuf b = {0};
+    size_t line = 0, begin = 0;
+
+    if (e->is_reported || !c->sink.write)
+        return;
+    bool has_place = text && e->has_place;
+    if (has_place)
+        cmd_find_line(&line, &begin, text, e->place);
+    if (origin && origin->name) {
+        lr_text_escape(&b, origin->name);
+        if (has_place)
+            lr_strbuf_printf(&b, ":%zu:%zu", origin->line + line,
+                             count_characters(text + begin, e->place - begin) + 1);
+        lr_strbuf_puts(&b, ": ");
+    }
+    if (e->verb[0])
+        lr_strbuf_printf(&b, "%s: ", e->verb);
+    lr_text_escape(&b, e->err.msg[0] ? e->err.msg : lr_status_name(e->err.code));
+    lr_strbuf_putc(&b, '\n');
+    if (has_place)
+        add_caret(&b, text, begin, e->place);
+    if (e->hint[0]) {
+        lr_strbuf_puts(&b, "  ");
+        lr_text_escape(&b, e->hint);
+        lr_strbuf_putc(&b, '\n');
+    }
+    if (b.s)
+        c->sink.write(c->sink.ctx, CMD_ERR, CMD_ERROR, b.s, b.len);
+    lr_strbuf_free(&b);
+}
+
+/* ---- one command ---- */
+
+static enum lr_status check_needs(const struct cmd_ctx *c, const struct cmd_call *call,
+                                  struct cmd_error *e)
+{
+    unsigned flags = call->row->flags;
+    size_t place = call->tokens.t[0].begin;
+
+    if ((flags & (CMD_NEEDS_MODEL | CMD_NEEDS_CALIB | CMD_NEEDS_EVAL)) &&
+        !c->session->graph) {
+        cmd_hint(e, "open MODEL loads one; open @fashion the embedded one");
+        return cmd_fail_at(e, place, LR_EINVAL, "no network is open");
+    }
+    if ((flags & CMD_NEEDS_CALIB) && !c->session->calib) {
+        cmd_hint(e, "data calib SRC loads some");
+        return cmd_fail_at(e, place, LR_EINVAL, "no calibration images are loaded");
+    }
+    if ((flags & CMD_NEEDS_EVAL) && !c->session->eval) {
+        cmd_hint(e, "data eval SRC loads some");
+        return cmd_fail_at(e, place, LR_EINVAL, "no evaluation images are loaded");
+    }
+    return LR_OK;
+}
+
+static enum lr_status run_call(struct cmd_ctx *c, const struct cmd_call *call,
+                               struct cmd_error *e);
+
+/* `try`: a failure is shown and forgotten, except for ^C. */
+static enum lr_status run_nested(struct cmd_ctx *c, const struct cmd_call *call,
+                                 struct cmd_error *e)
+{
+    if (call->row->args && call->row->args[0].type == CMD_T_COMMAND && call->nested)
+        return run_call(c, call->nested, e);
+    return call->row->run(c, call, e);
+}
+
+static enum lr_status run_call(struct cmd_ctx *c, const struct cmd_call *call,
+                               struct cmd_error *e)
+{
+    char *path = NULL;
+    enum lr_status st = check_needs(c, call, e);
+
+    /* The table's file is begun before the work: a missing folder is known at once. */
+    if (!st && call->redirect.is_set) {
+        st = cmd_path(&path, &call->redirect, e);
+        if (!st && lr_file_begin(&c->redirect, path, &e->err))
+            st = cmd_blame(e, &call->redirect);
+        c->redirect_path = path;
+    }
+    if (!st) {
+        c->n_tables = 0;
+        st = run_nested(c, call, e);
+    }
+    if (call->redirect.is_set && c->redirect.fp) {
+        if (!st && c->redirected.is_failed)
+            st = lr_enomem(&e->err, c->redirected.len, "a table");
+        if (!st && c->redirected.len &&
+            fwrite(c->redirected.s, 1, c->redirected.len, c->redirect.fp) !=
+                c->redirected.len)
+            st = lr_err_set(&e->err, LR_EIO, "%s: %s", path, strerror(errno));
+        if (!st && !c->n_tables)
+            st = lr_err_set(&e->err, LR_EINVAL, "no table was made for %s", path);
+        if (!st)
+            st = lr_file_commit(&c->redirect, &e->err);
+        else
+            lr_file_abort(&c->redirect);
+        c->redirect = (struct lr_file){0};
+        if (!st)
+            cmd_say(c, "wrote %s", path);
+        else if (!e->has_place)
+            cmd_blame(e, &call->redirect);
+    }
+    lr_strbuf_reset(&c->redirected);
+    c->redirect_path = NULL;
+    lr_free(path);
+    if (st) {
+        e->err.code = st;
+        if (!e->verb[0])
+            snprintf(e->verb, sizeof(e->verb), "%s", cmd_name(call->row).s);
+        if (!e->has_place) {
+            e->has_place = true;
+            e->place = call->tokens.t[0].begin;
+        }
+    }
+    return st;
+}
+
+static void echo(struct cmd_ctx *c, const char *text, const struct cmd_tokens *ts)
+{
+    struct lr_strbuf b = {0};
+
+    for (int i = 0; i <= (c->origin ? c->origin->depth : 0); i++)
+        lr_strbuf_putc(&b, '+');
+    lr_strbuf_putc(&b, ' ');
+    for (size_t i = ts->begin; i < ts->end; i++)
+        lr_strbuf_putc(&b, text[i]);
+    lr_strbuf_putc(&b, '\n');
+    if (b.s && c->sink.write)
+        c->sink.write(c->sink.ctx, c->settings.format == OUT_TABLE ? CMD_OUT : CMD_ERR,
+                      CMD_ECHO, b.s, b.len);
+    lr_strbuf_free(&b);
+}
+
+static bool is_stopped(const struct cmd_ctx *c)
+{
+    return c->sink.is_stopped && c->sink.is_stopped(c->sink.ctx);
+}
+
+/* Parses and runs one statement; reports what fails. */
+static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
+                                    struct cmd_tokens *ts, const struct cmd_origin *origin)
+{
+    struct cmd_call call = {0};
+    struct cmd_error e = {0};
+    struct cmd_tokens shown = {.begin = ts->begin, .end = ts->end};
+    bool is_try = ts->n && ts->t[0].kind == CMD_WORD && strcmp(ts->t[0].text, "try") == 0;
+    bool is_run = false;
+    int n_failed = c->n_failed;
+    enum lr_status st = cmd_parse(&call, ts, origin->is_prompt, &e);
+
+    if (!origin->is_check && c->settings.is_echo)
+        echo(c, text, &shown);
+    if (!st && !origin->is_check) {
+        is_run = true;
+        st = run_call(c, &call, &e);
+    }
+    if (st == LR_EINTR) {
+        c->was_interrupted = true;
+        if (!e.is_reported) {
+            snprintf(e.err.msg, sizeof(e.err.msg), "interrupted; nothing was changed");
+            e.has_place = false;
+        }
+    }
+    if (st) {
+        e.err.code = st;
+        cmd_report(c, &e, text, origin);
+    }
+    if (is_try && st && st != LR_EINTR && !origin->is_check) {
+        st = LR_OK;
+        c->n_failed = n_failed; /* those inside a sourced file are forgiven too */
+    }
+    if (is_run) {
+        if (!st)
+            cmd_record_call(c, &call);
+        if (!(call.row->flags & CMD_NOT_RECORDED))
+            cmd_done_add(c, &call, st != LR_OK, &e);
+    }
+    if (st && !e.is_reported && !origin->is_check)
+        c->n_failed++;
+    cmd_call_free(&call);
+    return st;
+}
+
+enum lr_status cmd_run_text(struct cmd_ctx *c, const char *text,
+                            const struct cmd_origin *origin)
+{
+    const struct cmd_origin *outer = c->origin;
+    enum lr_status st, first = LR_OK;
+    size_t next = 0;
+
+    c->origin = origin;
+    while (text[next] && !c->wants_quit) {
+        struct cmd_tokens ts = {0};
+        struct cmd_error e = {0};
+        if (is_stopped(c)) {
+            /* The user may have asked between two commands. */
+            c->was_interrupted = true;
+            first = first ? first : LR_EINTR;
+            break;
+        }
+        st = cmd_lex(&ts, &next, text, next, &e);
+        if (st) {
+            cmd_report(c, &e, text, origin);
+            if (!origin->is_check)
+                c->n_failed++;
+        } else if (ts.n) {
+            st = run_statement(c, text, &ts, origin);
+        }
+        cmd_tokens_free(&ts);
+        if (st && !first)
+            first = st;
+        bool goes_on = origin->is_check || c->settings.is_keep_going;
+        if (st == LR_EINTR || (st && !goes_on))
+            break;
+    }
+    c->origin = outer;
+    return first;
+}
+
+/* ---- scripts ---- */
+
+enum { MAX_LINE = 1 << 20 };
+
+/* One line with its continuations into b; false at the end or on an error in e. */
+static bool read_command(struct lr_strbuf *b, FILE *fp, size_t *n_lines, char **line,
+                         size_t *cap, struct cmd_error *e)
+{
+    lr_strbuf_reset(b);
+    *n_lines = 0;
+    for (;;) {
+        errno = 0;
+        ssize_t n = getline(line, cap, fp);
+        if (n < 0) {
+            if (ferror(fp) && errno != EINTR)
+                lr_err_set(&e->err, LR_EIO, "%s", strerror(errno));
+            return b->len > 0 && !e->err.code;
+        }
+        ++*n_lines;
+        const char *s = *line;
+        if (memchr(s, '\0', (size_t)n)) {
+            lr_err_set(&e->err, LR_EPARSE, "not a text file (a zero byte)");
+            return false;
+        }
+        if (b->len + (size_t)n > MAX_LINE) {
+            lr_err_set(&e->err, LR_EPARSE, "a command is longer than %d bytes", MAX_LINE);
+            return false;
+        }
+        lr_strbuf_puts(b, s);
+        if (b->is_failed) {
+            lr_enomem(&e->err, (size_t)n, "a script line");
+            return false;
+        }
+        if (!cmd_line_continues(b->s))
+            return true;
+    }
+}
+
+enum lr_status cmd_run_stream(struct cmd_ctx *c, FILE *fp, const struct cmd_origin *origin)
+{
+    struct cmd_origin at = *origin;
+    struct lr_strbuf b = {0};
+    struct cmd_error e = {0};
+    char *line = NULL;
+    size_t cap = 0, n_lines = 0;
+    enum lr_status st, first = LR_OK;
+
+    at.line = 1;
+    while (!c->wants_quit && read_command(&b, fp, &n_lines, &line, &cap, &e)) {
+        const char *text = b.s;
+        if (at.line == 1 && strncmp(text, "\xEF\xBB\xBF", 3) == 0)
+            text += 3;
+        st = cmd_run_text(c, text, &at);
+        at.line += n_lines;
+        if (st && !first)
+            first = st;
+        bool goes_on = origin->is_check || c->settings.is_keep_going;
+        if (st == LR_EINTR || (st && !goes_on))
+            break;
+    }
+    if (e.err.code) {
+        char where[32];
+        struct cmd_origin whole = at;
+        snprintf(where, sizeof(where), "line %zu: ", at.line);
+        lr_err_prefix(&e.err, "%s", e.err.code == LR_EPARSE ? where : "");
+        cmd_report(c, &e, NULL, &whole);
+        c->n_failed++;
+        first = e.err.code;
+    }
+    free(line);
+    lr_strbuf_free(&b);
+    return first;
+}
+
+/* path as seen from the script that runs now; *shown is what messages say. */
+static char *resolve(const struct cmd_ctx *c, const char *path)
+{
+    struct lr_strbuf b = {0};
+    const struct cmd_origin *o = c->origin;
+
+    while (o && !o->path)
+        o = o->up;
+    const char *slash = o ? strrchr(o->path, '/') : NULL;
+    if (path[0] != '/' && slash)
+        lr_strbuf_add(&b, o->path, (size_t)(slash + 1 - o->path));
+    lr_strbuf_puts(&b, path);
+    return lr_strbuf_take(&b);
+}
+
+/* The script that already runs under this file, or NULL. */
+static bool is_running(const struct cmd_ctx *c, const struct stat *st)
+{
+    struct stat other;
+
+    for (const struct cmd_origin *o = c->origin; o; o = o->up)
+        if (o->path && stat(o->path, &other) == 0 && other.st_dev == st->st_dev &&
+            other.st_ino == st->st_ino)
+            return true;
+    return false;
+}
+
+enum lr_status cmd_run_file(struct cmd_ctx *c, const char *path, bool is_check,
+                            struct cmd_error *e)
+{
+    struct cmd_origin at = {.is_check = is_check || (c->origin && c->origin->is_check)};
+    struct stat info;
+    FILE *fp = NULL;
+    char *full = resolve(c, path);
+    enum lr_status st;
+
+    if (!full)
+        return lr_enomem(&e->err, strlen(path), "a path");
+    at.name = full;
+    at.path = full;
+    at.depth = c->origin ? c->origin->depth + 1 : 0;
+    at.up = c->origin;
+    if (at.depth > CMD_MAX_DEPTH) {
+        st = lr_err_set(&e->err, LR_EINVAL, "%s: scripts are nested more than %d deep", full,
+                        CMD_MAX_DEPTH);
+        goto out;
+    }
+    fp = fopen(full, "re");
+    if (!fp || fstat(fileno(fp), &info) != 0) {
+        st = lr_err_set(&e->err, LR_EIO, "%s: %s", full, strerror(errno));
+        goto out;
+    }
+    if (S_ISDIR(info.st_mode)) {
+        st = lr_err_set(&e->err, LR_EIO, "%s is a folder, not a script", full);
+        goto out;
+    }
+    if (S_ISREG(info.st_mode) && is_running(c, &info)) {
+        st = lr_err_set(&e->err, LR_EINVAL, "%s already runs: a script cannot source itself",
+                        full);
+        goto out;
+    }
+    st = cmd_run_stream(c, fp, &at);
+    if (st) {
+        e->err.code = st;
+        e->is_reported = true;
+    }
+out:
+    if (fp)
+        fclose(fp);
+    lr_free(full);
+    return st;
+}

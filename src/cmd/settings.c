@@ -1,0 +1,171 @@
+/* Settings: one row each, with the type its value has; `set`, `show`, completion and help read
+ * the rows. The options of the command line (--seed, --format, ...) set the same rows. */
+#include "cmd/context.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "ranklab/la.h"
+
+static const char *const formats[] = {"table", "csv", "json", "md", NULL};
+static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const modes[] = {"asym", "sym", "symhat", NULL};
+static const char *const terminals[] = {"text", "builtin", "window", NULL};
+
+static void get_threads(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    int n = c->session->settings.threads;
+
+    lr_strbuf_printf(b, "%d", n > 0 ? n : lr_la_threads());
+}
+
+static enum lr_status set_threads(struct cmd_ctx *c, const struct cmd_value *v,
+                                  struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.threads = (int)v->i;
+    lr_la_set_threads((int)v->i);
+    return LR_OK;
+}
+
+static void get_seed(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_printf(b, "%" PRIu64, c->session->settings.seed);
+}
+
+static enum lr_status set_seed(struct cmd_ctx *c, const struct cmd_value *v,
+                               struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.seed = (uint64_t)v->i;
+    return LR_OK;
+}
+
+static void get_round(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_printf(b, "%d", c->session->settings.round > 1 ? c->session->settings.round
+                                                             : 1);
+}
+
+static enum lr_status set_round(struct cmd_ctx *c, const struct cmd_value *v,
+                                struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.round = (int)v->i;
+    return LR_OK;
+}
+
+static void get_mode(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_puts(b, lr_mode_name(c->session->settings.mode));
+}
+
+static enum lr_status set_mode(struct cmd_ctx *c, const struct cmd_value *v,
+                               struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.mode = (enum lr_mode)v->i;
+    return LR_OK;
+}
+
+static void get_memory(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    int64_t n = c->session->settings.cache_memory;
+
+    if (n && n % 1000000000 == 0)
+        lr_strbuf_printf(b, "%" PRId64 "G", n / 1000000000);
+    else if (n && n % 1000000 == 0)
+        lr_strbuf_printf(b, "%" PRId64 "M", n / 1000000);
+    else
+        lr_strbuf_printf(b, "%" PRId64, n);
+}
+
+static enum lr_status set_memory(struct cmd_ctx *c, const struct cmd_value *v,
+                                 struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.cache_memory = v->i;
+    return LR_OK;
+}
+
+static void get_format(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_puts(b, formats[c->settings.format]);
+}
+
+static enum lr_status set_format(struct cmd_ctx *c, const struct cmd_value *v,
+                                 struct lr_err *e)
+{
+    if (!out_format_parse(&c->settings.format, v->text))
+        return lr_err_set(e, LR_EINVAL, "unknown format %s", v->text);
+    return LR_OK;
+}
+
+static void get_color(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_puts(b, colors[c->settings.color]);
+}
+
+static enum lr_status set_color(struct cmd_ctx *c, const struct cmd_value *v,
+                                struct lr_err *e)
+{
+    (void)e;
+    c->settings.color = (enum cmd_color)v->i;
+    return LR_OK;
+}
+
+static void get_terminal(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_puts(b, terminals[c->settings.plot_terminal]);
+}
+
+static enum lr_status set_terminal(struct cmd_ctx *c, const struct cmd_value *v,
+                                   struct lr_err *e)
+{
+    (void)e;
+    c->settings.plot_terminal = (enum cmd_plot_terminal)v->i;
+    return LR_OK;
+}
+
+const struct cmd_setting cmd_settings_table[] = {
+    {"threads", "threads that compute",
+     {.name = "threads", .type = CMD_T_INT, .min = 1, .max = 4096}, get_threads,
+     set_threads},
+    {"seed", "seed of samples drawn from now on",
+     {.name = "seed", .type = CMD_T_INT, .min = 0, .max = 9e18}, get_seed, set_seed},
+    {"format", "how tables are printed: table, csv, json or md",
+     {.name = "format", .type = CMD_T_CHOICE, .choices = formats}, get_format, set_format},
+    {"color", "colour of messages: auto, always or never",
+     {.name = "color", .type = CMD_T_CHOICE, .choices = colors}, get_color, set_color},
+    {"mode", "what solve compares with: asym, sym or symhat",
+     {.name = "mode", .type = CMD_T_CHOICE, .choices = modes}, get_mode, set_mode},
+    {"round", "ranks are chosen as multiples of this",
+     {.name = "round", .type = CMD_T_INT, .min = 1, .max = 4096}, get_round, set_round},
+    {"cache-memory", "bytes for activations kept while solving",
+     {.name = "cache-memory", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15}, get_memory,
+     set_memory},
+    {"plot-terminal", "where plot draws without --to: text, builtin or window",
+     {.name = "plot-terminal", .type = CMD_T_CHOICE, .choices = terminals}, get_terminal,
+     set_terminal},
+};
+const size_t cmd_n_settings = sizeof(cmd_settings_table) / sizeof(cmd_settings_table[0]);
+
+const struct cmd_setting *cmd_setting_find(const char *name)
+{
+    for (size_t i = 0; i < cmd_n_settings; i++)
+        if (strcmp(cmd_settings_table[i].name, name) == 0)
+            return &cmd_settings_table[i];
+    return NULL;
+}
+
+enum lr_status cmd_setting_set(struct cmd_ctx *c, const char *name, const char *value,
+                               struct cmd_error *e)
+{
+    const struct cmd_setting *s = cmd_setting_find(name);
+    struct cmd_value v = {.is_set = true, .text = value};
+
+    if (!s)
+        return lr_err_set(&e->err, LR_EINVAL, "unknown setting %s", name);
+    enum lr_status st = cmd_types[s->value.type].parse(&v, &s->value, e);
+    return st ? st : s->set(c, &v, &e->err);
+}

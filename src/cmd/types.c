@@ -1,0 +1,527 @@
+/* The types of arguments: each parses, prints, completes and describes itself in one row of
+ * cmd_types. Nothing here needs a session, except completion, which only looks. */
+#include "cmd/command.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/context.h"
+#include "ranklab/text.h"
+
+void cmd_words_add(struct cmd_words *ws, const char *s)
+{
+    if (ws->n == ws->cap) {
+        size_t cap = ws->cap ? 2 * ws->cap : 16;
+        char **w = lr_realloc(ws->w, ws->n, cap, sizeof(*w));
+        if (!w) {
+            ws->is_failed = true;
+            return;
+        }
+        ws->w = w;
+        ws->cap = cap;
+    }
+    char *copy = lr_strdup(s);
+    if (copy)
+        ws->w[ws->n++] = copy;
+    else
+        ws->is_failed = true;
+}
+
+void cmd_words_free(struct cmd_words *ws)
+{
+    for (size_t i = 0; i < ws->n; i++)
+        lr_free(ws->w[i]);
+    lr_free(ws->w);
+    *ws = (struct cmd_words){0};
+}
+
+static void add_matching(struct cmd_words *out, const char *word, const char *prefix)
+{
+    if (strncmp(word, prefix, strlen(prefix)) == 0)
+        cmd_words_add(out, word);
+}
+
+/* ---- numbers ---- */
+
+bool cmd_parse_real(double *r, const char *text)
+{
+    char *end;
+
+    /* strtod also takes hexadecimal, "inf" and "nan", which no user means here. */
+    if (text[0] == '\0' || strspn(text, "0123456789+-.eE") != strlen(text))
+        return false;
+    *r = strtod(text, &end);
+    return *end == '\0' && isfinite(*r);
+}
+
+bool cmd_parse_int(int64_t *i, const char *text)
+{
+    char *end;
+
+    if (text[0] == '\0' || strspn(text, "0123456789+-") != strlen(text))
+        return false;
+    errno = 0;
+    long long v = strtoll(text, &end, 10);
+    if (*end != '\0' || errno)
+        return false;
+    *i = v;
+    return true;
+}
+
+static enum lr_status bad(struct cmd_error *e, const struct cmd_value *v, const char *what)
+{
+    return cmd_fail_at(e, v->begin, LR_EINVAL, "%s is not %s", v->text, what);
+}
+
+static enum lr_status check_limits(struct cmd_error *e, const struct cmd_value *v,
+                                   const struct cmd_param *p, double x)
+{
+    if (p->min >= p->max || (x >= p->min && x <= p->max))
+        return LR_OK;
+    if (p->max >= 1e15)
+        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s %s is below %.15g", p->name, v->text,
+                           p->min);
+    return cmd_fail_at(e, v->begin, LR_EINVAL, "%s %s is not in %.15g..%.15g", p->name,
+                       v->text, p->min, p->max);
+}
+
+static enum lr_status parse_int(struct cmd_value *v, const struct cmd_param *p,
+                                struct cmd_error *e)
+{
+    if (!cmd_parse_int(&v->i, v->text))
+        return bad(e, v, "a whole number");
+    v->r = (double)v->i;
+    return check_limits(e, v, p, v->r);
+}
+
+static enum lr_status parse_real(struct cmd_value *v, const struct cmd_param *p,
+                                 struct cmd_error *e)
+{
+    if (!cmd_parse_real(&v->r, v->text))
+        return bad(e, v, "a number");
+    return check_limits(e, v, p, v->r);
+}
+
+static enum lr_status parse_reals(struct cmd_value *v, const struct cmd_param *p,
+                                  struct cmd_error *e)
+{
+    const char *s = v->text;
+    char part[64];
+
+    for (v->n_reals = 0;; v->n_reals++) {
+        size_t n = strcspn(s, ",");
+        if (v->n_reals == CMD_MAX_REALS)
+            return cmd_fail_at(e, v->begin, LR_EINVAL, "%s has more than %d numbers",
+                               v->text, CMD_MAX_REALS);
+        if (n >= sizeof(part))
+            return bad(e, v, "a list of numbers");
+        memcpy(part, s, n);
+        part[n] = '\0';
+        if (!cmd_parse_real(&v->reals[v->n_reals], part))
+            return bad(e, v, "a list of numbers such as 0.485,0.456,0.406");
+        enum lr_status st = check_limits(e, v, p, v->reals[v->n_reals]);
+        if (st)
+            return st;
+        if (s[n] == '\0') {
+            v->n_reals++;
+            return LR_OK;
+        }
+        s += n + 1;
+    }
+}
+
+/* A number with a suffix taken off, into r; false when the rest is no number. */
+static bool real_before(double *r, const char *text, size_t n_suffix)
+{
+    char part[64];
+    size_t n = strlen(text) - n_suffix;
+
+    if (n >= sizeof(part))
+        return false;
+    memcpy(part, text, n);
+    part[n] = '\0';
+    return cmd_parse_real(r, part);
+}
+
+static char last_char(const char *s)
+{
+    size_t n = strlen(s);
+
+    return n ? s[n - 1] : '\0';
+}
+
+/* 50% or 0.5 as a fraction. */
+static bool share_of(double *r, const char *text)
+{
+    if (last_char(text) != '%')
+        return cmd_parse_real(r, text);
+    if (!real_before(r, text, 1))
+        return false;
+    *r /= 100;
+    return true;
+}
+
+static enum lr_status parse_share(struct cmd_value *v, const struct cmd_param *p,
+                                  struct cmd_error *e)
+{
+    (void)p;
+    if (!share_of(&v->r, v->text))
+        return bad(e, v, "a share such as 99% or 0.99");
+    if (!(v->r > 0 && v->r <= 1))
+        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s %s is not above 0 and at most 100%%",
+                           p->name, v->text);
+    return LR_OK;
+}
+
+static enum lr_status parse_factor(struct cmd_value *v, const struct cmd_param *p,
+                                   struct cmd_error *e)
+{
+    bool has_x = last_char(v->text) == 'x';
+
+    if (!(has_x ? real_before(&v->r, v->text, 1) : cmd_parse_real(&v->r, v->text)))
+        return bad(e, v, "a factor such as 4 or 2.5x");
+    return check_limits(e, v, p, v->r);
+}
+
+static enum lr_status parse_amount(struct cmd_value *v, const struct cmd_param *p,
+                                   struct cmd_error *e)
+{
+    static const struct {
+        char suffix;
+        double unit;
+    } units[] = {{'k', 1e3}, {'M', 1e6}, {'G', 1e9}};
+    double unit = 1;
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+        if (last_char(v->text) == units[i].suffix)
+            unit = units[i].unit;
+    if (!real_before(&v->r, v->text, unit > 1))
+        return bad(e, v, "an amount such as 3500, 250k, 12M or 1.5G");
+    v->r *= unit;
+    if (v->r > 9e18)
+        return bad(e, v, "an amount below 9e18");
+    v->i = (int64_t)llround(v->r);
+    return check_limits(e, v, p, v->r);
+}
+
+static enum lr_status parse_rank(struct cmd_value *v, const struct cmd_param *p,
+                                 struct cmd_error *e)
+{
+    const char *s = v->text, *comma = strchr(s, ',');
+    static const char forms[] = "give a number, 50%, e=99%, x=2 or full";
+
+    (void)p;
+    if (strcmp(s, "full") == 0) {
+        v->rank_kind = CMD_RANK_FULL;
+        return LR_OK;
+    }
+    if (strncmp(s, "e=", 2) == 0) {
+        v->rank_kind = CMD_RANK_ENERGY;
+        if (share_of(&v->r, s + 2) && v->r > 0 && v->r <= 1)
+            return LR_OK;
+        cmd_hint(e, "e=99%% keeps 99 %% of the energy");
+        return cmd_fail_at(e, v->begin, LR_EINVAL,
+                           "%s: the energy must be above 0 and at most 100%%", s);
+    }
+    if (strncmp(s, "x=", 2) == 0) {
+        v->rank_kind = CMD_RANK_SPEEDUP;
+        size_t n_x = last_char(s) == 'x';
+        if (real_before(&v->r, s + 2, n_x) && v->r >= 1)
+            return LR_OK;
+        cmd_hint(e, "x=2 makes the layer twice as fast");
+        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s: the speedup must be at least 1", s);
+    }
+    if (last_char(s) == '%') {
+        v->rank_kind = CMD_RANK_SHARE;
+        if (share_of(&v->r, s) && v->r > 0 && v->r <= 1)
+            return LR_OK;
+        return cmd_fail_at(e, v->begin, LR_EINVAL,
+                           "%s: the share of the filters must be above 0 and at most 100%%",
+                           s);
+    }
+    if (comma) {
+        double first;
+        v->rank_kind = CMD_RANK_PAIR;
+        if (cmd_parse_int(&v->j, comma + 1) && real_before(&first, s, strlen(comma)) &&
+            fabs(first) < 1e9 && first == floor(first)) {
+            v->i = (int64_t)first;
+            return LR_OK;
+        }
+        return bad(e, v, "a pair of ranks such as 40,28");
+    }
+    v->rank_kind = CMD_RANK_NUMBER;
+    if (cmd_parse_int(&v->i, s))
+        return LR_OK;
+    cmd_hint(e, "%s", forms);
+    return bad(e, v, "a rank");
+}
+
+static enum lr_status parse_shape(struct cmd_value *v, const struct cmd_param *p,
+                                  struct cmd_error *e)
+{
+    const char *s = v->text;
+
+    (void)p;
+    v->shape.n_dims = 0;
+    for (;;) {
+        char *end;
+        if (v->shape.n_dims == LR_MAX_DIMS || s[0] < '0' || s[0] > '9')
+            return bad(e, v, "a shape such as 1x3x224x224");
+        errno = 0;
+        long long n = strtoll(s, &end, 10);
+        if (errno || n < 1 || n > INT_MAX)
+            return bad(e, v, "a shape such as 1x3x224x224");
+        v->shape.dims[v->shape.n_dims++] = n;
+        if (*end == '\0')
+            return LR_OK;
+        if (*end != 'x')
+            return bad(e, v, "a shape such as 1x3x224x224");
+        s = end + 1;
+    }
+}
+
+/* ---- words ---- */
+
+static enum lr_status parse_nonempty(struct cmd_value *v, const struct cmd_param *p,
+                                     struct cmd_error *e)
+{
+    if (v->text[0])
+        return LR_OK;
+    return cmd_fail_at(e, v->begin, LR_EINVAL, "%s is empty", p->name);
+}
+
+static enum lr_status unknown_word(struct cmd_error *e, const struct cmd_value *v,
+                                   const char *what, const struct cmd_words *known)
+{
+    struct lr_strbuf list = {0};
+    const char *near = lr_text_nearest(v->text, (const char *const *)known->w, known->n);
+
+    for (size_t i = 0; i < known->n; i++)
+        lr_strbuf_printf(&list, "%s%s", i ? ", " : "", known->w[i]);
+    if (near)
+        cmd_hint(e, "did you mean %s?", near);
+    else if (list.s)
+        cmd_hint(e, "known: %s", list.s);
+    lr_strbuf_free(&list);
+    return cmd_fail_at(e, v->begin, LR_EINVAL, "unknown %s %s", what, v->text);
+}
+
+static void complete_method(struct cmd_words *out, const struct cmd_param *p,
+                            const struct cmd_ctx *c, const char *prefix)
+{
+    (void)p, (void)c;
+    for (int i = 0; i < lr_n_methods; i++)
+        add_matching(out, lr_methods[i].name, prefix);
+}
+
+static void complete_rule(struct cmd_words *out, const struct cmd_param *p,
+                          const struct cmd_ctx *c, const char *prefix)
+{
+    (void)p, (void)c;
+    for (int i = 0; i < lr_n_rank_rules; i++)
+        add_matching(out, lr_rank_rules[i].name, prefix);
+}
+
+static void complete_choice(struct cmd_words *out, const struct cmd_param *p,
+                            const struct cmd_ctx *c, const char *prefix)
+{
+    (void)c;
+    for (size_t i = 0; p->choices && p->choices[i]; i++)
+        add_matching(out, p->choices[i], prefix);
+}
+
+static void complete_setting(struct cmd_words *out, const struct cmd_param *p,
+                             const struct cmd_ctx *c, const char *prefix)
+{
+    (void)p, (void)c;
+    for (size_t i = 0; i < cmd_n_settings; i++)
+        add_matching(out, cmd_settings_table[i].name, prefix);
+}
+
+static void complete_topic(struct cmd_words *out, const struct cmd_param *p,
+                           const struct cmd_ctx *c, const char *prefix)
+{
+    (void)p, (void)c;
+    for (size_t g = 0; g < cmd_n_groups; g++)
+        for (size_t i = 0; i < cmd_groups[g]->n_rows; i++)
+            add_matching(out, cmd_name(&cmd_groups[g]->rows[i]).s, prefix);
+    for (size_t i = 0; i < cmd_n_topics; i++)
+        add_matching(out, cmd_topics[i].name, prefix);
+}
+
+static enum lr_status parse_known(struct cmd_value *v, const struct cmd_param *p,
+                                  struct cmd_error *e, const char *what,
+                                  void (*list)(struct cmd_words *, const struct cmd_param *,
+                                               const struct cmd_ctx *, const char *))
+{
+    struct cmd_words known = {0};
+    enum lr_status st = LR_OK;
+
+    list(&known, p, NULL, "");
+    for (size_t i = 0; i < known.n; i++)
+        if (strcmp(known.w[i], v->text) == 0) {
+            v->i = (int64_t)i;
+            goto out;
+        }
+    st = unknown_word(e, v, what, &known);
+out:
+    cmd_words_free(&known);
+    return st;
+}
+
+static enum lr_status parse_method(struct cmd_value *v, const struct cmd_param *p,
+                                   struct cmd_error *e)
+{
+    return parse_known(v, p, e, "method", complete_method);
+}
+
+static enum lr_status parse_rule(struct cmd_value *v, const struct cmd_param *p,
+                                 struct cmd_error *e)
+{
+    return parse_known(v, p, e, "rule", complete_rule);
+}
+
+static enum lr_status parse_choice(struct cmd_value *v, const struct cmd_param *p,
+                                   struct cmd_error *e)
+{
+    return parse_known(v, p, e, p->name, complete_choice);
+}
+
+static enum lr_status parse_setting(struct cmd_value *v, const struct cmd_param *p,
+                                    struct cmd_error *e)
+{
+    return parse_known(v, p, e, "setting", complete_setting);
+}
+
+/* ---- layers, models, paths ---- */
+
+static void complete_layer(struct cmd_words *out, const struct cmd_param *p,
+                           const struct cmd_ctx *c, const char *prefix)
+{
+    (void)p;
+    for (int i = 0; c && i < c->session->n_layers; i++)
+        add_matching(out, c->session->layers[i].name, prefix);
+}
+
+/* A set is completed behind its last comma or "..". */
+static void complete_set(struct cmd_words *out, const struct cmd_param *p,
+                         const struct cmd_ctx *c, const char *prefix)
+{
+    static const char *const words[] = {"all", "@stale", "@solved"};
+    struct cmd_words tails = {0};
+    const char *tail = prefix;
+    struct lr_strbuf b = {0};
+
+    for (const char *s = prefix; *s; s++) {
+        if (*s == ',')
+            tail = s + 1;
+        else if (s[0] == '.' && s[1] == '.')
+            tail = s + 2;
+    }
+    complete_layer(&tails, p, c, tail);
+    for (size_t i = 0; i < 3 && !strstr(prefix, ".."); i++)
+        add_matching(&tails, words[i], tail);
+    for (size_t i = 0; i < tails.n; i++) {
+        lr_strbuf_reset(&b);
+        lr_strbuf_add(&b, prefix, (size_t)(tail - prefix));
+        lr_strbuf_puts(&b, tails.w[i]);
+        if (b.s)
+            cmd_words_add(out, b.s);
+    }
+    lr_strbuf_free(&b);
+    cmd_words_free(&tails);
+}
+
+static void complete_embedded(struct cmd_words *out, const struct cmd_param *p,
+                              const struct cmd_ctx *c, const char *prefix)
+{
+    (void)p, (void)c;
+    for (int i = 0; i < lr_n_embedded; i++)
+        add_matching(out, lr_embedded[i].name, prefix);
+}
+
+static void complete_rank(struct cmd_words *out, const struct cmd_param *p,
+                          const struct cmd_ctx *c, const char *prefix)
+{
+    static const char *const words[] = {"50%", "e=99%", "x=2", "full"};
+
+    (void)p, (void)c;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        add_matching(out, words[i], prefix);
+}
+
+static void complete_command(struct cmd_words *out, const struct cmd_param *p,
+                             const struct cmd_ctx *c, const char *prefix)
+{
+    (void)p, (void)c;
+    for (size_t g = 0; g < cmd_n_groups; g++)
+        for (size_t i = 0; i < cmd_groups[g]->n_rows; i++)
+            add_matching(out, cmd_name(&cmd_groups[g]->rows[i]).s, prefix);
+}
+
+static void print_path(struct lr_strbuf *b, const struct cmd_value *v, bool is_absolute)
+{
+    char here[PATH_MAX];
+    struct lr_strbuf path = {0};
+
+    if (!is_absolute || v->text[0] == '/' || v->text[0] == '@' ||
+        strncmp(v->text, "~/", 2) == 0 || !getcwd(here, sizeof(here))) {
+        cmd_quote(b, v->text);
+        return;
+    }
+    lr_strbuf_printf(&path, "%s/%s", strcmp(here, "/") == 0 ? "" : here, v->text);
+    cmd_quote(b, path.s ? path.s : v->text);
+    lr_strbuf_free(&path);
+}
+
+const struct cmd_type cmd_types[CMD_N_TYPES] = {
+    [CMD_T_FLAG] = {.id = CMD_T_FLAG},
+    [CMD_T_INT] = {CMD_T_INT, "N", "a whole number", parse_int, NULL, NULL, false},
+    [CMD_T_REAL] = {CMD_T_REAL, "X", "a number", parse_real, NULL, NULL, false},
+    [CMD_T_REALS] = {CMD_T_REALS, "X,...", "one number, or one per channel with commas",
+                     parse_reals, NULL, NULL, false},
+    [CMD_T_SHARE] = {CMD_T_SHARE, "SHARE", "99% or 0.99", parse_share, NULL, NULL, false},
+    [CMD_T_FACTOR] = {CMD_T_FACTOR, "X", "a factor such as 4 or 2.5x", parse_factor, NULL,
+                      NULL, false},
+    [CMD_T_AMOUNT] = {CMD_T_AMOUNT, "N", "3500, 250k, 12M or 1.5G (powers of 1000)",
+                      parse_amount, NULL, NULL, false},
+    [CMD_T_RANK] = {CMD_T_RANK, "VALUE", "64, 50%, e=99%, x=2 or full", parse_rank, NULL,
+                    complete_rank, false},
+    [CMD_T_SHAPE] = {CMD_T_SHAPE, "SHAPE", "such as 1x3x224x224", parse_shape, NULL, NULL,
+                     false},
+    [CMD_T_PATH_IN] = {CMD_T_PATH_IN, "FILE", "a file to read", parse_nonempty, print_path,
+                       NULL, true},
+    [CMD_T_PATH_OUT] = {CMD_T_PATH_OUT, "FILE", "a file to write", parse_nonempty,
+                        print_path, NULL, true},
+    [CMD_T_MODEL] = {CMD_T_MODEL, "MODEL", "an ONNX file or an embedded network (@fashion)",
+                     parse_nonempty, print_path, complete_embedded, true},
+    [CMD_T_IMAGES] = {CMD_T_IMAGES, "SRC",
+                      "idx or idx.gz, .npy, or embedded images (@fashion)", parse_nonempty,
+                      print_path, complete_embedded, true},
+    [CMD_T_LAYER] = {CMD_T_LAYER, "LAYER", "a layer's name or number", parse_nonempty, NULL,
+                     complete_layer, false},
+    [CMD_T_SET] = {CMD_T_SET, "SET", "layers, see help layer-sets", parse_nonempty, NULL,
+                   complete_set, false},
+    [CMD_T_METHOD] = {CMD_T_METHOD, "METHOD", "see help methods", parse_method, NULL,
+                      complete_method, false},
+    [CMD_T_RULE] = {CMD_T_RULE, "RULE", "see help rules", parse_rule, NULL, complete_rule,
+                    false},
+    [CMD_T_CHOICE] = {CMD_T_CHOICE, "WORD", NULL, parse_choice, NULL, complete_choice,
+                      false},
+    [CMD_T_SETTING] = {CMD_T_SETTING, "NAME", "a setting, see show", parse_setting, NULL,
+                       complete_setting, false},
+    [CMD_T_TOPIC] = {CMD_T_TOPIC, "TOPIC", "a command or a topic", parse_nonempty, NULL,
+                     complete_topic, false},
+    [CMD_T_TEXT] = {CMD_T_TEXT, "TEXT", "a word; quote blanks", NULL, NULL, NULL, false},
+    [CMD_T_WORDS] = {CMD_T_WORDS, "TEXT...", "the rest of the line", NULL, NULL, NULL,
+                     false},
+    [CMD_T_EXPR] = {CMD_T_EXPR, "EXPR", "a comparison, see help assert", NULL, NULL, NULL,
+                    false},
+    [CMD_T_COMMAND] = {CMD_T_COMMAND, "COMMAND", "any command", NULL, NULL,
+                       complete_command, false},
+};

@@ -1,0 +1,112 @@
+/* What may be fused into the node before it: an element-wise function or an addition that is
+ * the only reader of a value nobody asked for. */
+#include "net.h"
+
+#include <float.h>
+
+#include "ranklab/mem.h"
+
+static bool is_requested(const struct lr_eng_build *b, int v)
+{
+    for (int i = 0; i < b->n_requests; i++)
+        if (b->requests[i].value == v)
+            return true;
+    return false;
+}
+
+static bool sole_reader(const struct lr_eng_build *b, int v, int *node)
+{
+    const struct lr_eng_val *x = &b->vals[v];
+    if (x->n_users != 1 || is_requested(b, v) || b->is_done[x->user])
+        return false;
+    *node = x->user;
+    return b->g->nodes[*node].n_out >= 1;
+}
+
+/* A limit of Clip: attribute before opset 11, constant input from then on. */
+static enum lr_status limit(struct lr_eng_build *b, const struct lr_node *n, int i,
+                            const char *attr, float otherwise, float *out)
+{
+    *out = lr_node_float(n, attr, otherwise);
+    if (i >= n->n_in || n->in[i] < 0)
+        return LR_OK;
+    struct lr_tensor *t = NULL;
+    int64_t count = 0;
+    enum lr_status s = lr_eng_tensor(b, n->in[i], &t);
+    if (!s)
+        s = lr_shape_count(&count, &t->shape, b->e);
+    if (!s && count != 1)
+        s = lr_err_set(b->e, LR_ESHAPE, "%s has %lld elements instead of 1", attr,
+                       (long long)count);
+    if (!s)
+        *out = *(const float *)t->data;
+    lr_tensor_free(t);
+    return s;
+}
+
+enum lr_status lr_eng_eltwise(struct lr_eng_build *b, const struct lr_node *n,
+                              struct lr_dn_post *post)
+{
+    enum lr_status s = LR_OK;
+    *post = (struct lr_dn_post){.kind = LR_DN_POST_ELTWISE};
+    switch (n->op) {
+    case LR_OP_RELU:
+        post->alg = LR_DN_RELU;
+        break;
+    case LR_OP_LEAKY_RELU:
+        post->alg = LR_DN_RELU;
+        post->alpha = lr_node_float(n, "alpha", 0.01F);
+        break;
+    case LR_OP_SIGMOID:
+        post->alg = LR_DN_SIGMOID;
+        break;
+    case LR_OP_TANH:
+        post->alg = LR_DN_TANH;
+        break;
+    case LR_OP_CLIP:
+        post->alg = LR_DN_CLIP;
+        s = limit(b, n, 1, "min", -FLT_MAX, &post->alpha);
+        if (!s)
+            s = limit(b, n, 2, "max", FLT_MAX, &post->beta);
+        break;
+    default:
+        return lr_err_set(b->e, LR_EUNSUP, "%s is no element-wise function", n->type);
+    }
+    return s;
+}
+
+bool lr_eng_follow(struct lr_eng_build *b, int v, struct lr_dn_post *post, int *node)
+{
+    if (!sole_reader(b, v, node))
+        return false;
+    const struct lr_node *n = &b->g->nodes[*node];
+    struct lr_err ignored = {0}, *e = b->e;
+    if (n->n_in < 1 || n->in[0] != v)
+        return false;
+    /* a function that is refused here is refused with a message when its turn comes */
+    b->e = &ignored;
+    enum lr_status s = lr_eng_eltwise(b, n, post);
+    b->e = e;
+    return s == LR_OK;
+}
+
+bool lr_eng_follow_add(struct lr_eng_build *b, int v, int *other, int *node)
+{
+    if (!sole_reader(b, v, node))
+        return false;
+    const struct lr_node *n = &b->g->nodes[*node];
+    if (n->op != LR_OP_ADD || n->n_in != 2)
+        return false;
+    *other = n->in[0] == v ? n->in[1] : n->in[0];
+    return *other >= 0 && *other != v;
+}
+
+int lr_eng_absorb(struct lr_eng_build *b, int node)
+{
+    const struct lr_node *n = &b->g->nodes[node];
+    b->is_done[node] = true;
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] >= 0)
+            b->vals[b->vals[n->in[i]].root].uses--;
+    return n->out[0];
+}

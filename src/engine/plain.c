@@ -1,0 +1,226 @@
+/* Plain C kernels: loops over rows, shared among OpenMP's threads. Sums of many terms are kept
+ * in double. */
+#include "plain.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ranklab/mem.h"
+
+/* Strides of an operand of nx dimensions seen through n dimensions of out. */
+static bool broadcast_strides(int n, const int64_t *out, int nx, const int64_t *x,
+                              int64_t *strides)
+{
+    int64_t step = 1;
+    if (nx > n)
+        return false;
+    for (int i = n - 1; i >= 0; i--) {
+        int j = i - (n - nx);
+        int64_t d = j >= 0 ? x[j] : 1;
+        if (d != out[i] && d != 1)
+            return false;
+        strides[i] = d == 1 ? 0 : step;
+        step *= d;
+    }
+    return true;
+}
+
+struct lr_plain_binary *lr_plain_binary_new(int n, const int64_t *out, int na,
+                                            const int64_t *a, int nb, const int64_t *b,
+                                            enum lr_plain_alg alg, float beta)
+{
+    struct lr_plain_binary *p = lr_calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->alg = alg;
+    p->beta = beta;
+    p->n = n > 0 ? n : 1;
+    p->dims[0] = 1;
+    for (int i = 0; i < n; i++)
+        p->dims[i] = out[i];
+    if (!broadcast_strides(n, out, na, a, p->a) || !broadcast_strides(n, out, nb, b, p->b)) {
+        lr_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void lr_plain_binary(const void *arg, float *const *bufs)
+{
+    const struct lr_plain_binary *p = arg;
+    const float *a = bufs[0], *b = bufs[1];
+    float *out = bufs[2];
+    const int last = p->n - 1;
+    const int64_t len = p->dims[last], sa = p->a[last], sb = p->b[last];
+    int64_t rows = 1;
+    for (int i = 0; i < last; i++)
+        rows *= p->dims[i];
+#pragma omp parallel for schedule(static) if (rows * len > 16384)
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t rest = r, ia = 0, ib = 0;
+        for (int i = last - 1; i >= 0; i--) {
+            int64_t at = rest % p->dims[i];
+            rest /= p->dims[i];
+            ia += at * p->a[i];
+            ib += at * p->b[i];
+        }
+        float *o = out + r * len;
+        if (p->alg == LR_PLAIN_ADD)
+            for (int64_t j = 0; j < len; j++)
+                o[j] = a[ia + j * sa] + p->beta * b[ib + j * sb];
+        else
+            for (int64_t j = 0; j < len; j++)
+                o[j] = a[ia + j * sa] * (p->beta * b[ib + j * sb]);
+    }
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static float average(const struct lr_plain_pool *p, const float *in, int64_t oy, int64_t ox)
+{
+    double sum = 0;
+    int64_t inside = 0, padded = 0;
+    const int64_t y0 = oy * p->stride[0] - p->pad_lo[0];
+    const int64_t x0 = ox * p->stride[1] - p->pad_lo[1];
+    for (int64_t ky = 0; ky < p->kernel[0]; ky++) {
+        int64_t y = y0 + ky * p->dil[0];
+        for (int64_t kx = 0; kx < p->kernel[1]; kx++) {
+            int64_t x = x0 + kx * p->dil[1];
+            if (y >= p->ih + p->pad_hi[0] || x >= p->iw + p->pad_hi[1])
+                continue;
+            padded++;
+            if (y < 0 || x < 0 || y >= p->ih || x >= p->iw)
+                continue;
+            inside++;
+            sum += (double)in[y * p->iw + x];
+        }
+    }
+    int64_t n = p->is_including_pads ? padded : inside;
+    return n > 0 ? (float)(sum / (double)n) : 0.0F;
+}
+
+void lr_plain_average_pool(const void *arg, float *const *bufs)
+{
+    const struct lr_plain_pool *p = arg;
+#pragma omp parallel for schedule(static)
+    for (int64_t c = 0; c < p->planes; c++) {
+        const float *in = bufs[0] + c * p->ih * p->iw;
+        float *out = bufs[1] + c * p->oh * p->ow;
+        for (int64_t y = 0; y < p->oh; y++)
+            for (int64_t x = 0; x < p->ow; x++)
+                out[y * p->ow + x] = average(p, in, y, x);
+    }
+}
+
+void lr_plain_mean(const void *arg, float *const *bufs)
+{
+    const struct lr_plain_mean *p = arg;
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < p->rows; r++) {
+        const float *in = bufs[0] + r * p->length;
+        double sum = 0;
+        for (int64_t j = 0; j < p->length; j++)
+            sum += (double)in[j];
+        bufs[1][r] = (float)(sum / (double)p->length);
+    }
+}
+
+void lr_plain_lrn(const void *arg, float *const *bufs)
+{
+    const struct lr_plain_lrn *p = arg;
+    const int64_t before = (p->size - 1) / 2, after = p->size - 1 - before;
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int64_t i = 0; i < p->n; i++)
+        for (int64_t c = 0; c < p->c; c++) {
+            const float *in = bufs[0] + i * p->c * p->inner;
+            float *out = bufs[1] + (i * p->c + c) * p->inner;
+            const int64_t from = c > before ? c - before : 0;
+            const int64_t to = least(c + after, p->c - 1);
+            for (int64_t j = 0; j < p->inner; j++) {
+                float sum = 0;
+                for (int64_t k = from; k <= to; k++)
+                    sum += in[k * p->inner + j] * in[k * p->inner + j];
+                float base = p->bias + p->alpha / (float)p->size * sum;
+                out[j] = in[c * p->inner + j] / powf(base, p->beta);
+            }
+        }
+}
+
+void lr_plain_affine(const void *arg, float *const *bufs)
+{
+    const struct lr_plain_affine *p = arg;
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int64_t i = 0; i < p->n; i++)
+        for (int64_t c = 0; c < p->c; c++) {
+            const float *x = bufs[0] + (i * p->c + c) * p->inner;
+            float *y = bufs[3] + (i * p->c + c) * p->inner;
+            const float scale = bufs[1][c], shift = bufs[2][c];
+            for (int64_t j = 0; j < p->inner; j++)
+                y[j] = scale * x[j] + shift;
+        }
+}
+
+/* Where position i of the padded dimension comes from; -1: from nowhere. */
+static int64_t pad_source(enum lr_plain_pad_mode mode, int64_t i, int64_t n)
+{
+    if (i >= 0 && i < n)
+        return i;
+    if (mode == LR_PLAIN_CONSTANT)
+        return -1;
+    if (mode == LR_PLAIN_EDGE)
+        return i < 0 ? 0 : n - 1;
+    if (n == 1)
+        return 0;
+    const int64_t period = 2 * (n - 1);
+    i %= period;
+    if (i < 0)
+        i += period;
+    return i < n ? i : period - i;
+}
+
+void lr_plain_pad(const void *arg, float *const *bufs)
+{
+    const struct lr_plain_pad *p = arg;
+    const int last = p->n - 1;
+    const int64_t len = p->out[last];
+    int64_t rows = 1;
+    for (int i = 0; i < last; i++)
+        rows *= p->out[i];
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t rest = r, at = 0, step = p->in[last];
+        for (int i = last - 1; i >= 0; i--) {
+            int64_t j = pad_source(p->mode, rest % p->out[i] - p->lo[i], p->in[i]);
+            rest /= p->out[i];
+            if (j < 0)
+                at = -1;
+            else if (at >= 0)
+                at += j * step;
+            step *= p->in[i];
+        }
+        float *out = bufs[1] + r * len;
+        for (int64_t x = 0; x < len; x++) {
+            int64_t j = at < 0 ? -1 : pad_source(p->mode, x - p->lo[last], p->in[last]);
+            out[x] = j < 0 ? p->value : bufs[0][at + j];
+        }
+    }
+}
+
+void lr_plain_concat(const void *arg, float *const *bufs)
+{
+    const struct lr_plain_concat *p = arg;
+    int64_t total = 0;
+    for (int i = 0; i < p->n; i++)
+        total += p->size[i];
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < p->rows; r++) {
+        float *out = bufs[p->n] + r * total;
+        for (int i = 0; i < p->n; i++) {
+            memcpy(out, bufs[i] + r * p->size[i], (size_t)p->size[i] * sizeof *out);
+            out += p->size[i];
+        }
+    }
+}

@@ -1,0 +1,168 @@
+/* Running a compiled net: inputs are padded to the batch, then the steps in order. */
+#include "net.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ranklab/mem.h"
+
+/* The array the net reads for input i: the caller's, or the padded copy. */
+static float *stage(struct lr_net *net, int i, int n, const float *in)
+{
+    struct lr_eng_input *x = &net->inputs[i];
+    if (!x->is_batched || n == net->batch)
+        return (float *)(uintptr_t)in; /* only read: it is never a destination */
+    size_t used = x->count / (size_t)net->batch * (size_t)n;
+    memcpy(x->padded, in, used * sizeof *in);
+    memset(x->padded + used, 0, (x->count - used) * sizeof *in);
+    return x->padded;
+}
+
+static enum lr_status set_input(struct lr_net *net, int buf, float *data, struct lr_err *e)
+{
+    if (net->bufs[buf].data == data)
+        return LR_OK;
+    net->bufs[buf].data = data;
+    for (int i = 0; i < net->n_steps; i++) {
+        struct lr_eng_step *s = &net->steps[i];
+        for (int j = 0; j < s->n_uses; j++) {
+            if (s->uses[j].buf != buf)
+                continue;
+            s->bufs[j] = data;
+            enum lr_status st =
+                s->prim ? lr_dn_prim_set(s->prim, s->uses[j].role, data, e) : LR_OK;
+            if (st) {
+                net->bufs[buf].data = NULL;
+                return st;
+            }
+        }
+    }
+    return LR_OK;
+}
+
+static enum lr_status run_steps(struct lr_net *net, struct lr_err *e)
+{
+    enum lr_status s = LR_OK;
+    for (int i = 0; !s && i < net->n_steps; i++) {
+        const struct lr_eng_step *st = &net->steps[i];
+        if (st->prim)
+            s = lr_dn_prim_run(net->dn, st->prim, e);
+        else
+            st->kernel(st->arg, st->bufs);
+    }
+    enum lr_status w = lr_dn_wait(net->dn, s ? NULL : e);
+    return s ? s : w;
+}
+
+enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
+                          struct lr_err *e)
+{
+    if (n < 1 || n > net->batch)
+        return lr_err_set(e, LR_EINVAL, "%d images: 1 to %d fit this net", n, net->batch);
+    for (int i = 0; i < net->n_inputs; i++) {
+        enum lr_status s =
+            set_input(net, net->inputs[i].buf, stage(net, i, n, in[i]), e);
+        if (s)
+            return s;
+    }
+    /* primitives split their work, and their scratch memory, for the number of threads there
+     * was when they were made */
+    int threads = omp_get_max_threads();
+    if (threads != net->n_threads)
+        omp_set_num_threads(net->n_threads);
+    enum lr_status s = run_steps(net, e);
+    if (threads != net->n_threads)
+        omp_set_num_threads(threads);
+    return s;
+}
+
+const float *lr_net_output(const struct lr_net *net, int i, size_t *per_image)
+{
+    if (per_image)
+        *per_image = net->outputs[i].per_image;
+    return net->bufs[net->outputs[i].buf].data;
+}
+
+void lr_net_free(struct lr_net *net)
+{
+    if (!net)
+        return;
+    for (int i = 0; i < net->n_steps; i++) {
+        lr_dn_prim_free(net->steps[i].prim);
+        lr_free(net->steps[i].arg);
+        lr_free(net->steps[i].uses);
+        lr_free(net->steps[i].bufs);
+    }
+    for (int i = 0; i < net->n_bufs; i++)
+        if (net->bufs[i].kind == LR_ENG_CONST)
+            lr_free(net->bufs[i].data);
+    for (int i = 0; i < net->n_inputs; i++)
+        lr_free(net->inputs[i].padded);
+    lr_free(net->steps);
+    lr_free(net->bufs);
+    lr_free(net->inputs);
+    lr_free(net->outputs);
+    lr_free(net->arena);
+    lr_free(net->scratch);
+    lr_dn_free(net->dn);
+    lr_free(net);
+}
+
+int lr_net_batch(const struct lr_net *net)
+{
+    return net->batch;
+}
+
+size_t lr_net_bytes(const struct lr_net *net)
+{
+    size_t bytes = net->bytes;
+    for (int i = 0; i < net->n_inputs; i++)
+        if (net->inputs[i].padded)
+            bytes += net->inputs[i].count * sizeof(float);
+    return bytes;
+}
+
+/* Filled once; nothing writes to it afterwards. */
+static char version_text[96];
+static pthread_once_t version_once = PTHREAD_ONCE_INIT;
+
+static void version_fill(void)
+{
+    lr_dn_version(version_text, sizeof version_text);
+}
+
+const char *lr_engine_version(void)
+{
+    pthread_once(&version_once, version_fill);
+    return version_text;
+}
+
+static double elements(const struct lr_graph *g, int v)
+{
+    if (v < 0 || !g->values[v].has_shape || g->values[v].tensor)
+        return 0;
+    double n = 1;
+    for (int i = 0; i < g->values[v].shape.n_dims; i++)
+        if (g->values[v].shape.dims[i] > 0)
+            n *= (double)g->values[v].shape.dims[i];
+    return n;
+}
+
+int lr_engine_good_batch(const struct lr_graph *g)
+{
+    const double budget = 64.0 * 1024 * 1024 / sizeof(float);
+    double most = 1;
+    for (int k = 0; k < g->n_nodes; k++) {
+        double sum = 0;
+        for (int j = 0; j < g->nodes[k].n_in; j++)
+            sum += elements(g, g->nodes[k].in[j]);
+        for (int j = 0; j < g->nodes[k].n_out; j++)
+            sum += elements(g, g->nodes[k].out[j]);
+        if (sum > most)
+            most = sum;
+    }
+    double n = budget / most;
+    return n >= 256 ? 256 : n < 1 ? 1 : (int)n;
+}

@@ -1,0 +1,184 @@
+/* Constants: Constant nodes become values, what shape inference could compute is moved into
+ * the graph, and nodes that nobody reads any more are removed. A Reshape whose target was
+ * computed from the batch, or names the file's fixed batch, gets a constant target with a 0
+ * in front, which copies the batch whatever it is. */
+#include <string.h>
+
+#include "model.h"
+
+enum lr_status lr_ints_tensor(struct lr_tensor **out, int n_dims, const int64_t *v, int n,
+                              struct lr_err *e)
+{
+    struct lr_shape s = {.n_dims = n_dims, .dims = {n}};
+    enum lr_status st = lr_tensor_new(out, LR_DT_I64, &s, e);
+
+    if (st == LR_OK && n > 0)
+        memcpy((*out)->data, v, (size_t)n * sizeof(*v));
+    return st;
+}
+
+static enum lr_status floats_tensor(struct lr_tensor **out, int n_dims, const float *v,
+                                    size_t n, struct lr_err *e)
+{
+    struct lr_shape s = {.n_dims = n_dims, .dims = {(int64_t)n}};
+    enum lr_status st = lr_tensor_new(out, LR_DT_F32, &s, e);
+
+    if (st == LR_OK && n > 0)
+        memcpy((*out)->data, v, n * sizeof(*v));
+    return st;
+}
+
+/* The tensor a Constant node stands for; *out NULL when its kind is not supported. */
+static enum lr_status constant_of(struct lr_tensor **out, struct lr_node *n,
+                                  struct lr_err *e)
+{
+    *out = NULL;
+    if (n->n_attrs != 1)
+        return LR_OK;
+    struct lr_attr *a = &n->attrs[0];
+    if (strcmp(a->name, "value") == 0 && a->kind == LR_ATTR_TENSOR) {
+        *out = a->tensor;
+        a->tensor = NULL;
+        return LR_OK;
+    }
+    if (strcmp(a->name, "value_int") == 0 && a->kind == LR_ATTR_INT)
+        return lr_ints_tensor(out, 0, &a->i, 1, e);
+    if (strcmp(a->name, "value_float") == 0 && a->kind == LR_ATTR_FLOAT)
+        return floats_tensor(out, 0, &a->f, 1, e);
+    if (strcmp(a->name, "value_ints") == 0 && a->kind == LR_ATTR_INTS && a->n < INT32_MAX)
+        return lr_ints_tensor(out, 1, a->ints, (int)a->n, e);
+    if (strcmp(a->name, "value_floats") == 0 && a->kind == LR_ATTR_FLOATS)
+        return floats_tensor(out, 1, a->floats, a->n, e);
+    return LR_OK;
+}
+
+enum lr_status lr_graph_absorb_constants(struct lr_graph *g, struct lr_err *e)
+{
+    bool *is_dead = lr_calloc((size_t)g->n_nodes, sizeof(*is_dead));
+    bool is_any = false;
+    enum lr_status st = LR_OK;
+
+    if (!is_dead)
+        return lr_enomem(e, (size_t)g->n_nodes, "the network");
+    for (int k = 0; k < g->n_nodes && st == LR_OK; k++) {
+        struct lr_node *n = &g->nodes[k];
+        struct lr_tensor *t = NULL;
+        if (n->op != LR_OP_CONSTANT || n->n_out != 1 || n->out[0] < 0)
+            continue;
+        st = constant_of(&t, n, e);
+        if (st != LR_OK || !t)
+            continue;
+        struct lr_value *v = &g->values[n->out[0]];
+        lr_tensor_free(v->tensor);
+        v->tensor = t;
+        v->dtype = t->dtype;
+        v->shape = t->shape;
+        v->has_shape = true;
+        is_dead[k] = is_any = true;
+    }
+    if (is_any)
+        lr_graph_compact(g, is_dead);
+    lr_free(is_dead);
+    return st;
+}
+
+/* Gives the Reshape at node k the constant target found for it. */
+static enum lr_status set_target(struct lr_graph *g, int k, const struct lr_ints *t,
+                                 struct lr_err *e)
+{
+    int64_t sizes[LR_MAX_DIMS];
+    struct lr_tensor *x = NULL;
+    struct lr_strbuf b = {0};
+    char *name = NULL;
+    int v;
+
+    for (int i = 0; i < t->n; i++)
+        sizes[i] = t->v[i].k;
+    lr_strbuf_printf(&b, "%s_shape", g->nodes[k].name);
+    if (b.is_failed)
+        return lr_enomem(e, strlen(g->nodes[k].name), "a name");
+    enum lr_status st = lr_unique_value_name(&name, g, b.s, e);
+    if (st == LR_OK)
+        st = lr_ints_tensor(&x, 1, sizes, t->n, e);
+    if (st == LR_OK)
+        st = lr_graph_add_value(g, &v, name, x, e);
+    if (st == LR_OK)
+        g->nodes[k].in[1] = v;
+    lr_free(name);
+    lr_strbuf_free(&b);
+    return st;
+}
+
+/* A folded graph output keeps its node: a constant cannot be an output of the engine. */
+static enum lr_status keep_outputs(struct lr_infer *c, struct lr_err *e)
+{
+    enum lr_status st = LR_OK;
+
+    for (c->index = 0; c->index < c->n_nodes && st == LR_OK; c->index++) {
+        c->node = &c->g->nodes[c->index];
+        int v = c->node->n_out > 0 ? c->node->out[0] : -1;
+        if (v < 0 || !c->is_folded[v] || !c->g->values[v].is_output)
+            continue;
+        st = lr_infer_why(c, e, "an output of the network that is constant");
+        lr_tensor_free(c->g->values[v].tensor);
+        c->g->values[v].tensor = NULL;
+        c->is_folded[v] = false;
+    }
+    return st;
+}
+
+enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e)
+{
+    struct lr_graph *g = c->g;
+    bool *is_dead = lr_calloc((size_t)g->n_nodes, sizeof(*is_dead));
+    bool *is_touched = lr_calloc((size_t)c->n_values, sizeof(*is_touched));
+    int *uses = NULL;
+    bool has_unknown = false; /* their attributes may hold graphs that read values by name */
+    enum lr_status st = is_dead && is_touched
+                            ? keep_outputs(c, e)
+                            : lr_enomem(e, (size_t)g->n_nodes, "shape inference");
+
+    for (int k = 0; k < g->n_nodes && st == LR_OK; k++) {
+        has_unknown = has_unknown || g->nodes[k].op == LR_OP_UNKNOWN;
+        if (!c->targets[k])
+            continue;
+        if (g->nodes[k].in[1] < c->n_values)
+            is_touched[g->nodes[k].in[1]] = true;
+        st = set_target(g, k, c->targets[k], e);
+    }
+    if (st == LR_OK)
+        st = lr_graph_count_uses(&uses, g, e);
+    for (int k = g->n_nodes - 1; k >= 0 && st == LR_OK; k--) {
+        c->node = &g->nodes[k];
+        int v = c->node->n_out > 0 ? c->node->out[0] : -1;
+        if (v < 0 || (!c->is_folded[v] && !(c->known[v] && !g->values[v].tensor)))
+            continue;
+        if (!c->is_folded[v] && has_unknown)
+            continue;
+        if (!c->is_folded[v] && (uses[v] > 0 || g->values[v].is_output)) {
+            st = lr_infer_why(c, e, "computes with the size of the batch");
+            continue;
+        }
+        is_dead[k] = true;
+        for (int i = 0; i < c->node->n_in; i++) {
+            if (c->node->in[i] < 0)
+                continue;
+            uses[c->node->in[i]]--;
+            is_touched[c->node->in[i]] = true;
+        }
+    }
+    if (st == LR_OK) {
+        lr_graph_compact(g, is_dead);
+        for (int v = 0; v < c->n_values && !has_unknown; v++) {
+            struct lr_value *x = &g->values[v];
+            if (uses[v] > 0 || x->is_output || !(is_touched[v] || c->is_folded[v]))
+                continue;
+            lr_tensor_free(x->tensor);
+            x->tensor = NULL;
+        }
+    }
+    lr_free(uses);
+    lr_free(is_touched);
+    lr_free(is_dead);
+    return st;
+}

@@ -1,0 +1,458 @@
+/* Shape inference: one pass over the nodes in topological order, a rule per operator. The
+ * batch is -1 in dimension 0; every other size is a number. Beside shapes the pass carries
+ * small integer vectors that may contain multiples of the batch (struct lr_ints), so that a
+ * chain such as Shape, Gather, Concat, Reshape keeps the batch free. Nothing but shapes,
+ * types and reasons is changed for good until the pass is over; then lr_infer_commit folds. */
+#include <stdio.h>
+#include <string.h>
+
+#include "model.h"
+
+static lr_rule *const rules[LR_OP_COUNT] = {
+#define LR_OP(id, type, shape_rule, cost_rule) [LR_OP_##id] = lr_rule_##shape_rule,
+#include "ranklab/op.def"
+#undef LR_OP
+};
+
+bool lr_dtype_is_float(enum lr_dtype t)
+{
+    return t == LR_DT_F32 || t == LR_DT_F16 || t == LR_DT_BF16 || t == LR_DT_F64;
+}
+
+bool lr_infer_has(const struct lr_infer *c, int i)
+{
+    return i < c->node->n_in && c->node->in[i] >= 0;
+}
+
+const struct lr_tensor *lr_infer_const(const struct lr_infer *c, int i)
+{
+    if (!lr_infer_has(c, i))
+        return NULL;
+    return c->g->values[c->node->in[i]].tensor;
+}
+
+const struct lr_shape *lr_infer_in(const struct lr_infer *c, int i)
+{
+    const struct lr_tensor *t = lr_infer_const(c, i);
+
+    if (t)
+        return &t->shape;
+    if (!lr_infer_has(c, i))
+        return NULL;
+    const struct lr_value *v = &c->g->values[c->node->in[i]];
+    return v->has_shape ? &v->shape : NULL;
+}
+
+enum lr_dtype lr_infer_dtype(const struct lr_infer *c, int i)
+{
+    return lr_infer_has(c, i) ? c->g->values[c->node->in[i]].dtype : LR_DT_NONE;
+}
+
+const struct lr_ints *lr_infer_ints(struct lr_infer *c, int i)
+{
+    const struct lr_tensor *t = lr_infer_const(c, i);
+
+    if (!lr_infer_has(c, i))
+        return NULL;
+    int v = c->node->in[i];
+    if (c->known[v] || !t || (t->dtype != LR_DT_I64 && t->dtype != LR_DT_I32))
+        return c->known[v];
+    int64_t n;
+    if (t->shape.n_dims > 1 || lr_shape_count(&n, &t->shape, NULL) != LR_OK ||
+        n > 4 * LR_MAX_DIMS)
+        return NULL;
+    struct lr_ints *x = lr_calloc(1, sizeof(*x));
+    struct lr_int *list = lr_calloc((size_t)n, sizeof(*list));
+    if (!x || !list) {
+        lr_free(x);
+        lr_free(list);
+        return NULL;
+    }
+    *x = (struct lr_ints){t->shape.n_dims, (int)n, list};
+    for (int k = 0; k < x->n; k++)
+        list[k].k = lr_tensor_int_at(t, k);
+    c->known[v] = x;
+    return x;
+}
+
+static enum lr_status set_why(struct lr_node *n, const char *fmt, va_list ap,
+                              struct lr_err *e)
+{
+    struct lr_strbuf b = {0};
+
+    if (n->why_unsupported)
+        return LR_OK;
+    lr_strbuf_vprintf(&b, fmt, ap);
+    n->why_unsupported = lr_strbuf_take(&b);
+    return n->why_unsupported ? LR_OK : lr_enomem(e, 64, "a note");
+}
+
+enum lr_status lr_infer_why(struct lr_infer *c, struct lr_err *e, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    enum lr_status st = set_why(c->node, fmt, ap, e);
+    va_end(ap);
+    return st;
+}
+
+enum lr_status lr_infer_demote(struct lr_infer *c, enum lr_status st,
+                               const struct lr_err *why, struct lr_err *e)
+{
+    const char *text = why->msg;
+    size_t skip = strlen(c->node->name);
+
+    if (st == LR_OK)
+        return LR_OK;
+    if (st != LR_EUNSUP) {
+        if (e)
+            *e = *why;
+        return st;
+    }
+    if (strncmp(text, c->node->name, skip) == 0 && strncmp(text + skip, ": ", 2) == 0)
+        text += skip + 2;
+    return lr_infer_why(c, e, "%s", text);
+}
+
+enum lr_status lr_infer_bad(const struct lr_infer *c, struct lr_err *e, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return lr_err_set(e, LR_ESHAPE, "%.100s: %s", c->node->name, text);
+}
+
+enum lr_status lr_infer_axis(const struct lr_infer *c, int *axis, int64_t given, int n_dims,
+                             struct lr_err *e)
+{
+    *axis = 0;
+    if (given < -n_dims || given >= n_dims)
+        return lr_infer_bad(c, e, "axis %lld is outside the %d dimensions", (long long)given,
+                            n_dims);
+    *axis = (int)(given < 0 ? given + n_dims : given);
+    return LR_OK;
+}
+
+/* Sizes positive and within int, the element count of one image within int64. */
+static enum lr_status check_shape(const struct lr_infer *c, const struct lr_shape *s,
+                                  struct lr_err *e)
+{
+    char text[LR_MAX_DIMS * 21];
+    struct lr_shape one = *s;
+    int64_t count;
+
+    if (s->n_dims > LR_MAX_DIMS)
+        return lr_infer_bad(c, e, "result has %d dimensions, at most %d are supported",
+                            s->n_dims, LR_MAX_DIMS);
+    for (int i = 0; i < s->n_dims; i++) {
+        if (i == 0 && s->dims[0] == -1)
+            one.dims[0] = 1;
+        else if (s->dims[i] < 1 || s->dims[i] > LR_MAX_DIM)
+            return lr_infer_bad(c, e, "result would have shape %s",
+                                lr_shape_text(text, sizeof(text), s));
+    }
+    if (lr_shape_count(&count, &one, NULL) != LR_OK || count > INT64_MAX / 64)
+        return lr_infer_bad(c, e, "result of shape %s is too large",
+                            lr_shape_text(text, sizeof(text), s));
+    return LR_OK;
+}
+
+enum lr_status lr_infer_out(struct lr_infer *c, int i, enum lr_dtype t,
+                            const struct lr_shape *s, struct lr_err *e)
+{
+    if (i >= c->node->n_out || c->node->out[i] < 0)
+        return LR_OK;
+    struct lr_value *v = &c->g->values[c->node->out[i]];
+    enum lr_status st = check_shape(c, s, e);
+    if (st != LR_OK)
+        return st;
+    v->dtype = t;
+    v->has_shape = true;
+    v->shape = *s;
+    return LR_OK;
+}
+
+enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n, const struct lr_int *v,
+                             struct lr_err *e)
+{
+    int64_t fixed[4 * LR_MAX_DIMS];
+    bool is_fixed = n <= 4 * LR_MAX_DIMS;
+
+    if (c->node->n_out < 1 || c->node->out[0] < 0)
+        return LR_OK;
+    for (int i = 0; i < n && is_fixed; i++) {
+        is_fixed = !v[i].times_batch;
+        fixed[i] = v[i].k;
+    }
+    if (is_fixed) {
+        struct lr_tensor *t = NULL;
+        enum lr_status st = lr_ints_tensor(&t, n_dims, fixed, n, e);
+        return st == LR_OK ? lr_infer_fold(c, t) : st;
+    }
+    struct lr_ints *x = lr_calloc(1, sizeof(*x));
+    struct lr_int *list = lr_calloc((size_t)n, sizeof(*list));
+    if (!x || !list) {
+        lr_free(x);
+        lr_free(list);
+        return lr_enomem(e, (size_t)n * sizeof(*v), "shape inference");
+    }
+    if (n > 0)
+        memcpy(list, v, (size_t)n * sizeof(*v));
+    *x = (struct lr_ints){n_dims, n, list};
+    struct lr_ints **slot = &c->known[c->node->out[0]];
+    if (*slot)
+        lr_free((*slot)->v);
+    lr_free(*slot);
+    *slot = x;
+    return LR_OK;
+}
+
+enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t)
+{
+    if (c->node->n_out < 1 || c->node->out[0] < 0) {
+        lr_tensor_free(t);
+        return LR_OK;
+    }
+    struct lr_value *v = &c->g->values[c->node->out[0]];
+    lr_tensor_free(v->tensor);
+    v->tensor = t;
+    v->dtype = t->dtype;
+    v->has_shape = true;
+    v->shape = t->shape;
+    c->is_folded[c->node->out[0]] = true;
+    return LR_OK;
+}
+
+enum lr_status lr_infer_fold_view(struct lr_infer *c, const struct lr_shape *s,
+                                  struct lr_err *e)
+{
+    struct lr_tensor *t = NULL;
+    enum lr_status st = lr_tensor_clone(&t, lr_infer_const(c, 0), e);
+
+    if (st != LR_OK)
+        return st;
+    t->shape = *s;
+    return lr_infer_fold(c, t);
+}
+
+/* Forgets what an earlier run found. Constants keep their shape. */
+static void reset(struct lr_graph *g)
+{
+    for (int v = 0; v < g->n_values; v++) {
+        struct lr_value *x = &g->values[v];
+        if (x->tensor) {
+            x->has_shape = true;
+            x->shape = x->tensor->shape;
+            x->dtype = x->tensor->dtype;
+        } else if (!x->is_input) {
+            x->has_shape = false;
+        }
+    }
+    for (int k = 0; k < g->n_nodes; k++) {
+        lr_free(g->nodes[k].why_unsupported);
+        g->nodes[k].why_unsupported = NULL;
+    }
+}
+
+/* "1x3x?x?" with question marks for free sizes. */
+static void free_text(struct lr_strbuf *b, const struct lr_shape *s)
+{
+    for (int i = 0; i < s->n_dims; i++) {
+        lr_strbuf_puts(b, i ? "x" : "");
+        if (i == 0 || s->dims[i] < 1)
+            lr_strbuf_puts(b, i == 0 ? "1" : "?");
+        else
+            lr_strbuf_printf(b, "%lld", (long long)s->dims[i]);
+    }
+}
+
+static enum lr_status free_input(const struct lr_value *x, struct lr_err *e)
+{
+    struct lr_strbuf b = {0};
+
+    if (!x->has_shape)
+        return lr_err_set(e, LR_ESHAPE,
+                          "input %.100s has no shape in the file: give one, as in "
+                          "--input 1x3x224x224",
+                          x->name);
+    free_text(&b, &x->shape);
+    enum lr_status st =
+        lr_err_set(e, LR_ESHAPE,
+                   "input %.100s has free sizes (%s): give them, as in --input 1x3x224x224",
+                   x->name, b.s ? b.s : "");
+    lr_strbuf_free(&b);
+    return st;
+}
+
+static enum lr_status set_first_input(struct lr_graph *g, const struct lr_shape *input,
+                                      struct lr_err *e)
+{
+    if (g->n_inputs < 1)
+        return lr_err_set(e, LR_EUNSUP, "the network has no input");
+    struct lr_value *x = &g->values[g->inputs[0]];
+    struct lr_shape s;
+    char text[LR_MAX_DIMS * 21];
+    int64_t count;
+
+    if (input) {
+        s = *input;
+        if (s.n_dims < 1 || s.n_dims > LR_MAX_DIMS)
+            return lr_err_set(e, LR_EINVAL, "input shape has %d dimensions, 1 to %d accepted",
+                              s.n_dims, LR_MAX_DIMS);
+        if (x->has_declared && x->declared.n_dims != s.n_dims)
+            return lr_err_set(e, LR_ESHAPE,
+                              "input %.100s has %d dimensions, %d were given", x->name,
+                              x->declared.n_dims, s.n_dims);
+    } else if (!x->has_shape) {
+        return free_input(x, e);
+    } else {
+        s = x->shape;
+    }
+    if (s.n_dims < 1)
+        return lr_err_set(e, LR_ESHAPE, "input %.100s is a scalar, not a batch of images",
+                          x->name);
+    if (x->has_declared && x->declared.n_dims > 0 && x->declared.dims[0] > 0)
+        g->file_batch = x->declared.dims[0];
+    s.dims[0] = 1;
+    for (int i = 1; i < s.n_dims; i++) {
+        if (s.dims[i] < 1 && !input)
+            return free_input(x, e);
+        if (s.dims[i] < 1 || s.dims[i] > LR_MAX_DIM)
+            return lr_err_set(e, input ? LR_EINVAL : LR_ESHAPE,
+                              "input shape %s: sizes must be 1 to %d",
+                              lr_shape_text(text, sizeof(text), &s), LR_MAX_DIM);
+    }
+    if (lr_shape_count(&count, &s, NULL) != LR_OK || count > INT64_MAX / 64)
+        return lr_err_set(e, LR_ESHAPE, "input shape %s is too large",
+                          lr_shape_text(text, sizeof(text), &s));
+    s.dims[0] = -1;
+    x->has_shape = true;
+    x->shape = s;
+    if (!g->batch_name)
+        return lr_string_set(&g->batch_name, "N", e);
+    return LR_OK;
+}
+
+/* A further input has the batch in front when its first size is free or the first input's. */
+static void set_other_input(struct lr_graph *g, int v)
+{
+    struct lr_value *x = &g->values[v];
+
+    if (!x->has_declared)
+        return;
+    x->shape = x->declared;
+    x->has_shape = true;
+    if (x->shape.n_dims > 0 && g->file_batch > 0 && x->shape.dims[0] == g->file_batch)
+        x->shape.dims[0] = -1;
+    for (int i = 0; i < x->shape.n_dims; i++)
+        if (x->shape.dims[i] == 0 || x->shape.dims[i] > LR_MAX_DIM ||
+            (i > 0 && x->shape.dims[i] < 0))
+            x->has_shape = false;
+}
+
+/* Integers that the pass could not compute would have to be computed by the engine. */
+static enum lr_status check_types(struct lr_infer *c, struct lr_err *e)
+{
+    struct lr_node *n = c->node;
+
+    if (n->n_out < 1 || n->out[0] < 0)
+        return LR_OK;
+    int v = n->out[0];
+    const struct lr_value *x = &c->g->values[v];
+    if (!x->has_shape || c->known[v] || x->tensor)
+        return LR_OK;
+    if (!lr_dtype_is_float(x->dtype))
+        return lr_infer_why(c, e, "%s of type %s is not supported", n->type,
+                            lr_dtype_name(x->dtype));
+    return LR_OK;
+}
+
+static enum lr_status infer_node(struct lr_infer *c, struct lr_err *e)
+{
+    struct lr_node *n = c->node;
+
+    if (n->op == LR_OP_UNKNOWN) {
+        if (n->domain && *n->domain && strcmp(n->domain, "ai.onnx") != 0)
+            return lr_infer_why(c, e, "operator %s of domain %s is not known", n->type,
+                                n->domain);
+        return lr_infer_why(c, e, "operator %s (opset %lld) is not known", n->type,
+                            (long long)c->g->opset);
+    }
+    if (n->op != LR_OP_CONSTANT && !lr_infer_has(c, 0))
+        return lr_err_set(e, LR_EPARSE, "%.100s: %s without input", n->name, n->type);
+    if (n->n_out < 1 || n->out[0] < 0)
+        return lr_err_set(e, LR_EPARSE, "%.100s: %s without output", n->name, n->type);
+    for (int i = 0; i < n->n_in; i++)
+        if (lr_infer_has(c, i) && !lr_infer_in(c, i))
+            return LR_OK;
+    enum lr_status st = rules[n->op](c, e);
+    return st == LR_OK ? check_types(c, e) : st;
+}
+
+/* After an error: the nodes that compute the constants found so far are all still there. */
+static void unfold(struct lr_infer *c)
+{
+    for (int v = 0; v < c->n_values; v++) {
+        if (!c->is_folded[v])
+            continue;
+        lr_tensor_free(c->g->values[v].tensor);
+        c->g->values[v].tensor = NULL;
+    }
+}
+
+static void infer_clear(struct lr_infer *c)
+{
+    for (int v = 0; c->known && v < c->n_values; v++) {
+        if (c->known[v])
+            lr_free(c->known[v]->v);
+        lr_free(c->known[v]);
+    }
+    for (int k = 0; c->targets && k < c->n_nodes; k++) {
+        if (c->targets[k])
+            lr_free(c->targets[k]->v);
+        lr_free(c->targets[k]);
+    }
+    lr_free(c->known);
+    lr_free(c->is_folded);
+    lr_free(c->targets);
+}
+
+enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
+                              struct lr_err *e)
+{
+    struct lr_infer c = {.g = g};
+    enum lr_status st = lr_graph_absorb_constants(g, e);
+
+    if (st != LR_OK)
+        return st;
+    reset(g);
+    st = set_first_input(g, input, e);
+    if (st != LR_OK)
+        return st;
+    for (int i = 1; i < g->n_inputs; i++)
+        set_other_input(g, g->inputs[i]);
+    c.n_values = g->n_values;
+    c.n_nodes = g->n_nodes;
+    c.known = lr_calloc((size_t)c.n_values, sizeof(*c.known));
+    c.is_folded = lr_calloc((size_t)c.n_values, sizeof(*c.is_folded));
+    c.targets = lr_calloc((size_t)c.n_nodes, sizeof(*c.targets));
+    if (!c.known || !c.is_folded || !c.targets) {
+        st = lr_enomem(e, (size_t)c.n_values * sizeof(void *), "shape inference");
+        goto out;
+    }
+    for (c.index = 0; c.index < g->n_nodes && st == LR_OK; c.index++) {
+        c.node = &g->nodes[c.index];
+        st = infer_node(&c, e);
+    }
+    if (st == LR_OK)
+        st = lr_infer_commit(&c, e);
+    if (st != LR_OK)
+        unfold(&c);
+out:
+    infer_clear(&c);
+    return st;
+}

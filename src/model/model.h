@@ -1,0 +1,146 @@
+/* What the files of this folder share: growing and shrinking a graph, name sets, shape rules
+ * and partially known integer vectors. Nothing here is used outside src/model. */
+#ifndef RANKLAB_MODEL_MODEL_H
+#define RANKLAB_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ranklab/err.h"
+#include "ranklab/graph.h"
+#include "ranklab/mem.h"
+#include "ranklab/tensor.h"
+
+enum {
+    LR_MAX_NODES = 100000,
+    LR_MAX_DIM = INT32_MAX /* libraries below count in int */
+};
+
+/* ---- graph.c, graph_copy.c */
+
+/* The operator of this type in the default domain, or LR_OP_UNKNOWN. */
+enum lr_op lr_op_find(const char *type, const char *domain);
+void lr_node_clear(struct lr_node *n);
+void lr_attr_clear(struct lr_attr *a);
+/* *out may be garbage before the call; on failure it is left empty. */
+enum lr_status lr_attr_copy(struct lr_attr *out, const struct lr_attr *a, struct lr_err *e);
+/* Replaces *s by a copy of text (NULL: none). */
+enum lr_status lr_string_set(char **s, const char *text, struct lr_err *e);
+/* Removes the nodes whose flag is set; the outputs they no longer produce get producer -1. */
+void lr_graph_compact(struct lr_graph *g, const bool *is_dead);
+/* Sets every value's producer from the nodes' outputs. */
+void lr_graph_index(struct lr_graph *g);
+/* base, or base_2, base_3, ...: the first name no value (no node) has. *name is owned. */
+enum lr_status lr_unique_value_name(char **name, const struct lr_graph *g, const char *base,
+                                    struct lr_err *e);
+enum lr_status lr_unique_node_name(char **name, const struct lr_graph *g, const char *base,
+                                   struct lr_err *e);
+/* How often each value is read by nodes; *counts has n_values entries. */
+enum lr_status lr_graph_count_uses(int **counts, const struct lr_graph *g, struct lr_err *e);
+/* Frees the constant of v when no node reads it and it is no output. Kept when some node is
+ * of an unknown operator: its attributes may hold graphs that read it by name. */
+void lr_graph_release(struct lr_graph *g, int v);
+
+/* ---- names.c: an ordered set of strings with an integer each */
+
+struct lr_names {
+    void *root;
+};
+/* Adds name (borrowed) unless it is there. Returns the slot of its integer, NULL when memory
+ * is short. */
+int *lr_names_put(struct lr_names *s, const char *name, int value, bool *is_new);
+/* The slot of name's integer, or NULL. */
+int *lr_names_get(const struct lr_names *s, const char *name);
+void lr_names_clear(struct lr_names *s);
+
+/* ---- attr.c */
+
+/* LR_EPARSE when an attribute of a known operator has another kind than ONNX gives it. */
+enum lr_status lr_node_check_attrs(const struct lr_node *n, struct lr_err *e);
+void lr_node_drop_attr(struct lr_node *n, const char *name);
+
+/* ---- infer.c and rules_*.c */
+
+/* An integer that may be a multiple of the batch: times_batch ? k * N : k. */
+struct lr_int {
+    int64_t k;
+    bool times_batch;
+};
+/* A small integer tensor (scalar or vector) whose values are known while shapes are. */
+struct lr_ints {
+    int n_dims; /* 0 or 1 */
+    int n;
+    struct lr_int *v;
+};
+
+struct lr_infer {
+    struct lr_graph *g;
+    struct lr_ints **known;     /* per value, or NULL */
+    bool *is_folded;            /* per value: its constant was found by this pass */
+    struct lr_ints **targets;   /* per node: a rewritten Reshape target, or NULL */
+    struct lr_node *node;       /* the node being looked at */
+    int index;                  /* its index */
+    int n_values, n_nodes;
+};
+
+/* Shapes are put in with lr_infer_out. A rule that cannot go on, though the file is sound,
+ * calls lr_infer_why and returns LR_OK. */
+typedef enum lr_status lr_rule(struct lr_infer *c, struct lr_err *e);
+#define LR_OP(id, type, shape_rule, cost_rule) lr_rule lr_rule_##shape_rule;
+#include "ranklab/op.def"
+#undef LR_OP
+
+/* Shape of input i, or NULL when it is left out (known absent inputs) or unknown. */
+const struct lr_shape *lr_infer_in(const struct lr_infer *c, int i);
+bool lr_infer_has(const struct lr_infer *c, int i);
+/* The constant behind input i (initializer or folded), or NULL. */
+const struct lr_tensor *lr_infer_const(const struct lr_infer *c, int i);
+/* The known integers behind input i, or NULL (also when memory is short). */
+const struct lr_ints *lr_infer_ints(struct lr_infer *c, int i);
+enum lr_dtype lr_infer_dtype(const struct lr_infer *c, int i);
+/* Sets the shape and type of output i; checks that sizes are positive and can be counted. */
+enum lr_status lr_infer_out(struct lr_infer *c, int i, enum lr_dtype t,
+                            const struct lr_shape *s, struct lr_err *e);
+/* Says why the node cannot be run; the first reason stays. */
+enum lr_status lr_infer_why(struct lr_infer *c, struct lr_err *e, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Turns LR_EUNSUP of a parameter look-up (its text in why) into the reason; passes other
+ * errors on. */
+enum lr_status lr_infer_demote(struct lr_infer *c, enum lr_status st,
+                               const struct lr_err *why, struct lr_err *e);
+/* LR_ESHAPE with the node's name in front. */
+enum lr_status lr_infer_bad(const struct lr_infer *c, struct lr_err *e, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Records what output 0 holds: n integers, n_dims 0 or 1. Without the batch among them they
+ * become a constant at once. */
+enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n, const struct lr_int *v,
+                             struct lr_err *e);
+/* Takes t as the constant of output 0 and sets its shape. */
+enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t);
+/* One of op.def's operators that move no data: the constant input in the new shape. */
+enum lr_status lr_infer_fold_view(struct lr_infer *c, const struct lr_shape *s,
+                                  struct lr_err *e);
+/* -n_dims..n_dims-1 to 0..n_dims-1; LR_ESHAPE otherwise. */
+enum lr_status lr_infer_axis(const struct lr_infer *c, int *axis, int64_t given, int n_dims,
+                             struct lr_err *e);
+bool lr_dtype_is_float(enum lr_dtype t);
+
+/* ---- fold.c */
+
+/* Constant nodes become values with tensors; the nodes go. */
+enum lr_status lr_graph_absorb_constants(struct lr_graph *g, struct lr_err *e);
+/* A vector of int64 as a tensor. */
+enum lr_status lr_ints_tensor(struct lr_tensor **out, int n_dims, const int64_t *v, int n,
+                              struct lr_err *e);
+/* Moves what the rules found into the graph and removes the nodes that became idle. */
+enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e);
+
+/* ---- same.c */
+
+/* LR_OK when a and b are the same network: names, nodes, attributes, constants byte for byte.
+ * Otherwise LR_EIO naming the first difference. */
+enum lr_status lr_graph_same(const struct lr_graph *a, const struct lr_graph *b,
+                             struct lr_err *e);
+
+#endif

@@ -1,0 +1,352 @@
+/* Rewrites that leave the network's function as it is: Identity and inference Dropout go,
+ * BatchNormalization is folded into the convolution or Gemm before it. With
+ * k = scale / sqrt(var + epsilon) the folded weights are k w and the bias k (b - mean) + bias,
+ * computed in double and rounded once. */
+#include <math.h>
+#include <string.h>
+
+#include "model.h"
+
+static bool is_same_type_cast(const struct lr_graph *g, const struct lr_node *n)
+{
+    return n->op == LR_OP_CAST && n->n_in > 0 && n->in[0] >= 0 &&
+           lr_node_int(n, "to", 0) == (int64_t)g->values[n->in[0]].dtype &&
+           g->values[n->in[0]].dtype != LR_DT_NONE;
+}
+
+/* Does the node hand its first input on unchanged? */
+static bool is_noop(const struct lr_graph *g, const struct lr_node *n, const int *uses)
+{
+    if (n->n_in < 1 || n->in[0] < 0 || n->n_out < 1 || n->out[0] < 0)
+        return false;
+    if (n->op == LR_OP_IDENTITY || is_same_type_cast(g, n))
+        return true;
+    if (n->op != LR_OP_DROPOUT)
+        return false;
+    if (n->n_out > 1 && n->out[1] >= 0 && (uses[n->out[1]] || g->values[n->out[1]].is_output))
+        return false;
+    if (n->n_in > 2 && n->in[2] >= 0) {
+        const struct lr_tensor *t = g->values[n->in[2]].tensor;
+        int64_t count;
+        return t && lr_shape_count(&count, &t->shape, NULL) == LR_OK && count == 1 &&
+               lr_tensor_int_at(t, 0) == 0;
+    }
+    return true;
+}
+
+/* Lets the producer of x write y, an output of the network, in its place. */
+static bool take_over(struct lr_graph *g, int x, int y)
+{
+    struct lr_value *vx = &g->values[x], *vy = &g->values[y];
+
+    if (vx->producer < 0 || vx->is_output || vx->is_input || vx->tensor)
+        return false;
+    struct lr_node *p = &g->nodes[vx->producer];
+    for (int i = 0; i < p->n_out; i++)
+        if (p->out[i] == x)
+            p->out[i] = y;
+    vy->producer = vx->producer;
+    vx->producer = -1;
+    return true;
+}
+
+static enum lr_status drop_noops(struct lr_graph *g, struct lr_err *e)
+{
+    bool *is_dead = lr_calloc((size_t)g->n_nodes, sizeof(*is_dead));
+    int *alias = lr_alloc((size_t)g->n_values, sizeof(*alias)), *uses = NULL;
+    enum lr_status st = lr_graph_count_uses(&uses, g, e);
+
+    if (!is_dead || !alias)
+        st = lr_enomem(e, (size_t)g->n_values * sizeof(*alias), "the network");
+    if (st != LR_OK)
+        goto out;
+    for (int v = 0; v < g->n_values; v++)
+        alias[v] = v;
+    for (int k = 0; k < g->n_nodes; k++) {
+        struct lr_node *n = &g->nodes[k];
+        for (int i = 0; i < n->n_in; i++)
+            if (n->in[i] >= 0)
+                n->in[i] = alias[n->in[i]];
+        if (!is_noop(g, n, uses))
+            continue;
+        int x = n->in[0], y = n->out[0];
+        if (!g->values[y].is_output) {
+            alias[y] = x;
+        } else if (take_over(g, x, y)) {
+            /* Nodes behind this one read x through the alias, those before by index. */
+            alias[x] = y;
+            for (int j = 0; j < k; j++)
+                for (int i = 0; i < g->nodes[j].n_in; i++)
+                    if (g->nodes[j].in[i] == x)
+                        g->nodes[j].in[i] = y;
+            for (int v = 0; v < g->n_values; v++)
+                if (alias[v] == x)
+                    alias[v] = y;
+        } else {
+            continue;
+        }
+        is_dead[k] = true;
+        for (int i = 1; i < n->n_in; i++) {
+            int v = n->in[i];
+            n->in[i] = -1;
+            lr_graph_release(g, v);
+        }
+    }
+    lr_graph_compact(g, is_dead);
+out:
+    lr_free(uses);
+    lr_free(alias);
+    lr_free(is_dead);
+    return st;
+}
+
+/* y = k x + shift per channel, in double; both arrays are owned. */
+static enum lr_status affine(double **k, double **shift, const struct lr_graph *g,
+                             const struct lr_node *bn, int64_t n, bool *is_ok,
+                             struct lr_err *e)
+{
+    struct lr_tensor *t[4] = {0};
+    double epsilon = (double)lr_node_float(bn, "epsilon", 1e-5f);
+    enum lr_status st = LR_OK;
+
+    *is_ok = false;
+    *k = lr_alloc((size_t)n, sizeof(**k));
+    *shift = lr_alloc((size_t)n, sizeof(**shift));
+    if (!*k || !*shift) {
+        st = lr_enomem(e, (size_t)n * sizeof(double), "batch normalisation");
+        goto out;
+    }
+    for (int i = 0; i < 4; i++) {
+        const struct lr_tensor *p = g->values[bn->in[i + 1]].tensor;
+        if (!p || p->dtype != LR_DT_F32 || p->shape.n_dims != 1 || p->shape.dims[0] != n)
+            goto out;
+        st = lr_tensor_clone(&t[i], p, e);
+        if (st != LR_OK)
+            goto out;
+    }
+    const float *scale = t[0]->data, *bias = t[1]->data, *mean = t[2]->data,
+                *var = t[3]->data;
+    *is_ok = true;
+    for (int64_t i = 0; i < n; i++) {
+        (*k)[i] = (double)scale[i] / sqrt((double)var[i] + epsilon);
+        (*shift)[i] = (double)bias[i] - (*k)[i] * (double)mean[i];
+        *is_ok = *is_ok && isfinite((*k)[i]) && isfinite((*shift)[i]);
+    }
+out:
+    for (int i = 0; i < 4; i++)
+        lr_tensor_free(t[i]);
+    return st;
+}
+
+/* Replaces constant input i of node n by t: in place when only n reads it, else as a new value
+ * named after base. */
+static enum lr_status set_constant(struct lr_graph *g, struct lr_node *n, int i,
+                                   const char *base, struct lr_tensor *t, struct lr_err *e)
+{
+    char *name = NULL;
+    int v = i < n->n_in ? n->in[i] : -1;
+
+    if (v >= 0 && !g->values[v].is_output && lr_graph_consumers(g, v, NULL, 0) == 1) {
+        lr_tensor_free(g->values[v].tensor);
+        g->values[v].tensor = t;
+        g->values[v].shape = t->shape;
+        return LR_OK;
+    }
+    enum lr_status st = lr_unique_value_name(&name, g, base, e);
+    if (st != LR_OK) {
+        lr_tensor_free(t);
+        return st;
+    }
+    st = lr_graph_add_value(g, &v, name, t, e);
+    lr_free(name);
+    if (st != LR_OK)
+        return st;
+    if (i >= n->n_in) {
+        int *in = lr_realloc(n->in, (size_t)n->n_in, (size_t)i + 1, sizeof(*in));
+        if (!in)
+            return lr_enomem(e, ((size_t)i + 1) * sizeof(*in), "a node");
+        for (int j = n->n_in; j <= i; j++)
+            in[j] = -1;
+        n->in = in;
+        n->n_in = i + 1;
+    }
+    n->in[i] = v;
+    return LR_OK;
+}
+
+/* What a fold into node n starts from: its weights and the number of outputs. */
+struct target {
+    const struct lr_tensor *w, *b; /* b may be NULL */
+    int64_t n_out;
+    bool is_gemm, is_trans_b;
+    double beta;
+};
+
+static const struct lr_tensor *constant_in(const struct lr_graph *g, const struct lr_node *n,
+                                           int i)
+{
+    return i < n->n_in && n->in[i] >= 0 ? g->values[n->in[i]].tensor : NULL;
+}
+
+/* Can the node take a scale and a shift per output? Everything checked from the shapes. */
+static bool find_target(struct target *t, const struct lr_graph *g, const struct lr_node *n)
+{
+    bool has_bias = n->n_in > 2 && n->in[2] >= 0;
+
+    *t = (struct target){.w = constant_in(g, n, 1), .b = constant_in(g, n, 2), .beta = 1};
+    if ((n->op != LR_OP_CONV && n->op != LR_OP_GEMM) || !t->w || (has_bias && !t->b) ||
+        t->w->dtype != LR_DT_F32 || (t->b && t->b->dtype != LR_DT_F32))
+        return false;
+    if (n->op == LR_OP_CONV) {
+        t->n_out = t->w->shape.n_dims > 2 ? t->w->shape.dims[0] : 0;
+        return t->n_out > 0 && (!t->b || (t->b->shape.n_dims == 1 &&
+                                          t->b->shape.dims[0] == t->n_out));
+    }
+    if (t->w->shape.n_dims != 2)
+        return false;
+    t->is_gemm = true;
+    t->is_trans_b = lr_node_int(n, "transB", 0) != 0;
+    t->n_out = t->w->shape.dims[t->is_trans_b ? 0 : 1];
+    t->beta = (double)lr_node_float(n, "beta", 1.0f);
+    int64_t count = 1;
+    if (t->b && lr_shape_count(&count, &t->b->shape, NULL) != LR_OK)
+        return false;
+    return t->n_out > 0 && (!t->b || count == 1 ||
+                            (count == t->n_out &&
+                             t->b->shape.dims[t->b->shape.n_dims - 1] == t->n_out));
+}
+
+/* The folded weights and bias; *is_ok false when they do not fit into float. */
+static enum lr_status scaled(struct lr_tensor **w, struct lr_tensor **b,
+                             const struct target *t, const double *k, const double *shift,
+                             bool *is_ok, struct lr_err *e)
+{
+    struct lr_shape s = {.n_dims = 1, .dims = {t->n_out}};
+    int64_t count, n_bias = 0;
+    enum lr_status st = lr_shape_count(&count, &t->w->shape, e);
+
+    *w = *b = NULL;
+    if (st == LR_OK && t->b)
+        st = lr_shape_count(&n_bias, &t->b->shape, e);
+    if (st == LR_OK)
+        st = lr_tensor_clone(w, t->w, e);
+    if (st == LR_OK)
+        st = lr_tensor_new(b, LR_DT_F32, &s, e);
+    if (st != LR_OK)
+        return st;
+    float *y = (*w)->data, *z = (*b)->data;
+    int64_t run = count / t->n_out;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t o = t->is_gemm && !t->is_trans_b ? i % t->n_out : i / run;
+        y[i] = (float)(k[o] * (double)y[i]);
+    }
+    const float *old = t->b ? t->b->data : NULL;
+    for (int64_t o = 0; o < t->n_out; o++) {
+        double x = old ? t->beta * (double)old[n_bias == 1 ? 0 : o] : 0;
+        z[o] = (float)(k[o] * x + shift[o]);
+    }
+    *is_ok = lr_all_finite(y, (size_t)count) && lr_all_finite(z, (size_t)t->n_out);
+    return LR_OK;
+}
+
+/* Folds bn into n where that is exact. */
+static enum lr_status fold(struct lr_graph *g, struct lr_node *n, struct lr_node *bn,
+                           bool *is_done, struct lr_err *e)
+{
+    double *k = NULL, *shift = NULL;
+    struct lr_tensor *w = NULL, *b = NULL;
+    struct lr_strbuf base = {0};
+    struct target t;
+    bool is_ok = false;
+    enum lr_status st = LR_OK;
+
+    *is_done = false;
+    if (!find_target(&t, g, n))
+        return LR_OK;
+    st = affine(&k, &shift, g, bn, t.n_out, &is_ok, e);
+    if (st == LR_OK && is_ok)
+        st = scaled(&w, &b, &t, k, shift, &is_ok, e);
+    if (st != LR_OK || !is_ok)
+        goto out;
+    lr_strbuf_printf(&base, "%s_weight", n->name);
+    st = base.is_failed ? lr_enomem(e, 64, "a name")
+                        : set_constant(g, n, 1, base.s, w, e);
+    w = NULL;
+    lr_strbuf_reset(&base);
+    lr_strbuf_printf(&base, "%s_bias", n->name);
+    if (st == LR_OK) {
+        st = base.is_failed ? lr_enomem(e, 64, "a name")
+                            : set_constant(g, n, 2, base.s, b, e);
+        b = NULL;
+    }
+    if (st != LR_OK)
+        goto out;
+    lr_node_drop_attr(n, "beta");
+    *is_done = true;
+out:
+    lr_tensor_free(w);
+    lr_tensor_free(b);
+    lr_strbuf_free(&base);
+    lr_free(k);
+    lr_free(shift);
+    return st;
+}
+
+/* Is this a normalisation with constant parameters in inference mode? */
+static bool is_plain_bn(const struct lr_graph *g, const struct lr_node *n)
+{
+    if (n->op != LR_OP_BATCH_NORMALIZATION || n->n_in < 5 || n->n_out < 1 || n->out[0] < 0 ||
+        lr_node_int(n, "training_mode", 0) != 0 ||
+        (g->opset < 9 && lr_node_int(n, "spatial", 1) == 0))
+        return false;
+    for (int i = 0; i < 5; i++)
+        if (n->in[i] < 0)
+            return false;
+    for (int i = 1; i < n->n_out; i++)
+        if (n->out[i] >= 0)
+            return false;
+    return true;
+}
+
+enum lr_status lr_graph_fold_bn(struct lr_graph *g, int *n_folded, struct lr_err *e)
+{
+    bool *is_dead = NULL;
+    int *uses = NULL, folded = 0;
+    enum lr_status st = drop_noops(g, e);
+
+    if (st == LR_OK)
+        st = lr_graph_count_uses(&uses, g, e);
+    is_dead = lr_calloc((size_t)g->n_nodes, sizeof(*is_dead));
+    if (st == LR_OK && !is_dead)
+        st = lr_enomem(e, (size_t)g->n_nodes, "the network");
+    for (int k = 0; k < g->n_nodes && st == LR_OK; k++) {
+        struct lr_node *bn = &g->nodes[k];
+        bool is_done;
+        if (!is_plain_bn(g, bn))
+            continue;
+        int x = bn->in[0], p = g->values[x].producer;
+        if (p < 0 || is_dead[p] || uses[x] != 1 || g->values[x].is_output)
+            continue;
+        struct lr_node *n = &g->nodes[p];
+        st = fold(g, n, bn, &is_done, e);
+        if (st != LR_OK || !is_done)
+            continue;
+        n->out[0] = bn->out[0];
+        g->values[bn->out[0]].producer = p;
+        g->values[x].producer = -1;
+        for (int i = 1; i < 5; i++) {
+            int v = bn->in[i];
+            bn->in[i] = -1;
+            lr_graph_release(g, v);
+        }
+        is_dead[k] = true;
+        folded++;
+    }
+    if (is_dead && g->n_nodes > 0)
+        lr_graph_compact(g, is_dead);
+    if (n_folded)
+        *n_folded = folded;
+    lr_free(uses);
+    lr_free(is_dead);
+    return st;
+}

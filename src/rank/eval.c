@@ -1,0 +1,233 @@
+/* Accuracy of a network over a data set, image by image, and the comparison of two
+ * networks on the same images. The raw outputs are kept, so that the original runs once.
+ */
+#include "ranklab/eval.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "ranklab/engine.h"
+#include "ranklab/mem.h"
+
+enum { TOP_K = 5 };
+
+void lr_outcome_free(struct lr_outcome *o)
+{
+    if (!o)
+        return;
+    lr_free(o->top1);
+    lr_free(o->hit1);
+    lr_free(o->hit5);
+    lr_free(o->out);
+    *o = (struct lr_outcome){0};
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int argmax(const float *x, int n)
+{
+    int best = 0;
+
+    for (int i = 1; i < n; i++)
+        if (x[i] > x[best])
+            best = i;
+    return best;
+}
+
+/* Whether label is among the k largest; of equals the first come first, as in argmax. */
+static bool is_in_top(const float *x, int n, int label, int k)
+{
+    int before = 0;
+
+    for (int i = 0; i < n; i++)
+        before += x[i] > x[label] || (x[i] == x[label] && i < label);
+    return before < k;
+}
+
+static enum lr_status check_labels(const int32_t *labels, int64_t n, int n_out,
+                                   struct lr_err *e)
+{
+    for (int64_t i = 0; labels && i < n; i++)
+        if (labels[i] < 0 || labels[i] >= n_out)
+            return lr_err_set(
+                e, LR_EINVAL,
+                "label %d of image %lld: the network has %d outputs (0..%d)",
+                (int)labels[i], (long long)i, n_out, n_out - 1);
+    return LR_OK;
+}
+
+static enum lr_status allocate(struct lr_outcome *o, bool has_labels, struct lr_err *e)
+{
+    size_t n = (size_t)o->n;
+
+    o->top1 = lr_calloc(n, sizeof(*o->top1));
+    o->out = lr_calloc(n, (size_t)o->n_out * sizeof(*o->out));
+    if (has_labels)
+        o->hit1 = lr_calloc(n, 1);
+    if (has_labels && o->n_out > TOP_K)
+        o->hit5 = lr_calloc(n, 1);
+    if (!o->top1 || !o->out || (has_labels && !o->hit1) ||
+        (has_labels && o->n_out > TOP_K && !o->hit5))
+        return lr_enomem(e, n * (size_t)o->n_out * sizeof(*o->out), "outputs");
+    return LR_OK;
+}
+
+static enum lr_status judge(struct lr_outcome *o, int64_t i, const int32_t *labels,
+                            struct lr_err *e)
+{
+    const float *x = o->out + (size_t)i * (size_t)o->n_out;
+
+    if (!lr_all_finite(x, (size_t)o->n_out))
+        return lr_err_set(e, LR_ENUMERIC,
+                          "the network's output for image %lld is not finite",
+                          (long long)i);
+    o->top1[i] = argmax(x, o->n_out);
+    if (labels)
+        o->hit1[i] = o->top1[i] == labels[i];
+    if (o->hit5)
+        o->hit5[i] = is_in_top(x, o->n_out, labels[i], TOP_K);
+    return LR_OK;
+}
+
+enum lr_status lr_outcome_run(struct lr_outcome *o, const struct lr_graph *g,
+                              const struct lr_dataset *data, int64_t count,
+                              const struct lr_progress *progress, struct lr_err *e)
+{
+    const int32_t *labels = lr_dataset_labels(data);
+    struct lr_net_opts opts = {0};
+    struct lr_net *net = NULL;
+    float *images = NULL;
+    double start = now();
+    enum lr_status rc = LR_OK;
+
+    *o = (struct lr_outcome){0};
+    o->n = lr_dataset_count(data);
+    if (count > 0 && count < o->n)
+        o->n = count;
+    if (g->n_inputs != 1 || g->n_outputs < 1)
+        return lr_err_set(e, LR_EUNSUP,
+                          "the network has %d inputs and %d outputs, one input "
+                          "and an output are needed",
+                          g->n_inputs, g->n_outputs);
+    struct lr_shape in = g->values[g->inputs[0]].shape;
+    int64_t in_count = 0;
+    if (in.n_dims > 0)
+        in.dims[0] = 1;
+    if ((rc = lr_shape_count(&in_count, &in, e)) != LR_OK)
+        return rc;
+    opts.batch = lr_engine_good_batch(g);
+    if (opts.batch > o->n)
+        opts.batch = (int)o->n;
+    if (opts.batch < 1)
+        opts.batch = 1;
+    struct lr_net_output first_output = {g->outputs[0], LR_NCHW};
+    opts.outputs = &first_output;
+    opts.n_outputs = 1;
+    if ((rc = lr_net_compile(&net, g, &opts, e)) != LR_OK)
+        goto out;
+    images = lr_alloc((size_t)opts.batch * (size_t)in_count, sizeof(*images));
+    if (!images) {
+        rc = lr_enomem(e, (size_t)opts.batch * (size_t)in_count * sizeof(*images),
+                       "images");
+        goto out;
+    }
+    for (int64_t first = 0; first < o->n; first += opts.batch) {
+        int64_t n = o->n - first < opts.batch ? o->n - first : opts.batch;
+        const float *in_data = images;
+        size_t per_image = 0;
+        rc = lr_progress_tick(progress, (double)first / (double)o->n, "evaluating", e);
+        if (rc != LR_OK || (rc = lr_dataset_batch(data, first, n, images, e)) != LR_OK ||
+            (rc = lr_net_run(net, (int)n, &in_data, e)) != LR_OK)
+            goto out;
+        const float *x = lr_net_output(net, 0, &per_image);
+        if (!o->out) {
+            if (per_image < 1 || per_image > INT32_MAX) {
+                rc = lr_err_set(e, LR_ESHAPE, "%s: no outputs to compare",
+                                g->values[g->outputs[0]].name);
+                goto out;
+            }
+            o->n_out = (int)per_image;
+            if ((rc = check_labels(labels, o->n, o->n_out, e)) != LR_OK ||
+                (rc = allocate(o, labels != NULL, e)) != LR_OK)
+                goto out;
+        }
+        memcpy(o->out + (size_t)first * per_image, x, (size_t)n * per_image * sizeof(*x));
+        for (int64_t i = first; i < first + n; i++)
+            if ((rc = judge(o, i, labels, e)) != LR_OK)
+                goto out;
+    }
+    o->seconds = now() - start;
+    rc = lr_progress_tick(progress, 1, "evaluating", e);
+out:
+    if (rc != LR_OK)
+        lr_outcome_free(o);
+    lr_net_free(net);
+    lr_free(images);
+    return rc;
+}
+
+static int64_t count_hits(const uint8_t *hit, int64_t n)
+{
+    int64_t k = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        k += hit[i] != 0;
+    return k;
+}
+
+static double relative_error(const float *x, const float *y, size_t n)
+{
+    double num = 0, den = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        double diff = (double)x[i] - (double)y[i];
+        num += diff * diff;
+        den += (double)x[i] * (double)x[i];
+    }
+    if (den > 0)
+        return num / den;
+    return num > 0 ? INFINITY : 0;
+}
+
+enum lr_status lr_eval_compare(struct lr_eval *r, const struct lr_outcome *original,
+                               const struct lr_outcome *approximated, struct lr_err *e)
+{
+    const struct lr_outcome *a = approximated, *b = original;
+    int64_t cells[2][2] = {{0}}, same = 0;
+
+    if (a->n != b->n || a->n_out != b->n_out || a->n < 1)
+        return lr_err_set(
+            e, LR_EINVAL,
+            "%lld images with %d outputs cannot be compared with %lld and %d",
+            (long long)a->n, a->n_out, (long long)b->n, b->n_out);
+    *r = (struct lr_eval){.images = a->n, .seconds = a->seconds};
+    r->top1 = r->top1_original = r->top1_difference = NAN;
+    r->difference_low = r->difference_high = r->top1_low = r->top1_high = NAN;
+    r->top5 = r->top5_original = NAN;
+    double n = (double)a->n;
+    for (int64_t i = 0; i < a->n; i++)
+        same += a->top1[i] == b->top1[i];
+    r->agreement = (double)same / n;
+    r->output_error = relative_error(b->out, a->out, (size_t)a->n * (size_t)a->n_out);
+    if (a->hit1 && b->hit1) {
+        for (int64_t i = 0; i < a->n; i++)
+            cells[a->hit1[i] != 0][b->hit1[i] != 0]++;
+        r->top1 = (double)count_hits(a->hit1, a->n) / n;
+        r->top1_original = (double)count_hits(b->hit1, b->n) / n;
+        lr_wilson(&r->top1_low, &r->top1_high, count_hits(a->hit1, a->n), a->n);
+        lr_paired_interval(&r->top1_difference, &r->difference_low, &r->difference_high,
+                           cells[1][1], cells[1][0], cells[0][1], cells[0][0]);
+    }
+    if (a->hit5 && b->hit5) {
+        r->top5 = (double)count_hits(a->hit5, a->n) / n;
+        r->top5_original = (double)count_hits(b->hit5, b->n) / n;
+    }
+    return LR_OK;
+}

@@ -1,0 +1,31 @@
+/* The approximated network of the plan as it is. */
+#include "session/internal.h"
+
+#include "ranklab/mem.h"
+
+enum lr_status lr_session_build(struct lr_graph **out, const struct lr_session *s,
+                                bool is_partial, struct lr_err *e)
+{
+    enum lr_status rc = session_need_network(s, e);
+
+    *out = NULL;
+    if (rc != LR_OK)
+        return rc;
+    bool *use = lr_calloc((size_t)s->n_layers + 1, sizeof(*use));
+    if (!use)
+        return lr_enomem(e, (size_t)s->n_layers, "a set of layers");
+    for (int i = 0; i < s->n_layers; i++) {
+        enum lr_state state = lr_session_state(s, i);
+        if (state == LR_STATE_CHOSEN && !is_partial) {
+            rc = lr_err_set(e, LR_EINVAL,
+                            "%s: rank %d is chosen but not solved: use solve",
+                            s->layers[i].name, s->plan[i].rank);
+            goto out;
+        }
+        use[i] = state == LR_STATE_SOLVED || state == LR_STATE_STALE;
+    }
+    rc = session_split(out, s, s->plan, use, e);
+out:
+    lr_free(use);
+    return rc;
+}

@@ -1,0 +1,200 @@
+/* Reading the network around a layer: what it depends on, where a run can be resumed, its
+ * weights; and the network with some of its layers split. All questions are put to the
+ * original: a split keeps the value a layer is named by, so the answers hold for every
+ * approximation of it. */
+#include "session/internal.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ranklab/mem.h"
+
+int session_targets(int values[2], const struct lr_layer *l)
+{
+    values[0] = l->value;
+    values[1] = l->other_value;
+    return l->sum_value >= 0 && l->other_value >= 0 ? 2 : 1;
+}
+
+enum lr_status session_upstream(bool **mask, const struct lr_session *s,
+                                const int *values, int n, struct lr_err *e)
+{
+    const struct lr_graph *g = s->graph;
+    bool *m = lr_calloc((size_t)g->n_values + 1, sizeof(*m));
+
+    *mask = NULL;
+    if (!m)
+        return lr_enomem(e, (size_t)g->n_values, "a set of values");
+    for (int i = 0; i < n; i++)
+        m[values[i]] = true;
+    for (int k = g->n_nodes - 1; k >= 0; k--) {
+        const struct lr_node *node = &g->nodes[k];
+        bool is_needed = false;
+        for (int i = 0; i < node->n_out; i++)
+            is_needed = is_needed || (node->out[i] >= 0 && m[node->out[i]]);
+        for (int i = 0; is_needed && i < node->n_in; i++)
+            if (node->in[i] >= 0)
+                m[node->in[i]] = true;
+    }
+    *mask = m;
+    return LR_OK;
+}
+
+static bool is_input_dependent(const struct lr_factors *f)
+{
+    return f && f->mode && strcmp(f->mode, lr_mode_name(LR_MODE_SYM)) != 0;
+}
+
+enum lr_status session_mark_stale(const struct lr_session *s, struct lr_layer_plan *plan,
+                                  const bool *changed, const bool *exempt,
+                                  struct lr_err *e)
+{
+    for (int y = 1; y < s->n_layers; y++) {
+        int values[2], n = session_targets(values, &s->layers[y]);
+        bool *mask = NULL;
+        if (!is_input_dependent(plan[y].factors) || plan[y].is_stale ||
+            (exempt && exempt[y]))
+            continue;
+        enum lr_status rc = session_upstream(&mask, s, values, n, e);
+        if (rc != LR_OK)
+            return rc;
+        /* Of two convolutions that meet in an addition only the later was fitted to the
+         * other's state, so only layers before y count. */
+        for (int x = 0; x < y; x++)
+            if (changed[x] && mask[s->layers[x].value])
+                plan[y].is_stale = true;
+        lr_free(mask);
+    }
+    return LR_OK;
+}
+
+enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
+                             const struct lr_layer_plan *plan, const bool *use,
+                             struct lr_err *e)
+{
+    struct lr_graph *g = NULL;
+    enum lr_status rc = lr_graph_clone(&g, s->graph, e);
+
+    *out = NULL;
+    for (int i = 0; rc == LR_OK && i < s->n_layers; i++) {
+        const struct lr_factors *f = plan[i].factors;
+        char doc[128];
+        if (!use[i] || !f)
+            continue;
+        snprintf(doc, sizeof(doc), "ranklab: %s, rank %d of %d",
+                 lr_method_info(f->method)->name, f->rank, s->layers[i].d);
+        rc = lr_graph_split_conv(g, s->layers[i].value, f->n_parts, f->parts, doc, e);
+    }
+    if (rc != LR_OK) {
+        lr_graph_free(g);
+        return rc;
+    }
+    *out = g;
+    return LR_OK;
+}
+
+enum lr_status session_weights(struct lr_tensor **w, struct lr_tensor **bias,
+                               const struct lr_session *s, int layer, struct lr_err *e)
+{
+    const struct lr_layer *l = &s->layers[layer];
+    const struct lr_graph *g = s->graph;
+    const struct lr_node *node = &g->nodes[g->values[l->value].producer];
+    const struct lr_tensor *t[2] = {NULL, NULL};
+    enum lr_status rc;
+
+    *w = *bias = NULL;
+    for (int i = 0; i < 2; i++)
+        if (node->n_in > i + 1 && node->in[i + 1] >= 0)
+            t[i] = g->values[node->in[i + 1]].tensor;
+    if (!t[0])
+        return lr_err_set(e, LR_EUNSUP, "%s: its filters are not constant", l->name);
+    if ((rc = lr_tensor_to_f32(w, t[0], e)) != LR_OK ||
+        (t[1] && (rc = lr_tensor_to_f32(bias, t[1], e)) != LR_OK)) {
+        lr_tensor_free(*w);
+        *w = NULL;
+        return rc;
+    }
+    return LR_OK;
+}
+
+/* Whether the activations of value v for n images can be kept in max_bytes. */
+static bool is_keepable(const struct lr_graph *g, int v, int64_t n, int64_t max_bytes)
+{
+    const struct lr_value *x = &g->values[v];
+    double bytes = (double)n * sizeof(float);
+
+    if (x->producer < 0 || !x->has_shape || x->dtype != LR_DT_F32 ||
+        x->shape.n_dims < 2 || x->shape.dims[0] != -1)
+        return false;
+    for (int i = 1; i < x->shape.n_dims; i++)
+        bytes *= (double)x->shape.dims[i];
+    return bytes > 0 && bytes <= (double)max_bytes;
+}
+
+/* Goes through the nodes the targets depend on, in order, with the set of values that
+ * were computed and are still to be read. Where that set is a single value, everything
+ * later depends on the images through it alone. */
+enum lr_status session_cut(int *cut, const struct lr_session *s, int layer,
+                           const int *targets, int n, int kept, int64_t n_images,
+                           int64_t max_bytes, struct lr_err *e)
+{
+    const struct lr_graph *g = s->graph;
+    int end = g->values[s->layers[layer].value].producer;
+    int64_t *uses = NULL, n_live = 0, sum_live = 0;
+    bool *mask = NULL;
+    enum lr_status rc = session_upstream(&mask, s, targets, n, e);
+
+    *cut = -1;
+    if (rc != LR_OK)
+        return rc;
+    uses = lr_calloc((size_t)g->n_values + 1, sizeof(*uses));
+    if (!uses) {
+        rc = lr_enomem(e, (size_t)g->n_values * sizeof(*uses), "a set of values");
+        goto out;
+    }
+    for (int i = 0; i < n; i++)
+        uses[targets[i]]++;
+    for (int k = 0; k < g->n_nodes; k++) {
+        const struct lr_node *node = &g->nodes[k];
+        bool is_needed = false;
+        for (int i = 0; i < node->n_out; i++)
+            is_needed = is_needed || (node->out[i] >= 0 && mask[node->out[i]]);
+        for (int i = 0; is_needed && i < node->n_in; i++)
+            if (node->in[i] >= 0)
+                uses[node->in[i]]++;
+    }
+    for (int i = 0; i < g->n_inputs; i++)
+        if (uses[g->inputs[i]] > 0) {
+            n_live++;
+            sum_live += g->inputs[i];
+        }
+    for (int k = 0; k < end; k++) {
+        const struct lr_node *node = &g->nodes[k];
+        bool is_needed = false;
+        for (int i = 0; i < node->n_out; i++) {
+            int v = node->out[i];
+            if (v < 0 || !mask[v])
+                continue;
+            is_needed = true;
+            if (uses[v] > 0 && !g->values[v].tensor) {
+                n_live++;
+                sum_live += v;
+            }
+        }
+        for (int i = 0; is_needed && i < node->n_in; i++) {
+            int v = node->in[i];
+            if (v < 0 || g->values[v].tensor || --uses[v] > 0)
+                continue;
+            n_live--;
+            sum_live -= v;
+        }
+        if (n_live == 1 &&
+            (sum_live == kept || is_keepable(g, (int)sum_live, n_images, max_bytes)))
+            *cut = (int)sum_live;
+    }
+out:
+    lr_free(uses);
+    lr_free(mask);
+    return rc;
+}

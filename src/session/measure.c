@@ -1,0 +1,222 @@
+/* What is derived from the network and its images: sampled responses, their spectra, and
+ * the accuracy of the original and of the plan. All of it is computed when first needed,
+ * kept, and dropped when the images change. */
+#include "session/internal.h"
+
+#include <string.h>
+
+#include "ranklab/mem.h"
+
+struct lr_sampling session_sampling(const struct lr_session *s)
+{
+    struct lr_sampling o;
+
+    lr_sampling_default(&o);
+    o.seed = s->settings.seed;
+    return o;
+}
+
+const struct lr_rows *session_rows(const struct lr_session *s, int value)
+{
+    for (int i = 0; i < s->n_responses; i++)
+        if (s->responses[i].value == value)
+            return &s->responses[i];
+    return NULL;
+}
+
+static void rows_free(struct lr_rows *rows, int n)
+{
+    for (int i = 0; rows && i < n; i++)
+        lr_rows_free(&rows[i]);
+    lr_free(rows);
+}
+
+static void spectra_free(struct lr_spectrum *spectra, int n)
+{
+    for (int i = 0; spectra && i < n; i++)
+        lr_spectrum_free(&spectra[i]);
+    lr_free(spectra);
+}
+
+void session_drop_calib(struct lr_session *s)
+{
+    rows_free(s->responses, s->n_responses);
+    spectra_free(s->spectra, s->n_layers);
+    s->responses = NULL;
+    s->n_responses = 0;
+    s->spectra = NULL;
+}
+
+void session_drop_eval(struct lr_session *s)
+{
+    if (s->original)
+        lr_outcome_free(s->original);
+    lr_free(s->original);
+    s->original = NULL;
+    s->original_count = 0;
+    s->has_eval = false;
+}
+
+/* The distinct values that layers are solved from. */
+static int wanted_values(int *values, const struct lr_session *s)
+{
+    int n = 0;
+
+    for (int i = 0; i < s->n_layers; i++) {
+        int targets[2], n_targets = session_targets(targets, &s->layers[i]);
+        for (int k = 0; s->layers[i].is_approximable && k < n_targets; k++) {
+            bool is_listed = false;
+            for (int j = 0; j < n; j++)
+                is_listed = is_listed || values[j] == targets[k];
+            if (!is_listed)
+                values[n++] = targets[k];
+        }
+    }
+    return n;
+}
+
+static enum lr_status one_spectrum(struct lr_spectrum *out, const struct lr_session *s,
+                                   const struct lr_rows *rows, int n_rows, int layer,
+                                   struct lr_err *e)
+{
+    const struct lr_layer *l = &s->layers[layer];
+    struct lr_sampling o = session_sampling(s);
+    struct lr_tensor *w = NULL, *bias = NULL;
+    const struct lr_rows *y = NULL;
+    size_t n_fit = 0, n_valid = 0, n_held = 0;
+
+    for (int i = 0; i < n_rows; i++)
+        if (rows[i].value == l->value)
+            y = &rows[i];
+    enum lr_status rc = session_weights(&w, &bias, s, layer, e);
+    if (rc != LR_OK)
+        return rc;
+    lr_sampling_split(&n_fit, &n_valid, &n_held, y->n, lr_dataset_count(s->calib), &o);
+    size_t n_inputs = (size_t)(l->c / l->group) * (size_t)l->kh * (size_t)l->kw;
+    rc = lr_spectrum_compute(out, y->x, n_fit, l->d, w->data, n_inputs, e);
+    if (rc != LR_OK)
+        lr_err_prefix(e, "%s", l->name);
+    lr_tensor_free(w);
+    lr_tensor_free(bias);
+    return rc;
+}
+
+enum lr_status lr_session_spectra(struct lr_session *s,
+                                  const struct lr_progress *progress, struct lr_err *e)
+{
+    struct lr_sampling o = session_sampling(s);
+    struct lr_spectrum *spectra = NULL;
+    struct lr_rows *rows = NULL;
+    int *values = NULL, n = 0;
+    enum lr_status rc = session_need_network(s, e);
+
+    if (rc != LR_OK)
+        return rc;
+    if (s->spectra && s->responses_seed == s->settings.seed)
+        return LR_OK;
+    if (!s->calib)
+        return lr_err_set(e, LR_EINVAL, "no calibration images: use data calib");
+    if ((rc = session_need_run(s, e)) != LR_OK)
+        return rc;
+    size_t most = 2 * (size_t)s->n_layers + 1;
+    values = lr_calloc(most, sizeof(*values));
+    rows = lr_calloc(most, sizeof(*rows));
+    spectra = lr_calloc((size_t)s->n_layers + 1, sizeof(*spectra));
+    if (!values || !rows || !spectra) {
+        rc = lr_enomem(e, most * sizeof(*rows), "responses");
+        goto out;
+    }
+    n = wanted_values(values, s);
+    struct lr_progress sub = lr_progress_sub(progress, 0, 0.7);
+    rc = lr_sample_values(rows, values, n, s->graph, s->calib, &o, &sub, e);
+    if (rc != LR_OK)
+        goto out;
+    for (int i = 0; i < s->n_layers; i++) {
+        rc = lr_progress_tick(progress, 0.7 + 0.3 * i / s->n_layers, "computing spectra",
+                              e);
+        if (rc == LR_OK && s->layers[i].is_approximable)
+            rc = one_spectrum(&spectra[i], s, rows, n, i, e);
+        if (rc != LR_OK)
+            goto out;
+    }
+    session_drop_calib(s);
+    s->spectra = spectra;
+    s->responses = rows;
+    s->n_responses = n;
+    s->responses_seed = s->settings.seed;
+    spectra = NULL;
+    rows = NULL;
+out:
+    spectra_free(spectra, s->n_layers);
+    rows_free(rows, n);
+    lr_free(values);
+    return rc;
+}
+
+static enum lr_status evaluate_original(struct lr_session *s, int64_t count,
+                                        const struct lr_progress *progress,
+                                        struct lr_err *e)
+{
+    struct lr_outcome *o = lr_calloc(1, sizeof(*o));
+
+    if (!o)
+        return lr_enomem(e, sizeof(*o), "the original's outcome");
+    enum lr_status rc = lr_outcome_run(o, s->graph, s->eval, count, progress, e);
+    if (rc != LR_OK) {
+        lr_free(o);
+        return rc;
+    }
+    bool has_eval = s->has_eval;
+    session_drop_eval(s);
+    s->has_eval = has_eval;
+    s->original = o;
+    s->original_count = count;
+    return LR_OK;
+}
+
+enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int64_t count,
+                                   const struct lr_progress *progress, struct lr_err *e)
+{
+    struct lr_graph *g = NULL;
+    struct lr_outcome approximated = {0};
+    struct lr_eval result;
+    double split_at = 0;
+    bool is_whole = true;
+    enum lr_status rc = session_need_network(s, e);
+
+    if (rc != LR_OK)
+        return rc;
+    if (!s->eval)
+        return lr_err_set(e, LR_EINVAL, "no evaluation images: use data eval");
+    if (count < 0)
+        return lr_err_set(e, LR_EINVAL, "count %lld is below 0", (long long)count);
+    if (count == 0 || count > lr_dataset_count(s->eval))
+        count = lr_dataset_count(s->eval);
+    if ((rc = session_need_run(s, e)) != LR_OK ||
+        (rc = lr_session_build(&g, s, false, e)) != LR_OK)
+        return rc;
+    for (int i = 0; i < s->n_layers; i++)
+        is_whole = is_whole && lr_session_state(s, i) == LR_STATE_WHOLE;
+    if (!s->original || s->original_count != count) {
+        split_at = is_whole ? 1 : 0.5;
+        struct lr_progress sub = lr_progress_sub(progress, 0, split_at);
+        if ((rc = evaluate_original(s, count, &sub, e)) != LR_OK)
+            goto out;
+    }
+    if (!is_whole) {
+        struct lr_progress sub = lr_progress_sub(progress, split_at, 1);
+        rc = lr_outcome_run(&approximated, g, s->eval, count, &sub, e);
+        if (rc != LR_OK)
+            goto out;
+    }
+    rc = lr_eval_compare(&result, s->original, is_whole ? s->original : &approximated, e);
+    if (rc != LR_OK)
+        goto out;
+    s->last_eval = result;
+    s->has_eval = true;
+    *r = result;
+out:
+    lr_outcome_free(&approximated);
+    lr_graph_free(g);
+    return rc;
+}

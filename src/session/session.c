@@ -1,0 +1,241 @@
+/* Opening and closing networks and their images. A network is opened into a second
+ * session structure that replaces the first only when everything went well. */
+#include "session/internal.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ranklab/mem.h"
+#include "ranklab/onnx.h"
+
+static const int64_t CACHE_MEMORY = (int64_t)2 << 30;
+
+void lr_session_init(struct lr_session *s)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    *s = (struct lr_session){0};
+    s->settings.seed = 1;
+    s->settings.threads = cores >= 1 && cores < 4096 ? (int)cores : 1;
+    s->settings.round = 1;
+    s->settings.mode = LR_MODE_ASYM;
+    s->settings.cache_memory = CACHE_MEMORY;
+}
+
+void lr_session_close(struct lr_session *s)
+{
+    struct lr_settings settings = s->settings;
+    struct lr_notes notes = s->notes;
+
+    session_drop_calib(s);
+    session_drop_eval(s);
+    session_history_free(s);
+    session_plan_free(s->plan, s->n_layers);
+    lr_layers_free(s->layers, s->n_layers);
+    lr_graph_free(s->graph);
+    lr_free(s->model_path);
+    lr_free(s->model_name);
+    lr_dataset_free(s->calib);
+    lr_dataset_free(s->eval);
+    *s = (struct lr_session){.settings = settings, .notes = notes};
+}
+
+void lr_session_free(struct lr_session *s)
+{
+    if (s)
+        lr_session_close(s);
+}
+
+enum lr_status session_need_network(const struct lr_session *s, struct lr_err *e)
+{
+    if (!s->graph)
+        return lr_err_set(e, LR_EINVAL, "no network is open: use open");
+    return LR_OK;
+}
+
+enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e)
+{
+    char buf[256];
+    const char *blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
+
+    if (blocker)
+        return lr_err_set(e, LR_EUNSUP, "%s cannot be run: %s", s->model_name, blocker);
+    return LR_OK;
+}
+
+/* One image batch x channels x height x width, everything but the batch known. */
+static enum lr_status find_input(struct lr_session *s, struct lr_err *e)
+{
+    const struct lr_graph *g = s->graph;
+    char text[8 * 21];
+
+    if (g->n_inputs != 1)
+        return lr_err_set(e, LR_EUNSUP,
+                          "%s has %d inputs: networks with one are supported",
+                          s->model_name, g->n_inputs);
+    const struct lr_value *v = &g->values[g->inputs[0]];
+    const int64_t *d = v->shape.dims;
+    if (!v->has_shape || v->shape.n_dims != 4)
+        return lr_err_set(e, LR_ESHAPE,
+                          "input %s has shape %s: batch x channels x height x width is "
+                          "needed (--input gives it)",
+                          v->name,
+                          v->has_shape ? lr_shape_text(text, sizeof(text), &v->shape)
+                                       : "unknown");
+    for (int i = 1; i < 4; i++)
+        if (d[i] < 1 || d[i] > INT_MAX)
+            return lr_err_set(e, LR_ESHAPE,
+                              "input %s has shape %s: give its size, as in "
+                              "--input 1x3x224x224",
+                              v->name, lr_shape_text(text, sizeof(text), &v->shape));
+    s->in_c = (int)d[1];
+    s->in_h = (int)d[2];
+    s->in_w = (int)d[3];
+    return LR_OK;
+}
+
+static enum lr_status default_plan(struct lr_session *s, struct lr_err *e)
+{
+    s->plan = lr_calloc((size_t)s->n_layers, sizeof(*s->plan));
+    if (!s->plan)
+        return lr_enomem(e, (size_t)s->n_layers * sizeof(*s->plan), "the plan");
+    for (int i = 0; i < s->n_layers; i++) {
+        const struct lr_layer *l = &s->layers[i];
+        s->plan[i].rank = l->d;
+        s->plan[i].method = !l->is_approximable           ? LR_METHOD_KEEP
+                            : l->follow == LR_FOLLOW_RELU ? LR_METHOD_RELU
+                                                          : LR_METHOD_PCA;
+    }
+    return LR_OK;
+}
+
+static enum lr_status load_network(struct lr_session *s, const char *path,
+                                   const struct lr_shape *input,
+                                   const struct lr_progress *progress, struct lr_err *e)
+{
+    char buf[256];
+    enum lr_status rc;
+
+    if ((rc = lr_progress_tick(progress, 0, "reading the network", e)) != LR_OK ||
+        (rc = lr_onnx_read(&s->graph, s->model_sha256, path, &s->notes, e)) != LR_OK ||
+        (rc = lr_progress_tick(progress, 0.3, "inferring shapes", e)) != LR_OK ||
+        (rc = lr_graph_infer(s->graph, input, e)) != LR_OK ||
+        (rc = lr_graph_fold_bn(s->graph, &s->n_bn_folded, e)) != LR_OK ||
+        (rc = lr_graph_infer(s->graph, input, e)) != LR_OK ||
+        (rc = find_input(s, e)) != LR_OK ||
+        (rc = lr_layers_find(&s->layers, &s->n_layers, s->graph, e)) != LR_OK ||
+        (rc = default_plan(s, e)) != LR_OK)
+        return rc;
+    const char *blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
+    if (blocker)
+        lr_note(&s->notes, LR_NOTE_WARNING, "%s cannot be run, only looked at: %s",
+                s->model_name, blocker);
+    return LR_OK;
+}
+
+enum lr_status lr_session_open(struct lr_session *s, const char *model,
+                               const struct lr_shape *input,
+                               const struct lr_progress *progress, struct lr_err *e)
+{
+    const struct lr_embedded *embedded = NULL;
+    struct lr_session t = {.settings = s->settings, .notes = s->notes};
+    char *found = NULL;
+    enum lr_status rc = LR_OK;
+
+    if (model[0] == '@') {
+        embedded = lr_embedded_find(model);
+        if (!embedded)
+            return lr_err_set(e, LR_EINVAL, "%s is not embedded: try %s", model,
+                              lr_embedded[0].name);
+        if ((rc = lr_data_find(&found, embedded->model, e)) != LR_OK)
+            return rc;
+    }
+    const char *slash = strrchr(model, '/');
+    t.model_path = lr_strdup(model);
+    t.model_name = lr_strdup(embedded || !slash ? model : slash + 1);
+    if (!t.model_path || !t.model_name) {
+        rc = lr_enomem(e, strlen(model) + 1, "a name");
+        goto out;
+    }
+    rc = load_network(&t, found ? found : model, input, progress, e);
+    if (rc != LR_OK)
+        goto out;
+    for (int which = 0; embedded && which < 2; which++)
+        if ((rc = lr_progress_tick(progress, 0.5 + 0.25 * which, "reading images", e)) !=
+                LR_OK ||
+            (rc = lr_session_data(&t, which, model, NULL, e)) != LR_OK)
+            goto out;
+    if ((rc = lr_progress_tick(progress, 1, "opening", e)) != LR_OK)
+        goto out;
+    lr_session_close(s);
+    *s = t;
+    t = (struct lr_session){0};
+out:
+    lr_session_close(&t);
+    lr_free(found);
+    return rc;
+}
+
+/* The files of an embedded data set, and its normalisation where the user gave none. */
+static enum lr_status embedded_data(char **images, char **labels, struct lr_data_opts *o,
+                                    int which, const char *src, struct lr_err *e)
+{
+    const struct lr_embedded *m = lr_embedded_find(src);
+    enum lr_status rc;
+
+    if (!m)
+        return lr_err_set(e, LR_EINVAL, "%s is not embedded: try %s", src,
+                          lr_embedded[0].name);
+    rc = lr_data_find(images, which ? m->eval_images : m->calib_images, e);
+    if (rc != LR_OK)
+        return rc;
+    if (!o->labels) {
+        rc = lr_data_find(labels, which ? m->eval_labels : m->calib_labels, e);
+        if (rc != LR_OK)
+            return rc;
+        o->labels = *labels;
+    }
+    if (o->n_mean == 0 && o->n_std == 0) {
+        o->n_mean = o->n_std = 1;
+        o->mean[0] = m->mean;
+        o->std[0] = m->std;
+    }
+    return LR_OK;
+}
+
+enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
+                               const struct lr_data_opts *opts, struct lr_err *e)
+{
+    struct lr_data_opts o = {0};
+    struct lr_dataset *d = NULL;
+    char *images = NULL, *labels = NULL;
+    enum lr_status rc = session_need_network(s, e);
+
+    if (rc != LR_OK)
+        return rc;
+    if (opts)
+        o = *opts;
+    else
+        o.seed = s->settings.seed;
+    if (src[0] == '@' &&
+        (rc = embedded_data(&images, &labels, &o, which, src, e)) != LR_OK)
+        goto out;
+    rc = lr_dataset_open(&d, images ? images : src, s->in_c, s->in_h, s->in_w, &o,
+                         &s->notes, e);
+    if (rc != LR_OK)
+        goto out;
+    if (which == 0) {
+        session_drop_calib(s);
+        lr_dataset_free(s->calib);
+        s->calib = d;
+    } else {
+        session_drop_eval(s);
+        lr_dataset_free(s->eval);
+        s->eval = d;
+    }
+out:
+    lr_free(images);
+    lr_free(labels);
+    return rc;
+}

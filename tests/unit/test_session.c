@@ -1,0 +1,643 @@
+/* Sessions: opening, the plan with its states and undo, rank selection, evaluation. */
+#include "session_fixture.h"
+
+#include "ranklab/session.h"
+
+enum { N_CALIB = 60, N_EVAL = 41 };
+
+struct setting {
+    struct fx_folder folder;
+    struct lr_session s;
+    char note[1024]; /* the last note */
+};
+
+static void keep_note(void *ctx, enum lr_note_level level, const char *text)
+{
+    struct setting *t = ctx;
+
+    (void)level;
+    snprintf(t->note, sizeof(t->note), "%s", text);
+}
+
+static void open_model(struct setting *t, const char *file)
+{
+    char path[600];
+
+    assert_ok(lr_session_open(&t->s, fx_path(path, &t->folder, file), NULL, NULL, fx_e));
+    assert_ok(
+        lr_session_data(&t->s, 0, fx_path(path, &t->folder, "calib.npy"), NULL, fx_e));
+    assert_ok(
+        lr_session_data(&t->s, 1, fx_path(path, &t->folder, "eval.npy"), NULL, fx_e));
+}
+
+static int set_up(void **state)
+{
+    struct setting *t = calloc(1, sizeof(*t));
+
+    assert_non_null(t);
+    t->folder = fx_folder_make();
+    fx_write_graph(&t->folder, "chain.onnx", fx_chain(5));
+    fx_write_graph(&t->folder, "residual.onnx", fx_residual(6));
+    fx_write_images(&t->folder, "calib.npy", N_CALIB, 3);
+    fx_write_images(&t->folder, "eval.npy", N_EVAL, 4);
+    lr_session_init(&t->s);
+    t->s.notes = (struct lr_notes){keep_note, t};
+    open_model(t, "chain.onnx");
+    *state = t;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct setting *t = *state;
+
+    lr_session_free(&t->s);
+    fx_folder_remove(&t->folder);
+    free(t);
+    return 0;
+}
+
+static void set_rank(struct setting *t, int layer, int rank)
+{
+    assert_ok(lr_session_set_ranks(&t->s, &layer, &rank, 1, fx_e));
+}
+
+static void solve_all(struct setting *t, enum lr_mode mode)
+{
+    assert_ok(lr_session_solve(&t->s, NULL, -1, mode, NULL, NULL, fx_e));
+}
+
+static void assert_states(const struct lr_session *s, const char *expected)
+{
+    char got[32] = "";
+
+    for (int i = 0; i < s->n_layers; i++)
+        got[i] = lr_state_name(lr_session_state(s, i))[0];
+    /* whole, chosen, solved and stale: w, c, s; stale is told from solved by a capital */
+    for (int i = 0; i < s->n_layers; i++)
+        if (lr_session_state(s, i) == LR_STATE_STALE)
+            got[i] = 'S';
+    assert_string_equal(got, expected);
+}
+
+static void session__open_reads_layers_and_plans_them_whole(void **state)
+{
+    struct setting *t = *state;
+    struct lr_totals total;
+
+    assert_int_equal(t->s.n_layers, 4);
+    assert_string_equal(t->s.model_name, "chain.onnx");
+    assert_int_equal(t->s.in_c, FX_C);
+    assert_int_equal(t->s.in_h, FX_SIZE);
+    assert_states(&t->s, "wwww");
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(t->s.plan[i].method, LR_METHOD_RELU);
+        assert_int_equal(t->s.plan[i].rank, t->s.layers[i].d);
+    }
+    lr_session_totals(&total, &t->s);
+    int64_t macs = 144 * 16 * 18 + 144 * 20 * 144 + 36 * 24 * 180 + 36 * 24 * 216;
+    assert_int_equal(total.macs_original, macs);
+    assert_int_equal(total.macs, macs);
+    assert_int_equal(total.net_macs, macs + 240);
+    assert_true(total.speedup == 1);
+}
+
+static void session__open_that_fails_leaves_the_old_network(void **state)
+{
+    struct setting *t = *state;
+    struct lr_err e = {0};
+    char path[600];
+
+    struct lr_graph *g = t->s.graph;
+    assert_int_equal(
+        lr_session_open(&t->s, fx_path(path, &t->folder, "none.onnx"), NULL, NULL, &e),
+        LR_EIO);
+    assert_int_not_equal(
+        lr_session_open(&t->s, fx_path(path, &t->folder, "calib.npy"), NULL, NULL, &e),
+        LR_OK);
+    assert_int_equal(lr_session_open(&t->s, "@nothing", NULL, NULL, &e), LR_EINVAL);
+    assert_ptr_equal(t->s.graph, g);
+    assert_non_null(t->s.calib);
+    assert_int_equal(t->s.n_layers, 4);
+}
+
+static void session__embedded_network_without_images_does_not_open(void **state)
+{
+    struct setting *t = *state;
+    struct lr_err e = {0};
+    struct lr_graph *g = t->s.graph;
+    char from[600], to[600], *found = NULL;
+
+    fx_path(from, &t->folder, "chain.onnx");
+    fx_path(to, &t->folder, "fashion.onnx");
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(setenv("RANKLAB_DATA", t->folder.path, 1), 0);
+    assert_ok(lr_data_find(&found, "fashion.onnx", fx_e));
+    assert_string_equal(found, to);
+    lr_free(found);
+    assert_int_equal(lr_data_find(&found, "no-such-file", &e), LR_EIO);
+    assert_non_null(strstr(e.msg, t->folder.path));
+    assert_null(found);
+    /* The images of the embedded set, wherever they are found, do not fit 2 x 12 x 12. */
+    assert_int_not_equal(lr_session_open(&t->s, "@fashion", NULL, NULL, &e), LR_OK);
+    assert_ptr_equal(t->s.graph, g);
+    unsetenv("RANKLAB_DATA");
+}
+
+static void session__closed_refuses_every_command(void **state)
+{
+    struct setting *t = *state;
+    struct lr_err e = {0};
+    struct lr_eval r;
+    struct lr_graph *g;
+    int one = 0, rank = 3, *set, n;
+
+    lr_session_close(&t->s);
+    lr_session_close(&t->s);
+    assert_int_equal(lr_session_set_ranks(&t->s, &one, &rank, 1, &e), LR_EINVAL);
+    assert_int_equal(lr_session_solve(&t->s, NULL, -1, LR_MODE_ASYM, NULL, NULL, &e),
+                     LR_EINVAL);
+    assert_int_equal(lr_session_evaluate(&r, &t->s, 0, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_session_build(&g, &t->s, true, &e), LR_EINVAL);
+    assert_int_equal(lr_session_spectra(&t->s, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_session_layer_set(&set, &n, &t->s, "all", &e), LR_EINVAL);
+    assert_int_equal(lr_session_data(&t->s, 0, "x.npy", NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_session_undo(&t->s, &e), LR_EINVAL);
+}
+
+static void session__ranks_make_states_and_reasons(void **state)
+{
+    struct setting *t = *state;
+    struct lr_err e = {0};
+    struct lr_layer_row row;
+    char buf[128];
+
+    set_rank(t, 1, 5);
+    assert_states(&t->s, "wcww");
+    assert_null(lr_session_reason(&t->s, 1, buf, sizeof(buf)));
+    lr_session_row(&row, &t->s, 1);
+    assert_int_equal(row.macs, 144 * (5 * 144 + 20 * 5));
+    assert_true(isnan(row.energy) && isnan(row.error_heldout));
+    /* conv2: 144 * 20 / 164 = 17.6 */
+    set_rank(t, 1, 18);
+    assert_states(&t->s, "wwww");
+    assert_string_equal(lr_session_reason(&t->s, 1, buf, sizeof(buf)),
+                        "rank 18 is at or above break-even 18");
+    lr_session_row(&row, &t->s, 1);
+    assert_int_equal(row.macs, row.macs_original);
+    set_rank(t, 1, 17);
+    assert_states(&t->s, "wcww");
+    assert_string_equal(lr_session_reason(&t->s, 0, buf, sizeof(buf)), "full rank");
+    int layers[2] = {2, 1}, ranks[2] = {7, 21};
+    assert_int_equal(lr_session_set_ranks(&t->s, layers, ranks, 2, &e), LR_EINVAL);
+    assert_string_equal(e.msg, "conv2: rank 21 exceeds its 20 filters");
+    ranks[1] = 0;
+    assert_int_equal(lr_session_set_ranks(&t->s, layers, ranks, 2, &e), LR_EINVAL);
+    assert_string_equal(e.msg, "conv2: rank 0 is below 1");
+    layers[0] = 4;
+    assert_int_equal(lr_session_set_ranks(&t->s, layers, ranks, 2, &e), LR_EINVAL);
+    assert_states(&t->s, "wcww");
+    assert_int_equal(t->s.plan[2].rank, 24);
+}
+
+static void session__method_keep_holds_a_layer_whole(void **state)
+{
+    struct setting *t = *state;
+    char buf[128];
+    int layer = 1;
+
+    set_rank(t, 1, 5);
+    assert_ok(lr_session_set_method(&t->s, &layer, 1, LR_METHOD_KEEP, fx_e));
+    assert_states(&t->s, "wwww");
+    assert_string_equal(lr_session_reason(&t->s, 1, buf, sizeof(buf)), "method keep");
+    assert_ok(lr_session_set_method(&t->s, &layer, 1, LR_METHOD_PCA, fx_e));
+    assert_states(&t->s, "wcww");
+    assert_int_equal(t->s.plan[1].rank, 5);
+}
+
+static void session__relu_method_needs_a_relu(void **state)
+{
+    struct setting *t = *state;
+
+    open_model(t, "residual.onnx");
+    assert_int_equal(t->s.n_layers, 7);
+    int c3 = 6;
+    assert_int_equal(t->s.plan[c3].method, LR_METHOD_PCA);
+    assert_int_equal(t->s.plan[2].method, LR_METHOD_RELU); /* after the addition */
+    assert_ok(lr_session_set_method(&t->s, &c3, 1, LR_METHOD_RELU, fx_e));
+    assert_int_equal(t->s.plan[c3].method, LR_METHOD_PCA);
+    assert_string_equal(t->note, "c3: pca, because no ReLU follows");
+}
+
+static void session__undo_and_redo_walk_through_changes(void **state)
+{
+    struct setting *t = *state;
+    struct lr_err e = {0};
+
+    assert_int_equal(lr_session_undo(&t->s, &e), LR_EINVAL);
+    set_rank(t, 0, 3);
+    set_rank(t, 1, 4);
+    set_rank(t, 1, 4); /* no change, no step */
+    set_rank(t, 2, 5);
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    assert_states(&t->s, "cwww");
+    assert_ok(lr_session_redo(&t->s, fx_e));
+    assert_states(&t->s, "ccww");
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    set_rank(t, 3, 6);
+    assert_int_equal(lr_session_redo(&t->s, &e), LR_EINVAL);
+    assert_states(&t->s, "cwwc");
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    assert_states(&t->s, "wwww");
+    assert_int_equal(lr_session_undo(&t->s, &e), LR_EINVAL);
+}
+
+static void session__undo_forgets_the_oldest_of_many_steps(void **state)
+{
+    struct setting *t = *state;
+    int n = 0;
+
+    for (int i = 0; i < 230; i++)
+        set_rank(t, 1, 1 + i % 2);
+    while (lr_session_undo(&t->s, NULL) == LR_OK)
+        n++;
+    assert_int_equal(n, 200);
+    while (lr_session_redo(&t->s, NULL) == LR_OK)
+        n--;
+    assert_int_equal(n, 0);
+    assert_int_equal(t->s.plan[1].rank, 2);
+}
+
+static void session__undo_of_a_solve_restores_the_factors(void **state)
+{
+    struct setting *t = *state;
+
+    set_rank(t, 1, 5);
+    solve_all(t, LR_MODE_SYM);
+    struct lr_factors *f = t->s.plan[1].factors;
+    assert_non_null(f);
+    set_rank(t, 1, 7);
+    assert_null(t->s.plan[1].factors);
+    solve_all(t, LR_MODE_SYM);
+    struct lr_factors *f7 = t->s.plan[1].factors;
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    assert_states(&t->s, "wcww");
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    assert_states(&t->s, "wsww");
+    assert_ptr_equal(t->s.plan[1].factors, f);
+    assert_ok(lr_session_redo(&t->s, fx_e));
+    assert_ok(lr_session_redo(&t->s, fx_e));
+    assert_ptr_equal(t->s.plan[1].factors, f7);
+}
+
+static void session__rank_of_the_factors_keeps_them(void **state)
+{
+    struct setting *t = *state;
+    int layers[2] = {1, 2}, ranks[2] = {5, 9};
+
+    set_rank(t, 1, 5);
+    solve_all(t, LR_MODE_ASYM);
+    struct lr_factors *f = t->s.plan[1].factors;
+    assert_ok(lr_session_set_ranks(&t->s, layers, ranks, 2, fx_e));
+    assert_ptr_equal(t->s.plan[1].factors, f);
+    assert_states(&t->s, "wscw");
+    set_rank(t, 1, 20); /* whole */
+    assert_null(t->s.plan[1].factors);
+    assert_states(&t->s, "wwcw");
+}
+
+static void session__changes_make_deeper_asymmetric_layers_stale(void **state)
+{
+    struct setting *t = *state;
+    int layer = 3;
+
+    for (int i = 1; i < 4; i++)
+        set_rank(t, i, 6);
+    assert_ok(lr_session_solve(&t->s, &layer, 1, LR_MODE_SYM, NULL, NULL, fx_e));
+    assert_states(&t->s, "wccs");
+    solve_all(t, LR_MODE_ASYM);
+    assert_states(&t->s, "wsss");
+    set_rank(t, 1, 5);
+    assert_states(&t->s, "wcSs"); /* the symmetric one looks at the original alone */
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    assert_states(&t->s, "wsss");
+    layer = 1;
+    assert_ok(lr_session_solve(&t->s, &layer, 1, LR_MODE_ASYM, NULL, NULL, fx_e));
+    assert_states(&t->s, "wsSs");
+    set_rank(t, 0, 3); /* chosen only: nothing deeper sees it yet */
+    assert_states(&t->s, "csSs");
+    layer = 2;
+    assert_ok(lr_session_set_method(&t->s, &layer, 1, LR_METHOD_PCA, fx_e));
+    assert_states(&t->s, "cscs");
+    solve_all(t, LR_MODE_ASYM);
+    assert_states(&t->s, "sSss");
+}
+
+static void session__staleness_follows_both_branches(void **state)
+{
+    struct setting *t = *state;
+    int layer;
+
+    open_model(t, "residual.onnx"); /* stem a1 b1 a2 b2 s2 c3 */
+    for (int i = 1; i < 7; i++)
+        set_rank(t, i, 3);
+    solve_all(t, LR_MODE_ASYM);
+    assert_states(&t->s, "wssssss");
+    layer = 3; /* a2: b2 after it; s2 was fitted beside b2, c3 after both */
+    assert_ok(lr_session_solve(&t->s, &layer, 1, LR_MODE_ASYM, NULL, NULL, fx_e));
+    assert_states(&t->s, "wsssSSS");
+    solve_all(t, LR_MODE_ASYM);
+    assert_states(&t->s, "wssssss");
+    layer = 5; /* s2: b2 came before it and is not fitted again */
+    assert_ok(lr_session_solve(&t->s, &layer, 1, LR_MODE_ASYM, NULL, NULL, fx_e));
+    assert_states(&t->s, "wsssssS");
+}
+
+static void session__select_meets_its_budget(void **state)
+{
+    struct setting *t = *state;
+    struct lr_totals total;
+    struct lr_select_opts o = {.rule = lr_rank_rule_find("energy"), .speedup = 2.5};
+
+    assert_non_null(o.rule);
+    assert_ok(lr_session_select(&t->s, &o, fx_e));
+    lr_session_totals(&total, &t->s);
+    assert_true(total.speedup >= 2.5 && total.speedup < 2.8);
+    assert_non_null(t->s.spectra);
+    int keep = 1;
+    o.speedup = 1.3;
+    o.keep = &keep;
+    o.n_keep = 1;
+    assert_ok(lr_session_select(&t->s, &o, fx_e));
+    lr_session_totals(&total, &t->s);
+    assert_true(total.speedup >= 1.3);
+    assert_int_equal(t->s.plan[1].rank, 20);
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    lr_session_totals(&total, &t->s);
+    assert_true(total.speedup >= 2.5);
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    assert_states(&t->s, "wwww");
+}
+
+static void session__select_by_params_counts_parameters(void **state)
+{
+    struct setting *t = *state;
+    struct lr_totals total;
+    struct lr_select_opts o = {.rule = lr_rank_rule_find("energy"), .params = 6000};
+
+    assert_ok(lr_session_select(&t->s, &o, fx_e));
+    lr_session_totals(&total, &t->s);
+    assert_true(total.params <= 6000 && total.params > 5000);
+}
+
+static void session__select_by_energy_keeps_it_in_every_layer(void **state)
+{
+    struct setting *t = *state;
+    struct lr_select_opts o = {.energy = 0.9};
+    int n_split = 0;
+
+    assert_ok(lr_session_select(&t->s, &o, fx_e));
+    for (int i = 0; i < 4; i++) {
+        struct lr_layer_row row;
+        lr_session_row(&row, &t->s, i);
+        assert_true(row.energy >= 0.9);
+        n_split += row.state == LR_STATE_CHOSEN;
+        if (row.rank > 1)
+            assert_true(lr_spectrum_energy(&t->s.spectra[i], row.rank - 1) < 0.9);
+    }
+    assert_true(n_split > 0);
+    o.round = 4;
+    assert_ok(lr_session_select(&t->s, &o, fx_e));
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(t->s.plan[i].rank % 4, 0);
+}
+
+static void session__select_says_what_is_missing(void **state)
+{
+    struct setting *t = *state;
+    struct lr_err e = {0};
+    struct lr_select_opts o = {.rule = lr_rank_rule_find("energy"), .speedup = 2};
+    int all[4] = {0, 1, 2, 3};
+    char path[600];
+
+    o.keep = all;
+    o.n_keep = 4;
+    assert_int_equal(lr_session_select(&t->s, &o, &e), LR_EINVAL);
+    o.n_keep = 0;
+    o.macs = 1000;
+    assert_int_equal(lr_session_select(&t->s, &o, &e), LR_EINVAL);
+    o.macs = 0;
+    o.speedup = 1e6;
+    assert_int_equal(lr_session_select(&t->s, &o, &e), LR_EINVAL);
+    o.speedup = NAN;
+    assert_int_equal(lr_session_select(&t->s, &o, &e), LR_EINVAL);
+    o.speedup = 2;
+    assert_ok(lr_session_open(&t->s, fx_path(path, &t->folder, "chain.onnx"), NULL, NULL,
+                              fx_e));
+    assert_int_equal(lr_session_select(&t->s, &o, &e), LR_EINVAL);
+    assert_string_equal(e.msg, "no calibration images: use data calib");
+    assert_states(&t->s, "wwww");
+}
+
+static void session__evaluate_of_a_whole_network_is_the_original(void **state)
+{
+    struct setting *t = *state;
+    struct lr_eval r;
+
+    assert_ok(lr_session_evaluate(&r, &t->s, 0, NULL, fx_e));
+    assert_int_equal(r.images, N_EVAL);
+    assert_true(r.agreement == 1 && r.output_error == 0);
+    assert_true(isnan(r.top1));
+    assert_true(t->s.has_eval);
+}
+
+static void session__evaluate_wants_a_solved_plan_and_images(void **state)
+{
+    struct setting *t = *state;
+    struct lr_err e = {0};
+    struct lr_eval r;
+    char path[600];
+
+    set_rank(t, 2, 6);
+    assert_int_equal(lr_session_evaluate(&r, &t->s, 0, NULL, &e), LR_EINVAL);
+    assert_string_equal(e.msg, "conv3: rank 6 is chosen but not solved: use solve");
+    assert_false(t->s.has_eval);
+    solve_all(t, LR_MODE_ASYM);
+    assert_ok(lr_session_evaluate(&r, &t->s, 0, NULL, fx_e));
+    assert_true(r.output_error > 0 && r.output_error < 1);
+    const struct lr_outcome *kept = t->s.original;
+    assert_ok(lr_session_evaluate(&r, &t->s, 1000, NULL, fx_e));
+    assert_ptr_equal(t->s.original, kept);
+    assert_ok(lr_session_evaluate(&r, &t->s, 10, NULL, fx_e));
+    assert_int_equal(r.images, 10);
+    assert_true(t->s.has_eval);
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    assert_false(t->s.has_eval);
+    assert_ok(lr_session_redo(&t->s, fx_e));
+    assert_false(t->s.has_eval);
+    assert_ok(lr_session_open(&t->s, fx_path(path, &t->folder, "chain.onnx"), NULL, NULL,
+                              fx_e));
+    assert_int_equal(lr_session_evaluate(&r, &t->s, 0, NULL, &e), LR_EINVAL);
+    assert_string_equal(e.msg, "no evaluation images: use data eval");
+}
+
+static void session__new_images_drop_what_came_from_the_old(void **state)
+{
+    struct setting *t = *state;
+    struct lr_eval r;
+    struct lr_err e = {0};
+    char path[600];
+
+    set_rank(t, 1, 5);
+    solve_all(t, LR_MODE_ASYM);
+    assert_ok(lr_session_evaluate(&r, &t->s, 0, NULL, fx_e));
+    struct lr_factors *f = t->s.plan[1].factors;
+    const struct lr_dataset *calib = t->s.calib;
+    assert_int_not_equal(lr_session_data(&t->s, 0, "/nowhere.npy", NULL, &e), LR_OK);
+    assert_ptr_equal(t->s.calib, calib);
+    assert_non_null(t->s.spectra);
+    assert_ok(
+        lr_session_data(&t->s, 0, fx_path(path, &t->folder, "eval.npy"), NULL, fx_e));
+    assert_null(t->s.spectra);
+    assert_null(t->s.responses);
+    assert_ptr_equal(t->s.plan[1].factors, f);
+    assert_true(t->s.has_eval);
+    assert_ok(
+        lr_session_data(&t->s, 1, fx_path(path, &t->folder, "calib.npy"), NULL, fx_e));
+    assert_false(t->s.has_eval);
+    assert_null(t->s.original);
+}
+
+static void session__another_seed_draws_other_samples(void **state)
+{
+    struct setting *t = *state;
+
+    assert_ok(lr_session_spectra(&t->s, NULL, fx_e));
+    double a = t->s.spectra[1].eig[0];
+    const struct lr_spectrum *before = t->s.spectra;
+    assert_ok(lr_session_spectra(&t->s, NULL, fx_e));
+    assert_ptr_equal(t->s.spectra, before);
+    t->s.settings.seed = 9;
+    assert_ok(lr_session_spectra(&t->s, NULL, fx_e));
+    assert_true(t->s.spectra[1].eig[0] != a);
+}
+
+static void assert_set(const struct lr_session *s, const char *text, const char *expected)
+{
+    char got[32] = "";
+    int *list = NULL, n = 0;
+
+    assert_ok(lr_session_layer_set(&list, &n, s, text, fx_e));
+    for (int i = 0; i < n; i++)
+        got[i] = (char)('1' + list[i]);
+    lr_free(list);
+    if (strcmp(got, expected) != 0)
+        fail_msg("'%s' gave '%s', not '%s'", text, got, expected);
+}
+
+static void session__layer_sets_are_read_in_every_form(void **state)
+{
+    struct setting *t = *state;
+
+    assert_set(&t->s, "conv2", "2");
+    assert_set(&t->s, "3", "3");
+    assert_set(&t->s, "2..4", "234");
+    assert_set(&t->s, "conv2..conv3", "23");
+    assert_set(&t->s, "conv4..2", "234");
+    assert_set(&t->s, "conv*", "1234");
+    assert_set(&t->s, "*3", "3");
+    assert_set(&t->s, "c?nv?", "1234");
+    assert_set(&t->s, "all", "1234");
+    assert_set(&t->s, "4,conv1,1,conv1..2", "124");
+    assert_set(&t->s, "@stale", "");
+    set_rank(t, 1, 5);
+    set_rank(t, 3, 5);
+    assert_set(&t->s, "@stale", "24");
+    solve_all(t, LR_MODE_ASYM);
+    set_rank(t, 1, 6);
+    assert_set(&t->s, "@stale", "24");
+    assert_set(&t->s, "@solved,1", "1");
+    assert_ok(lr_session_undo(&t->s, fx_e));
+    assert_set(&t->s, "@solved", "24");
+}
+
+static void session__layer_sets_prefer_names(void **state)
+{
+    struct setting *t = *state;
+
+    for (int i = 0; i < 4; i++)
+        lr_free(t->s.layers[i].name);
+    t->s.layers[0].name = lr_strdup("2");
+    t->s.layers[1].name = lr_strdup("a..b,c");
+    t->s.layers[2].name = lr_strdup("a..b");
+    t->s.layers[3].name = lr_strdup("all");
+    assert_set(&t->s, "2", "1");
+    assert_set(&t->s, "a..b,c", "2");
+    assert_set(&t->s, "a..b", "3");
+    assert_set(&t->s, "all", "4");
+    assert_set(&t->s, "2..a..b", "123");
+    assert_set(&t->s, "a..b..4", "34");
+    assert_set(&t->s, "a..b,2", "13");
+}
+
+static void session__layer_sets_that_match_nothing_say_so(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"convx3", "no layer convx3: did you mean conv3?"},
+        {"5", "no layer 5: the layers are 1..4"},
+        {"0", "no layer 0: the layers are 1..4"},
+        {"99999999999999999999", "no layer 99999999999999999999: the layers are 1..4"},
+        {"fc*", "no layer fc*: the layers are 1..4, conv1 to conv4"},
+        {"conv2..convx4", "no layer convx4: did you mean conv4?"},
+        {"conv2,,3", "an empty name in the layer set 'conv2,,3'"},
+        {"", "an empty name in the layer set ''"},
+        {"@old", "no layer set @old: @stale or @solved"},
+    };
+    struct setting *t = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct lr_err e = {0};
+        int *list = NULL, n = 7;
+        assert_int_equal(lr_session_layer_set(&list, &n, &t->s, cases[i].text, &e),
+                         LR_EINVAL);
+        assert_string_equal(e.msg, cases[i].message);
+        assert_null(list);
+        assert_int_equal(n, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+        TEST(session__open_reads_layers_and_plans_them_whole),
+        TEST(session__open_that_fails_leaves_the_old_network),
+        TEST(session__embedded_network_without_images_does_not_open),
+        TEST(session__closed_refuses_every_command),
+        TEST(session__ranks_make_states_and_reasons),
+        TEST(session__method_keep_holds_a_layer_whole),
+        TEST(session__relu_method_needs_a_relu),
+        TEST(session__undo_and_redo_walk_through_changes),
+        TEST(session__undo_forgets_the_oldest_of_many_steps),
+        TEST(session__undo_of_a_solve_restores_the_factors),
+        TEST(session__rank_of_the_factors_keeps_them),
+        TEST(session__changes_make_deeper_asymmetric_layers_stale),
+        TEST(session__staleness_follows_both_branches),
+        TEST(session__select_meets_its_budget),
+        TEST(session__select_by_params_counts_parameters),
+        TEST(session__select_by_energy_keeps_it_in_every_layer),
+        TEST(session__select_says_what_is_missing),
+        TEST(session__evaluate_of_a_whole_network_is_the_original),
+        TEST(session__evaluate_wants_a_solved_plan_and_images),
+        TEST(session__new_images_drop_what_came_from_the_old),
+        TEST(session__another_seed_draws_other_samples),
+        TEST(session__layer_sets_are_read_in_every_form),
+        TEST(session__layer_sets_prefer_names),
+        TEST(session__layer_sets_that_match_nothing_say_so),
+    };
+    return cmocka_run_group_tests_name("session", tests, NULL, NULL);
+}
