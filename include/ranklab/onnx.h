@@ -14,6 +14,11 @@
 enum lr_status lr_onnx_read(struct lr_graph **out, char sha256[65], const char *path,
                             const struct lr_notes *notes, struct lr_err *e);
 
+/* The same from memory. folder: where external data may lie; NULL refuses them. */
+enum lr_status lr_onnx_parse(struct lr_graph **out, const void *data, size_t len,
+                             const char *folder, const struct lr_notes *notes,
+                             struct lr_err *e);
+
 /* Writes g with its names, opset and metadata, all or nothing; then reads the file back and
  * compares it node by node with g (LR_EIO when they differ; the old file stays). */
 enum lr_status lr_onnx_write(const struct lr_graph *g, const char *path, struct lr_err *e);

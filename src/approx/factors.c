@@ -1,6 +1,7 @@
-/* A low-rank solution turned into convolutions: y = M (W x + b0) + b with M = P Q^T becomes a
- * k x k convolution with the filters Q^T W and bias Q^T b0, then a 1 x 1 convolution with P
- * and b. The first takes over stride, padding and dilation; nothing stands between them. */
+/* A low-rank solution turned into convolutions: y = M (W x + b0) + b with M = P Q^T
+ * becomes a k x k convolution with the filters Q^T W and bias Q^T b0, then a 1 x 1
+ * convolution with P and b. The first takes over stride, padding and dilation; nothing
+ * stands between them. */
 #include <math.h>
 #include <stdint.h>
 
@@ -59,12 +60,12 @@ static enum lr_status check(const struct lr_layer *l, const float *w,
     if (!l || !w || !m || !m->p || !m->q || !m->b)
         return lr_err_set(e, LR_EINVAL, "no solution to build a split from");
     if (l->group != 1)
-        return lr_err_set(e, LR_EUNSUP, "%d groups: only convolutions without groups split",
-                          l->group);
+        return lr_err_set(e, LR_EUNSUP,
+                          "%d groups: only convolutions without groups split", l->group);
     if (l->c < 1 || l->d < 1 || l->kh < 1 || l->kw < 1 || m->d != l->d || m->rank < 1 ||
         m->rank > l->d)
-        return lr_err_set(e, LR_EINVAL, "a solution of %d x %d does not fit %d filters", m->d,
-                          m->rank, l->d);
+        return lr_err_set(e, LR_EINVAL, "a solution of %d x %d does not fit %d filters",
+                          m->d, m->rank, l->d);
     return LR_OK;
 }
 
@@ -112,16 +113,30 @@ enum lr_status lr_factors_build(struct lr_factors **out, const struct lr_layer *
     f->method = method;
     f->rank = m->rank;
     f->n_parts = 2;
-    f->parts[0] = (struct lr_conv_part){
-        .cout = m->rank, .cin = l->c, .kh = l->kh, .kw = l->kw,
-        .stride_h = l->stride_h, .stride_w = l->stride_w,
-        .dil_h = l->dil_h, .dil_w = l->dil_w,
-        .pad_top = l->pad_top, .pad_left = l->pad_left,
-        .pad_bottom = l->pad_bottom, .pad_right = l->pad_right,
-        .w = w1, .b = bias ? b1 : NULL};
-    f->parts[1] = (struct lr_conv_part){
-        .cout = l->d, .cin = m->rank, .kh = 1, .kw = 1, .stride_h = 1, .stride_w = 1,
-        .dil_h = 1, .dil_w = 1, .w = w2, .b = b2};
+    f->parts[0] = (struct lr_conv_part){.cout = m->rank,
+                                        .cin = l->c,
+                                        .kh = l->kh,
+                                        .kw = l->kw,
+                                        .stride_h = l->stride_h,
+                                        .stride_w = l->stride_w,
+                                        .dil_h = l->dil_h,
+                                        .dil_w = l->dil_w,
+                                        .pad_top = l->pad_top,
+                                        .pad_left = l->pad_left,
+                                        .pad_bottom = l->pad_bottom,
+                                        .pad_right = l->pad_right,
+                                        .w = w1,
+                                        .b = bias ? b1 : NULL};
+    f->parts[1] = (struct lr_conv_part){.cout = l->d,
+                                        .cin = m->rank,
+                                        .kh = 1,
+                                        .kw = 1,
+                                        .stride_h = 1,
+                                        .stride_w = 1,
+                                        .dil_h = 1,
+                                        .dil_w = 1,
+                                        .w = w2,
+                                        .b = b2};
     f->error_linear = f->error_calib = f->error_heldout = f->error_pre = NAN;
     f->error_own = f->error_inherited = f->error_refit = NAN;
     f->n_iterations = m->n_iterations;

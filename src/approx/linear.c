@@ -2,10 +2,8 @@
  * reduced-rank regression of the original responses on those of the approximated network
  * (eq. 11). The regression is done in whitened coordinates: an eigendecomposition of the
  * centred Gram matrix, in double, replaces the inverse of a matrix that dead channels or
- * d > c k k make singular; there an ordinary truncated SVD is the solution. */
+ * d > c k k make singular; there the solution is a projection on leading eigenvectors. */
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
 #include "approx/solver.h"
 #include "ranklab/la.h"
@@ -13,8 +11,8 @@
 
 enum { BLOCK = 4096 };
 
-/* Moments of rows 0..n_fit-1 of yhat with themselves, or of z = target - shortcut with yhat:
- * mean [d] of the first and the centred sum of outer products [d x d]. */
+/* Moments of rows 0..n_fit-1 of yhat with themselves, or of z = target - shortcut with
+ * yhat: mean [d] of the first and the centred sum of outer products [d x d]. */
 static enum lr_status fit_moments(double *mean, double *cross, const struct lr_samples *s,
                                   bool is_gram, const struct lr_solve_opts *opts,
                                   struct lr_err *e)
@@ -132,9 +130,9 @@ out:
 void lr_fit_work_free(struct lr_fit_work *w)
 {
     lr_free(w->k);
-    lr_free(w->u);
-    lr_free(w->sv);
-    lr_free(w->vt);
+    lr_free(w->vec);
+    lr_free(w->eig);
+    lr_free(w->rt);
     *w = (struct lr_fit_work){0};
 }
 
@@ -144,18 +142,18 @@ enum lr_status lr_fit_work_init(struct lr_fit_work *w, const struct lr_regressor
     size_t d = g->d, r = g->n_kept;
 
     w->k = lr_alloc(d * r, sizeof(double));
-    w->u = lr_alloc(d * r, sizeof(double));
-    w->sv = lr_alloc(r, sizeof(double));
-    w->vt = lr_alloc(r * r, sizeof(double));
-    if (w->k && w->u && w->sv && w->vt)
+    w->vec = lr_alloc(d * d, sizeof(double));
+    w->eig = lr_alloc(d, sizeof(double));
+    w->rt = lr_alloc(d * r, sizeof(double));
+    if (w->k && w->vec && w->eig && w->rt)
         return LR_OK;
     lr_fit_work_free(w);
-    return lr_enomem(e, (2 * d + r) * r * sizeof(double), "the regression");
+    return lr_enomem(e, (2 * r + d) * d * sizeof(double), "the regression");
 }
 
 /* b = zbar - P (Q^T mean). */
-static enum lr_status set_bias(struct lr_lowrank *m, const double *zbar, const double *mean,
-                               struct lr_err *e)
+static enum lr_status set_bias(struct lr_lowrank *m, const double *zbar,
+                               const double *mean, struct lr_err *e)
 {
     size_t d = (size_t)m->d, rank = (size_t)m->rank;
     double *h = lr_calloc(rank, sizeof(double));
@@ -176,7 +174,8 @@ static enum lr_status set_bias(struct lr_lowrank *m, const double *zbar, const d
 }
 
 /* Columns first..rank-1 of P and Q become the eigenvectors of the same index. */
-static void copy_directions(struct lr_lowrank *m, const struct lr_regressor *g, size_t first)
+static void copy_directions(struct lr_lowrank *m, const struct lr_regressor *g,
+                            size_t first)
 {
     size_t rank = (size_t)m->rank;
 
@@ -185,31 +184,29 @@ static void copy_directions(struct lr_lowrank *m, const struct lr_regressor *g, 
             m->p[i * rank + a] = m->q[i * rank + a] = g->vec[a * g->d + i];
 }
 
-enum lr_status lr_regressor_fit(struct lr_lowrank *out, double *rt,
-                                const struct lr_regressor *g, struct lr_fit_work *w,
-                                const double *zbar, struct lr_err *e)
+enum lr_status lr_regressor_fit(struct lr_lowrank *out, const struct lr_regressor *g,
+                                struct lr_fit_work *w, const double *zbar,
+                                struct lr_err *e)
 {
     size_t d = g->d, r = g->n_kept, rank = (size_t)out->rank;
     size_t n_used = rank < r ? rank : r;
-    enum lr_status st = LR_OK;
+    enum lr_status st;
 
-    if (n_used > 0) {
-        st = lr_la_svd(d, r, w->k, w->u, w->sv, w->vt, e);
-        if (st != LR_OK)
-            return st;
-        for (size_t a = 0; a < n_used; a++)
-            for (size_t j = 0; j < r; j++)
-                w->vt[a * r + j] *= w->sv[a];
-        if (rt)
-            memcpy(rt, w->vt, n_used * r * sizeof(double));
+    st = lr_la_gemm(false, true, d, d, r, 1, w->k, r, w->k, r, 0, w->vec, d, e);
+    if (st == LR_OK)
+        st = lr_la_eigh(d, w->vec, w->eig, e);
+    if (st == LR_OK)
+        st =
+            lr_la_gemm(false, false, n_used, r, d, 1, w->vec, d, w->k, r, 0, w->rt, r, e);
+    /* q [d x rank] = white^T rt^T */
+    if (st == LR_OK)
+        st = lr_la_gemm(true, true, d, n_used, r, 1, g->white, d, w->rt, r, 0, out->q,
+                        rank, e);
+    if (st != LR_OK)
+        return st;
+    for (size_t a = 0; a < n_used; a++)
         for (size_t i = 0; i < d; i++)
-            memcpy(out->p + i * rank, w->u + i * r, n_used * sizeof(double));
-        /* q [d x rank] = white^T vt^T */
-        st = lr_la_gemm(true, true, d, n_used, r, 1, g->white, d, w->vt, r, 0, out->q, rank,
-                        e);
-        if (st != LR_OK)
-            return st;
-    }
+            out->p[i * rank + a] = w->vec[a * d + i];
     copy_directions(out, g, n_used);
     out->n_data_rank = (int)r;
     return set_bias(out, zbar, g->mean, e);
@@ -241,11 +238,11 @@ enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor 
     st = fit_moments(zbar, cross, s, false, opts, e);
     if (st == LR_OK)
         st = lr_fit_work_init(&w, g, e);
-    if (st == LR_OK && g->n_kept > 0)
+    if (st == LR_OK)
         st = lr_la_gemm(false, true, d, g->n_kept, d, 1, cross, d, g->white, d, 0, w.k,
                         g->n_kept, e);
     if (st == LR_OK)
-        st = lr_regressor_fit(out, NULL, g, &w, zbar, e);
+        st = lr_regressor_fit(out, g, &w, zbar, e);
 out:
     lr_fit_work_free(&w);
     lr_free(cross);
@@ -255,18 +252,23 @@ out:
     return st;
 }
 
-enum lr_status lr_solve_linear(struct lr_lowrank *out, const struct lr_samples *s, int rank,
-                               const struct lr_solve_opts *opts, struct lr_err *e)
+enum lr_status lr_solve_linear(struct lr_lowrank *out, const struct lr_samples *s,
+                               int rank, const struct lr_solve_opts *opts,
+                               struct lr_err *e)
 {
     struct lr_regressor g = {0};
+    int n_threads;
     enum lr_status st;
 
     *out = (struct lr_lowrank){0};
     st = lr_samples_check(s, rank, e);
-    if (st == LR_OK)
-        st = lr_regressor_init(&g, s, opts, e);
+    if (st != LR_OK)
+        return st;
+    n_threads = lr_serial_begin((size_t)s->d);
+    st = lr_regressor_init(&g, s, opts, e);
     if (st == LR_OK)
         st = lr_linear_with(out, &g, s, rank, opts, e);
     lr_regressor_free(&g);
+    lr_la_set_threads(n_threads);
     return st;
 }

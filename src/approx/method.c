@@ -1,10 +1,11 @@
-/* The table of methods, the options of the solvers, and the memory of a low-rank solution.
- * A method is one row here; its solver gets samples, weights or both, and ignores what it
- * does not need. */
+/* The table of methods, the options of the solvers, and the memory of a low-rank
+ * solution. A method is one row here; its solver gets samples, weights or both, and
+ * ignores what it does not need. */
 #include <stdint.h>
 #include <string.h>
 
 #include "approx/solver.h"
+#include "ranklab/la.h"
 #include "ranklab/mem.h"
 
 static enum lr_status solve_pca(struct lr_lowrank *out, const struct lr_samples *s,
@@ -38,10 +39,10 @@ const struct lr_method_info lr_methods[] = {
     {LR_METHOD_KEEP, "keep", "the layer stays whole", false, true, 1, NULL},
     {LR_METHOD_PCA, "pca", "linear least squares on the responses", true, true, 2,
      solve_pca},
-    {LR_METHOD_RELU, "relu", "least squares on the responses after the ReLU", true, false, 2,
-     solve_relu},
-    {LR_METHOD_SVD, "svd", "truncated SVD of the filters, no images needed", false, true, 2,
-     solve_svd},
+    {LR_METHOD_RELU, "relu", "least squares on the responses after the ReLU", true, false,
+     2, solve_relu},
+    {LR_METHOD_SVD, "svd", "truncated SVD of the filters, no images needed", false, true,
+     2, solve_svd},
 };
 const int lr_n_methods = (int)(sizeof(lr_methods) / sizeof(lr_methods[0]));
 
@@ -65,6 +66,15 @@ void lr_solve_opts_default(struct lr_solve_opts *o)
 {
     *o = (struct lr_solve_opts){
         .n_iter1 = 25, .n_iter2 = 25, .lambda1 = 0.01, .lambda2 = 1};
+}
+
+int lr_serial_begin(size_t d)
+{
+    int n_threads = lr_la_threads();
+
+    if (d <= 512)
+        lr_la_set_threads(1);
+    return n_threads;
 }
 
 enum lr_status lr_lowrank_alloc(struct lr_lowrank *m, int d, int rank, struct lr_err *e)
@@ -100,7 +110,8 @@ enum lr_status lr_samples_check(const struct lr_samples *s, int rank, struct lr_
     if (rank > s->d)
         return lr_err_set(e, LR_EINVAL, "rank %d exceeds its %d filters", rank, s->d);
     if (s->n_fit == 0)
-        return lr_err_set(e, LR_EINVAL, "no calibration rows to fit: at least 1 is needed");
+        return lr_err_set(e, LR_EINVAL,
+                          "no calibration rows to fit: at least 1 is needed");
     size_t limit = SIZE_MAX / sizeof(double) / (size_t)s->d / 4;
     if (s->n_fit > limit || s->n_valid > limit || s->n_held > limit)
         return lr_err_set(e, LR_EINVAL, "too many calibration rows: %zu", s->n_fit);

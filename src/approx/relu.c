@@ -1,12 +1,13 @@
-/* Nonlinear solution (eq. 5-11). Auxiliary values z relax the problem: for fixed (M, b) each z
- * has a closed form, for fixed z the best (M, b) is a reduced-rank regression of z - shortcut
- * on yhat; lambda ties z to M yhat + b + shortcut, loosely first, then firmly.
+/* Nonlinear solution (eq. 5-11). Auxiliary values z relax the problem: for fixed (M, b)
+ * each z has a closed form, for fixed z the best (M, b) is a reduced-rank regression of z
+ * - shortcut on yhat; lambda ties z to M yhat + b + shortcut, loosely first, then firmly.
  *
- * The fit rows are whitened once (w = white (yhat - mean), float32, sum w w^T = I), so the
- * Gram matrix never enters the loop. An iteration is one pass over blocks of rows: two thin
- * products give the responses, the z step and all errors follow row by row, and one product
- * adds z w^T. Blocks are dealt to a fixed number of slots with double accumulators that are
- * added up in order: the result does not depend on how many threads there are. */
+ * The fit rows are whitened once (w = white (yhat - mean), float32, sum w w^T = I), so
+ * the Gram matrix never enters the loop. An iteration is one pass over blocks of rows:
+ * two thin products give the responses, the z step and all errors follow row by row, and
+ * one product adds z w^T. Blocks are dealt to a fixed number of slots with double
+ * accumulators that are added up in order: the result does not depend on how many threads
+ * there are. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -16,7 +17,8 @@
 #include "ranklab/mem.h"
 
 enum { BLOCK = 1024, MAX_SLOTS = 16 };
-static const size_t SLOT_BYTES = (size_t)256 << 20; /* all accumulators together, at most */
+static const size_t SLOT_BYTES = (size_t)256
+                                 << 20; /* all accumulators together, at most */
 
 struct sums {
     double fit, relaxed;
@@ -30,20 +32,20 @@ struct solver {
     struct lr_response_work valid;
     size_t d, r, rank, n_used; /* n_used: columns of P that act on the fit rows now */
     size_t n_slots, n_blocks;
+    size_t n_together; /* blocks between two progress reports */
     int n_threads;
-    float *w;              /* [n_fit x r] whitened rows */
-    double *w_sum;         /* [r], all but zero */
-    double *zbar, *z_sum;  /* [d] means of z - shortcut; sums about the shift */
-    float *shift;          /* [d] subtracted from z - shortcut before summing */
-    double *rt;            /* [rank x r] of the current iterate: U = (w rt^T) P^T + c */
-    double *c;             /* [d] M mean + b */
-    float *rt_f, *p_f, *c_f;
-    double *cross;         /* n_slots x [d x r] */
-    double *col;           /* n_slots x [d] */
-    struct sums *sums;     /* n_slots */
-    float *scratch;        /* n_threads x stride: h, u, products, column sums */
+    float *w;                /* [n_fit x r] whitened rows */
+    double *w_sum;           /* [r], all but zero */
+    double *zbar, *z_sum;    /* [d] means of z - shortcut; sums about the shift */
+    float *shift;            /* [d] subtracted from z - shortcut before summing */
+    double *c;               /* [d] M mean + b */
+    float *rt_f, *p_f, *c_f; /* the current iterate: u = (w rt^T) P^T + c */
+    double *cross;           /* n_slots x [d x r] */
+    double *col;             /* n_slots x [d] */
+    struct sums *sums;       /* n_slots */
+    float *scratch;          /* n_threads x stride: h, u, products, column sums */
     size_t stride;
-    double all;            /* sum of f(target)^2 over the fit rows */
+    double all; /* sum of f(target)^2 over the fit rows */
 };
 
 static void solver_free(struct solver *v)
@@ -56,7 +58,6 @@ static void solver_free(struct solver *v)
     lr_free(v->zbar);
     lr_free(v->z_sum);
     lr_free(v->shift);
-    lr_free(v->rt);
     lr_free(v->c);
     lr_free(v->rt_f);
     lr_free(v->p_f);
@@ -79,9 +80,10 @@ static size_t block_rows(const struct solver *v, size_t block)
     return left < BLOCK ? left : BLOCK;
 }
 
-/* The rows of one block in whitened coordinates. Done in double: directions of small variance
- * are differences of large values. */
-static enum lr_status whiten_block(const struct solver *v, double *x, double *y, size_t block)
+/* The rows of one block in whitened coordinates. Done in double: directions of small
+ * variance are differences of large values. */
+static enum lr_status whiten_block(const struct solver *v, double *x, double *y,
+                                   size_t block)
 {
     size_t d = v->d, r = v->r, rows = block_rows(v, block);
     const float *yhat = v->s->yhat + block * BLOCK * d;
@@ -131,18 +133,20 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
     v->d = (size_t)s->d;
     v->r = v->g.n_kept;
     v->rank = (size_t)rank;
-    v->n_threads = lr_la_threads();
     v->n_blocks = (s->n_fit + BLOCK - 1) / BLOCK;
     size_t d = v->d, r = v->r, n_slots = SLOT_BYTES / (d * (r + 1) * sizeof(double));
     n_slots = n_slots < 1 ? 1 : n_slots > MAX_SLOTS ? MAX_SLOTS : n_slots;
     v->n_slots = n_slots < v->n_blocks ? n_slots : v->n_blocks;
+    /* About 4e9 operations, a fraction of a tenth of a second, but all slots take part.
+     */
+    double ops = 2.0 * BLOCK * (double)(v->rank * (r + d) + d * r);
+    v->n_together = (size_t)(4e9 / ops / (double)v->n_slots + 1) * v->n_slots;
     v->stride = BLOCK * (v->rank + d) + d * r + d;
     v->w = lr_alloc(s->n_fit * r, sizeof(float));
     v->w_sum = lr_calloc(r, sizeof(double));
     v->zbar = lr_calloc(d, sizeof(double));
     v->z_sum = lr_calloc(d, sizeof(double));
     v->shift = lr_calloc(d, sizeof(float));
-    v->rt = lr_calloc(v->rank * r, sizeof(double));
     v->c = lr_calloc(d, sizeof(double));
     v->rt_f = lr_alloc(v->rank * r, sizeof(float));
     v->p_f = lr_alloc(d * v->rank, sizeof(float));
@@ -151,12 +155,12 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
     v->col = lr_alloc(v->n_slots * d, sizeof(double));
     v->sums = lr_alloc(v->n_slots, sizeof(struct sums));
     v->scratch = lr_alloc((size_t)v->n_threads * v->stride, sizeof(float));
-    if (!v->w || !v->w_sum || !v->zbar || !v->z_sum || !v->shift || !v->rt || !v->c ||
-        !v->rt_f || !v->p_f || !v->c_f || !v->cross || !v->col || !v->sums || !v->scratch)
+    if (!v->w || !v->w_sum || !v->zbar || !v->z_sum || !v->shift || !v->c || !v->rt_f ||
+        !v->p_f || !v->c_f || !v->cross || !v->col || !v->sums || !v->scratch)
         return lr_enomem(e, s->n_fit * r * sizeof(float), "the whitened responses");
     st = lr_fit_work_init(&v->fit, &v->g, e);
     if (st == LR_OK)
-        st = lr_response_work_init(&v->valid, d, v->rank, s->n_valid, e);
+        st = lr_response_work_init(&v->valid, d, v->rank, s->n_valid, v->n_threads, e);
     if (st == LR_OK)
         st = whiten(v, e);
     if (st != LR_OK)
@@ -169,7 +173,8 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
 }
 
 /* The whitened form of any solution m: on the fit rows yhat - mean = V_r L_r^(1/2) w. */
-static enum lr_status enter(struct solver *v, const struct lr_lowrank *m, struct lr_err *e)
+static enum lr_status enter(struct solver *v, const struct lr_lowrank *m,
+                            struct lr_err *e)
 {
     size_t d = v->d, r = v->r, rank = v->rank;
     double *h = lr_calloc(rank, sizeof(double));
@@ -189,10 +194,11 @@ static enum lr_status enter(struct solver *v, const struct lr_lowrank *m, struct
         v->shift[i] = (float)v->c[i];
     }
     lr_free(h);
-    st = lr_la_gemm(true, true, rank, r, d, 1, m->q, rank, v->g.vec, d, 0, v->rt, r, e);
+    st = lr_la_gemm(true, true, rank, r, d, 1, m->q, rank, v->g.vec, d, 0, v->fit.rt, r,
+                    e);
     for (size_t a = 0; a < rank; a++)
         for (size_t j = 0; j < r; j++)
-            v->rt[a * r + j] *= sqrt(v->g.eig[j]);
+            v->fit.rt[a * r + j] *= sqrt(v->g.eig[j]);
     return st;
 }
 
@@ -222,8 +228,8 @@ static inline void z_row(struct sums *out, float *restrict u, float *restrict co
 
 /* One block into the accumulators of one slot. */
 static enum lr_status pass_block(const struct solver *v, float *scratch, double *cross,
-                                 double *col, struct sums *sums, size_t block, float lambda,
-                                 bool is_last)
+                                 double *col, struct sums *sums, size_t block,
+                                 float lambda, bool is_last)
 {
     size_t d = v->d, r = v->r, rows = block_rows(v, block), first = block * BLOCK;
     const float *w = v->w + first * r, *target = v->s->target + first * d;
@@ -232,8 +238,8 @@ static enum lr_status pass_block(const struct solver *v, float *scratch, double 
     float *col_f = product + d * r;
     enum lr_status st;
 
-    st = lr_la_gemm_f(false, true, rows, v->n_used, r, 1, w, r, v->rt_f, r, 0, h, v->n_used,
-                      NULL);
+    st = lr_la_gemm_f(false, true, rows, v->n_used, r, 1, w, r, v->rt_f, r, 0, h,
+                      v->n_used, NULL);
     if (st == LR_OK)
         st = lr_la_gemm_f(false, true, rows, d, v->n_used, 1, h, v->n_used, v->p_f,
                           v->n_used, 0, u, d, NULL);
@@ -242,10 +248,11 @@ static enum lr_status pass_block(const struct solver *v, float *scratch, double 
     memset(col_f, 0, d * sizeof(float));
     for (size_t i = 0; i < rows; i++)
         if (shortcut)
-            z_row(sums, u + i * d, col_f, target + i * d, shortcut + i * d, v->c_f, v->shift,
-                  d, lambda);
+            z_row(sums, u + i * d, col_f, target + i * d, shortcut + i * d, v->c_f,
+                  v->shift, d, lambda);
         else
-            z_row(sums, u + i * d, col_f, target + i * d, NULL, v->c_f, v->shift, d, lambda);
+            z_row(sums, u + i * d, col_f, target + i * d, NULL, v->c_f, v->shift, d,
+                  lambda);
     if (is_last)
         return LR_OK;
     for (size_t j = 0; j < d; j++)
@@ -267,7 +274,6 @@ static void reduce(struct solver *v)
             v->z_sum[i] += v->col[slot * d + i];
         v->zbar[i] = (double)v->shift[i] + v->z_sum[i] / (double)n;
     }
-#pragma omp parallel for num_threads(v->n_threads) schedule(static)
     for (size_t i = 0; i < d; i++) {
         double *k = v->fit.k + i * r, mean = v->z_sum[i] / (double)n;
         for (size_t j = 0; j < r; j++)
@@ -288,7 +294,7 @@ static enum lr_status pass(struct sums *out, struct solver *v, const struct lr_l
     int n_failed = 0;
 
     for (size_t i = 0; i < v->n_used * r; i++)
-        v->rt_f[i] = (float)v->rt[i];
+        v->rt_f[i] = (float)v->fit.rt[i];
     for (size_t i = 0; i < d; i++) {
         v->c_f[i] = (float)v->c[i];
         for (size_t a = 0; a < v->n_used; a++)
@@ -297,20 +303,21 @@ static enum lr_status pass(struct sums *out, struct solver *v, const struct lr_l
     memset(v->cross, 0, n_slots * d * r * sizeof(double));
     memset(v->col, 0, n_slots * d * sizeof(double));
     memset(v->sums, 0, n_slots * sizeof(struct sums));
-    for (size_t first = 0; first < v->n_blocks; first += n_slots) {
-        size_t left = v->n_blocks - first, n = left < n_slots ? left : n_slots;
-        enum lr_status st = LR_OK;
-        if (v->opts)
-            st = lr_progress_tick(v->opts->progress,
-                                  done + each * (double)first / (double)v->n_blocks,
-                                  "solving", e);
+    for (size_t first = 0; first < v->n_blocks; first += v->n_together) {
+        size_t end =
+            first + v->n_together < v->n_blocks ? first + v->n_together : v->n_blocks;
+        enum lr_status st = lr_progress_tick(
+            v->opts->progress, done + each * (double)first / (double)v->n_blocks,
+            "solving", e);
         if (st != LR_OK)
             return st;
 #pragma omp parallel for num_threads(v->n_threads) schedule(dynamic) reduction(+ : n_failed)
-        for (size_t k = 0; k < n; k++)
-            n_failed += pass_block(v, v->scratch + (size_t)lr_thread_index() * v->stride,
-                                   v->cross + k * d * r, v->col + k * d, v->sums + k,
-                                   first + k, (float)lambda, is_last) != LR_OK;
+        for (size_t slot = 0; slot < n_slots; slot++)
+            for (size_t k = first + slot; k < end; k += n_slots)
+                n_failed +=
+                    pass_block(v, v->scratch + (size_t)lr_thread_index() * v->stride,
+                               v->cross + slot * d * r, v->col + slot * d, v->sums + slot,
+                               k, (float)lambda, is_last) != LR_OK;
     }
     if (n_failed)
         return lr_err_set(e, LR_EBACKEND, "the matrix product of the responses failed");
@@ -334,8 +341,9 @@ static void copy_solution(struct lr_lowrank *to, const struct lr_lowrank *from)
 }
 
 /* The alternation; m is the start and is overwritten, best gets the result. */
-static enum lr_status iterate(struct lr_lowrank *best, struct solver *v, struct lr_lowrank *m,
-                              const struct lr_solve_opts *o, struct lr_err *e)
+static enum lr_status iterate(struct lr_lowrank *best, struct solver *v,
+                              struct lr_lowrank *m, const struct lr_solve_opts *o,
+                              struct lr_err *e)
 {
     const struct lr_samples *s = v->s;
     int n1 = o->n_iter1 > 0 ? o->n_iter1 : 0, n = n1 + (o->n_iter2 > 0 ? o->n_iter2 : 0);
@@ -368,7 +376,7 @@ static enum lr_status iterate(struct lr_lowrank *best, struct solver *v, struct 
         best->n_iterations = k;
         if (k == n)
             break;
-        st = lr_regressor_fit(m, v->rt, &v->g, &v->fit, v->zbar, e);
+        st = lr_regressor_fit(m, &v->g, &v->fit, v->zbar, e);
         if (st != LR_OK)
             return st;
         v->n_used = v->rank < v->r ? v->rank : v->r;
@@ -401,11 +409,12 @@ enum lr_status lr_solve_relu(struct lr_lowrank *out, const struct lr_samples *s,
         return lr_err_set(e, LR_EINVAL, "lambda %g, %g: both must be above 0",
                           opts->lambda1, opts->lambda2);
     if (start && (start->d != s->d || start->rank != rank))
-        return lr_err_set(e, LR_EINVAL, "a start of %d x %d does not fit %d x %d", start->d,
-                          start->rank, s->d, rank);
+        return lr_err_set(e, LR_EINVAL, "a start of %d x %d does not fit %d x %d",
+                          start->d, start->rank, s->d, rank);
     st = lr_lowrank_alloc(out, s->d, rank, e);
     if (st != LR_OK)
         return st;
+    v.n_threads = lr_serial_begin((size_t)s->d);
     st = solver_init(&v, s, rank, opts, e);
     if (st != LR_OK)
         goto out;
@@ -418,6 +427,7 @@ enum lr_status lr_solve_relu(struct lr_lowrank *out, const struct lr_samples *s,
     out->n_data_rank = (int)v.r;
     st = iterate(out, &v, &m, opts, e);
 out:
+    lr_la_set_threads(v.n_threads);
     lr_lowrank_free(&m);
     solver_free(&v);
     if (st != LR_OK)

@@ -1,7 +1,7 @@
 /* Response errors of a low-rank solution over sampled rows, before and after the
- * nonlinearity. Blocks of rows go through the two factors in double; each block leaves its
- * sums in a place of its own and they are added up in order, so that the result depends on
- * neither the number of threads nor their timing. */
+ * nonlinearity. Blocks of rows go through the two factors in double; each block leaves
+ * its sums in a place of its own and they are added up in order, so that the result
+ * depends on neither the number of threads nor their timing. */
 #include <math.h>
 #include <stdint.h>
 #ifdef _OPENMP
@@ -37,11 +37,10 @@ void lr_response_work_free(struct lr_response_work *w)
     *w = (struct lr_response_work){0};
 }
 
-enum lr_status lr_response_work_init(struct lr_response_work *w, size_t d, size_t rank_max,
-                                     size_t n_max, struct lr_err *e)
+enum lr_status lr_response_work_init(struct lr_response_work *w, size_t d,
+                                     size_t rank_max, size_t n_max, int n_threads,
+                                     struct lr_err *e)
 {
-    int n_threads = lr_la_threads();
-
     *w = (struct lr_response_work){.d = d, .rank_max = rank_max, .n_max = n_max};
     w->n_threads = n_threads < 1 ? 1 : n_threads;
     w->stride = BLOCK * (2 * d + rank_max);
@@ -134,9 +133,9 @@ enum lr_status lr_response_run(struct lr_response_sums *out, struct lr_response_
     return LR_OK;
 }
 
-enum lr_status lr_response_error(double *after, double *before, const struct lr_samples *s,
-                                 const struct lr_lowrank *m, size_t first, size_t n,
-                                 struct lr_err *e)
+enum lr_status lr_response_error(double *after, double *before,
+                                 const struct lr_samples *s, const struct lr_lowrank *m,
+                                 size_t first, size_t n, struct lr_err *e)
 {
     struct lr_response_work w = {0};
     struct lr_response_sums sums;
@@ -147,12 +146,13 @@ enum lr_status lr_response_error(double *after, double *before, const struct lr_
         return lr_err_set(e, LR_EINVAL, "no samples of the layer's responses");
     all = s->n_fit + s->n_valid + s->n_held;
     if (first > all || n > all - first)
-        return lr_err_set(e, LR_EINVAL, "rows %zu to %zu are outside the %zu sampled", first,
-                          first + n, all);
+        return lr_err_set(e, LR_EINVAL, "rows %zu to %zu are outside the %zu sampled",
+                          first, first + n, all);
     if (m && m->d != s->d)
         return lr_err_set(e, LR_EINVAL, "a solution for %d filters does not fit %d", m->d,
                           s->d);
-    st = lr_response_work_init(&w, (size_t)s->d, m ? (size_t)m->rank : 0, n, e);
+    st = lr_response_work_init(&w, (size_t)s->d, m ? (size_t)m->rank : 0, n,
+                               lr_la_threads(), e);
     if (st == LR_OK)
         st = lr_response_run(&sums, &w, s, m, first, n, e);
     lr_response_work_free(&w);

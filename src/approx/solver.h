@@ -1,5 +1,6 @@
-/* Shared by the solvers of this folder: the whitened regression that both the linear and the
- * nonlinear solution rest on, and the evaluation of response errors with kept buffers. */
+/* Shared by the solvers of this folder: the whitened regression that both the linear and
+ * the nonlinear solution rest on, and the evaluation of response errors with kept
+ * buffers. */
 #ifndef LR_APPROX_SOLVER_H
 #define LR_APPROX_SOLVER_H
 
@@ -8,13 +9,13 @@
 
 #include "ranklab/approx.h"
 
-/* How many of the descending eigenvalues eig[d] of a centred Gram matrix of n rows count as
- * non-zero: those above 1e-12 of the largest, and above what the rounding of float32 rows
- * with these means (largest magnitude mean_max) can leave where nothing varies. */
+/* How many of the descending eigenvalues eig[d] of a centred Gram matrix of n rows count
+ * as non-zero: those above 1e-12 of the largest, and above what the rounding of float32
+ * rows with these means (largest magnitude mean_max) can leave where nothing varies. */
 size_t lr_gram_rank(const double *eig, size_t d, size_t n, double mean_max);
 
-/* The z step of one value (eq. 9-10); inv is 1 / (1 + lambda). Shared with the fused loop of
- * the nonlinear solver, which the compiler vectorises. */
+/* The z step of one value (eq. 9-10); inv is 1 / (1 + lambda). Shared with the fused loop
+ * of the nonlinear solver, which the compiler vectorises. */
 static inline float lr_z_step_inv(float t, float u, float lambda, float inv)
 {
     float rt = 0 > t ? 0 : t, ru = 0 > u ? 0 : u;
@@ -34,8 +35,8 @@ enum lr_status lr_samples_check(const struct lr_samples *s, int rank, struct lr_
 enum lr_status lr_lowrank_alloc(struct lr_lowrank *m, int d, int rank, struct lr_err *e);
 
 /* The regressor yhat of a reduced-rank regression, whitened once: with the centred Gram
- * matrix G = V L V^T of the fit rows, white = L_r^(-1/2) V_r^T for the r = n_kept eigenvalues
- * above the cut. Rows w = white (yhat - mean) have sum w w^T = I. */
+ * matrix G = V L V^T of the fit rows, white = L_r^(-1/2) V_r^T for the r = n_kept
+ * eigenvalues above the cut. Rows w = white (yhat - mean) have sum w w^T = I. */
 struct lr_regressor {
     size_t d, n_kept;
     double *mean;  /* [d] */
@@ -49,27 +50,32 @@ void lr_regressor_free(struct lr_regressor *g);
 
 /* Buffers of lr_regressor_fit. */
 struct lr_fit_work {
-    double *k, *u, *sv, *vt;
+    double *k;   /* [d x n_kept] */
+    double *vec; /* [d x d] */
+    double *eig; /* [d] */
+    double *rt;  /* [d x n_kept] */
 };
 enum lr_status lr_fit_work_init(struct lr_fit_work *w, const struct lr_regressor *g,
                                 struct lr_err *e);
 void lr_fit_work_free(struct lr_fit_work *w);
 
-/* Reduced-rank regression of z on yhat from w->k = sum (z - zbar) w^T [d x n_kept]
- * (destroyed): the SVD k = U S V^T gives P = U_d', Q^T = S_d' V_d'^T white, b = zbar - M mean.
- * Ranks beyond n_kept keep directions in which yhat does not vary as they are (M acts there
- * as the identity), so that d' = d with z = yhat is the identity whatever the samples.
- * rt, [min(rank, n_kept) x n_kept] or NULL, receives S_d' V_d'^T. */
-enum lr_status lr_regressor_fit(struct lr_lowrank *out, double *rt,
-                                const struct lr_regressor *g, struct lr_fit_work *w,
-                                const double *zbar, struct lr_err *e);
+/* Reduced-rank regression of z on yhat from w->k = sum (z - zbar) w^T [d x n_kept], with
+ * w the whitened rows: U_d' = top eigenvectors of k k^T (= Z Y^T G^-1 Y Z^T), P = U_d',
+ * Q^T = U_d'^T k white, b = zbar - M mean. Ranks beyond n_kept keep directions in which
+ * yhat does not vary as they are (M acts there as the identity), so that d' = d with z =
+ * yhat is the identity whatever the samples. The first min(rank, n_kept) rows of w->rt
+ * hold U_d'^T k. */
+enum lr_status lr_regressor_fit(struct lr_lowrank *out, const struct lr_regressor *g,
+                                struct lr_fit_work *w, const double *zbar,
+                                struct lr_err *e);
 
 /* lr_solve_linear with the regressor given; out is allocated here. */
 enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor *g,
                               const struct lr_samples *s, int rank,
                               const struct lr_solve_opts *opts, struct lr_err *e);
 
-/* Sums behind lr_response_error. Buffers for any n up to n_max and rank up to rank_max. */
+/* Sums behind lr_response_error. Buffers for any n up to n_max and rank up to rank_max.
+ */
 struct lr_response_work {
     size_t d, rank_max, n_max;
     int n_threads;
@@ -78,16 +84,25 @@ struct lr_response_work {
     double *sums; /* 4 per block */
 };
 struct lr_response_sums {
-    double after, after_all, before, before_all; /* errors and what they are relative to */
+    double after, after_all, before,
+        before_all; /* errors and what they are relative to */
 };
-enum lr_status lr_response_work_init(struct lr_response_work *w, size_t d, size_t rank_max,
-                                     size_t n_max, struct lr_err *e);
+enum lr_status lr_response_work_init(struct lr_response_work *w, size_t d,
+                                     size_t rank_max, size_t n_max, int n_threads,
+                                     struct lr_err *e);
 void lr_response_work_free(struct lr_response_work *w);
 enum lr_status lr_response_run(struct lr_response_sums *out, struct lr_response_work *w,
                                const struct lr_samples *s, const struct lr_lowrank *m,
                                size_t first, size_t n, struct lr_err *e);
 /* error / all; with all zero: 0 when error is 0 too, else infinity. */
 double lr_relative(double error, double all);
+
+/* Sets one thread for BLAS and LAPACK when the matrices are of order d <= 512, and
+ * returns the number there was, for the loops over rows and for lr_la_set_threads
+ * afterwards. One such decomposition is hundreds of short parallel regions: threads gain
+ * little there on an idle machine and lose a factor of ten on a busy one, where each
+ * region waits for its last thread. */
+int lr_serial_begin(size_t d);
 
 /* The thread's index in the parallel region around the call. */
 int lr_thread_index(void);

@@ -1,5 +1,6 @@
-/* The spectrum of one layer: eigenvalues of the covariance of its responses, singular values
- * of its filters, and counts that explain them (dead channels, zeros after a ReLU). */
+/* The spectrum of one layer: eigenvalues of the covariance of its responses, singular
+ * values of its filters, and counts that explain them (dead channels, zeros after a
+ * ReLU). */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,7 +18,8 @@ void lr_spectrum_free(struct lr_spectrum *s)
     *s = (struct lr_spectrum){0};
 }
 
-/* Covariance of the rows and its eigenvalues; those within rounding of nothing become 0. */
+/* Covariance of the rows and its eigenvalues; those within rounding of nothing become 0.
+ */
 static enum lr_status response_part(struct lr_spectrum *out, const float *y, size_t n,
                                     struct lr_err *e)
 {
@@ -74,12 +76,13 @@ static enum lr_status count_part(struct lr_spectrum *out, const float *y, size_t
     return LR_OK;
 }
 
-static enum lr_status weight_part(struct lr_spectrum *out, const float *w, size_t n_inputs,
-                                  struct lr_err *e)
+static enum lr_status weight_part(struct lr_spectrum *out, const float *w,
+                                  size_t n_inputs, struct lr_err *e)
 {
     size_t d = (size_t)out->d, k = d < n_inputs ? d : n_inputs;
     double *a = lr_alloc(d * n_inputs, sizeof(double));
-    double *u = lr_alloc(d * k, sizeof(double)), *vt = lr_alloc(k * n_inputs, sizeof(double));
+    double *u = lr_alloc(d * k, sizeof(double)),
+           *vt = lr_alloc(k * n_inputs, sizeof(double));
     enum lr_status st;
 
     if (!a || !u || !vt) {
@@ -96,8 +99,9 @@ out:
     return st;
 }
 
-enum lr_status lr_spectrum_compute(struct lr_spectrum *out, const float *y, size_t n, int d,
-                                   const float *w, size_t n_inputs, struct lr_err *e)
+enum lr_status lr_spectrum_compute(struct lr_spectrum *out, const float *y, size_t n,
+                                   int d, const float *w, size_t n_inputs,
+                                   struct lr_err *e)
 {
     size_t nd = d > 0 ? (size_t)d : 0;
     enum lr_status st;
@@ -113,11 +117,13 @@ enum lr_status lr_spectrum_compute(struct lr_spectrum *out, const float *y, size
         st = lr_enomem(e, 2 * nd * sizeof(double), "a spectrum");
         goto out;
     }
+    int n_threads = lr_serial_begin(nd);
     st = response_part(out, y, n, e);
     if (st == LR_OK)
         st = count_part(out, y, n, e);
     if (st == LR_OK)
         st = weight_part(out, w, n_inputs, e);
+    lr_la_set_threads(n_threads);
 out:
     if (st != LR_OK)
         lr_spectrum_free(out);

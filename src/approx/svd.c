@@ -1,6 +1,6 @@
-/* Truncated SVD of the filters (Denton et al. 2014), the baseline that needs no images: the
- * filters W = U S V^T become U_d' U_d'^T W. In the terms of the other methods M = U U^T acts on
- * the response W x + b0, so b = b0 - U U^T b0 leaves the bias as it was. */
+/* Truncated SVD of the filters (Denton et al. 2014), the baseline that needs no images:
+ * the filters W = U S V^T become U_d' U_d'^T W. In the terms of the other methods M = U
+ * U^T acts on the response W x + b0, so b = b0 - U U^T b0 leaves the bias as it was. */
 #include <stdint.h>
 
 #include "approx/solver.h"
@@ -8,8 +8,8 @@
 #include "ranklab/mem.h"
 #include "ranklab/tensor.h"
 
-enum lr_status lr_solve_svd(struct lr_lowrank *out, const float *w, const float *bias, int d,
-                            size_t n_inputs, int rank, struct lr_err *e)
+enum lr_status lr_solve_svd(struct lr_lowrank *out, const float *w, const float *bias,
+                            int d, size_t n_inputs, int rank, struct lr_err *e)
 {
     size_t nd = d > 0 ? (size_t)d : 0, k = nd < n_inputs ? nd : n_inputs;
     size_t nr = rank > 0 ? (size_t)rank : 0, n_used = nr < k ? nr : k;
@@ -38,7 +38,9 @@ enum lr_status lr_solve_svd(struct lr_lowrank *out, const float *w, const float 
     }
     for (size_t i = 0; i < nd * n_inputs; i++)
         a[i] = (double)w[i];
+    int n_threads = lr_serial_begin(nd);
     st = lr_la_svd(nd, n_inputs, a, u, sv, vt, e);
+    lr_la_set_threads(n_threads);
     if (st != LR_OK)
         goto out;
     /* Columns beyond the k singular vectors stay zero: they would add nothing. */

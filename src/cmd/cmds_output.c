@@ -387,8 +387,8 @@ static enum lr_status export_table(struct cmd_ctx *c, const struct cmd_value *wh
 static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
                                  struct cmd_error *e)
 {
-    const struct cmd_value *what = cmd_arg(call, "WHAT"), *a = cmd_arg(call, "FILE"),
-                           *b = cmd_arg(call, "TABLE_FILE");
+    const struct cmd_value *what = cmd_arg(call, "WHAT"), *a = cmd_arg(call, "FILE|TABLE"),
+                           *b = cmd_arg(call, "FILE");
     bool is_table = what->i == WHAT_TABLE;
     char *path = NULL;
     enum lr_status st;
@@ -416,6 +416,8 @@ static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
 
 /* ---- rows ---- */
 
+static const char *const tables[] = {"layers", "cost", "error", "eval", NULL};
+static const char *const targets[] = {"text", "window", NULL};
 static const char *const kinds[] = {"energy", "error", NULL};
 static const char *const axes[] = {"rank", "share", NULL};
 static const struct cmd_param plot_args[] = {
@@ -423,7 +425,8 @@ static const struct cmd_param plot_args[] = {
     {.name = "SET", .type = CMD_T_SET, .flags = CMD_OPTIONAL},
     {0}};
 static const struct cmd_param plot_options[] = {
-    {.name = "to", .type = CMD_T_PATH_OUT, .help = "text, window, or a .svg, .png, .pdf file"},
+    {.name = "to", .type = CMD_T_PATH_OUT, .choices = targets,
+     .help = "text, window, or a .svg, .png, .pdf file"},
     {.name = "script", .type = CMD_T_PATH_OUT, .help = "write the gnuplot script"},
     {.name = "by", .type = CMD_T_CHOICE, .choices = axes, .help = "x axis of energy"},
     {.name = "width", .type = CMD_T_INT, .min = 20, .max = 1000, .help = "columns of text"},
@@ -432,9 +435,9 @@ static const struct cmd_param plot_options[] = {
 static const char *const things[] = {"onnx", "config", "table", NULL};
 static const struct cmd_param export_args[] = {
     {.name = "WHAT", .type = CMD_T_CHOICE, .choices = things, .help = "what to write"},
-    {.name = "FILE", .type = CMD_T_PATH_OUT, .help = "for table: layers, cost, error or eval"},
-    {.name = "TABLE_FILE", .type = CMD_T_PATH_OUT, .flags = CMD_OPTIONAL,
-     .help = "for table"},
+    {.name = "FILE|TABLE", .type = CMD_T_PATH_OUT, .choices = tables,
+     .help = "for table: layers, cost, error or eval"},
+    {.name = "FILE", .type = CMD_T_PATH_OUT, .flags = CMD_OPTIONAL, .help = "for table"},
     {0}};
 
 static const struct cmd_row rows[] = {
@@ -455,8 +458,8 @@ static const struct cmd_row rows[] = {
      .detail = "onnx: the approximated network, read back and compared before ok is said.\n"
                "config: ranks, methods and what was measured, as JSON. table: layers, cost,\n"
                "error or eval; the file's ending picks csv, json, md or text.\n",
-     .examples = "export onnx /tmp/ranklab-example.onnx\n"
-                 "export table layers /tmp/ranklab-example.csv\n",
+     .examples = "export onnx fast.onnx\n"
+                 "export table layers layers.csv\n",
      .args = export_args,
      .flags = CMD_NEEDS_MODEL | CMD_SLOW,
      .run = run_export},

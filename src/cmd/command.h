@@ -56,7 +56,8 @@ struct cmd_param {
     enum cmd_type_id type;
     unsigned flags;
     const char *help;
-    const char *const *choices; /* CMD_T_CHOICE: ends with NULL */
+    const char *const *choices; /* CMD_T_CHOICE: the words, ends with NULL; for a path, words
+                                   that are meant instead of one */
     double min, max;            /* for numbers, when min < max */
 };
 
@@ -100,7 +101,8 @@ struct cmd_type {
     enum lr_status (*parse)(struct cmd_value *v, const struct cmd_param *p,
                             struct cmd_error *e);
     /* The value as it is written into a script; NULL: quoted text. */
-    void (*print)(struct lr_strbuf *b, const struct cmd_value *v, bool is_absolute);
+    void (*print)(struct lr_strbuf *b, const struct cmd_value *v, const struct cmd_param *p,
+                  bool is_absolute);
     /* Adds the words that may follow prefix; NULL: none. c may lack an open network. */
     void (*complete)(struct cmd_words *out, const struct cmd_param *p,
                      const struct cmd_ctx *c, const char *prefix);

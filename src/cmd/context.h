@@ -55,6 +55,7 @@ struct cmd_origin {
     size_t line;      /* of the text being run, from 1 */
     bool is_prompt;   /* prefixes are understood */
     bool is_check;    /* parse only */
+    bool is_internal; /* made up by the program: errors show no line */
     int depth;
     const struct cmd_origin *up;
 };
@@ -136,7 +137,8 @@ void cmd_record_call(struct cmd_ctx *c, const struct cmd_call *call);
 /* Starts a recorder on path with what was accepted so far. */
 enum lr_status cmd_record_start(struct cmd_ctx *c, const char *path, struct cmd_error *e);
 void cmd_record_stop(struct cmd_recorder *r);
-enum lr_status cmd_done_add(struct cmd_ctx *c, const struct cmd_call *call, bool is_failed,
+/* One entry of the history; takes text over. */
+enum lr_status cmd_done_add(struct cmd_ctx *c, struct lr_strbuf *text, bool is_failed,
                             struct cmd_error *e);
 
 /* ---- settings: one row per setting in settings.c ---- */

@@ -74,7 +74,7 @@ static void man_param(struct lr_strbuf *b, const struct cmd_param *p, bool is_op
     lr_strbuf_putc(b, '\n');
     if (p->help)
         roff(b, p->help);
-    if (p->choices) {
+    if (p->type == CMD_T_CHOICE) {
         lr_strbuf_puts(b, "One of");
         for (size_t i = 0; p->choices[i]; i++)
             lr_strbuf_printf(b, "%s %s", i ? "," : "", p->choices[i]);

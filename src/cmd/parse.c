@@ -72,11 +72,6 @@ out:
     return found;
 }
 
-static bool is_end(const struct cmd_param *p)
-{
-    return !p || !p->name;
-}
-
 int cmd_find_option(const struct cmd_row *row, const char *name, size_t len, bool is_prompt)
 {
     int found = -1, n_found = 0;
@@ -158,6 +153,8 @@ static enum lr_status parse_option(struct cmd_call *call, size_t *i, bool is_pro
     return set_value(&call->options[k], p, t->text, t->begin, t->end, e);
 }
 
+static const struct cmd_param redirect_file = {.name = "FILE", .type = CMD_T_PATH_OUT};
+
 static enum lr_status parse_redirect(struct cmd_call *call, size_t i, struct cmd_error *e)
 {
     const struct cmd_token *op = &call->tokens.t[i];
@@ -177,8 +174,7 @@ static enum lr_status parse_redirect(struct cmd_call *call, size_t i, struct cmd
         return cmd_fail_at(e, call->tokens.t[i + 2].begin, LR_EPARSE,
                            "nothing may follow the file after >");
     const struct cmd_token *f = &call->tokens.t[i + 1];
-    static const struct cmd_param file = {.name = "FILE", .type = CMD_T_PATH_OUT};
-    return set_value(&call->redirect, &file, f->text, f->begin, f->end, e);
+    return set_value(&call->redirect, &redirect_file, f->text, f->begin, f->end, e);
 }
 
 static enum lr_status parse_nested(struct cmd_call *call, size_t from, bool is_prompt,
@@ -356,10 +352,10 @@ void cmd_quote(struct lr_strbuf *b, const char *text)
 }
 
 static void print_value(struct lr_strbuf *b, const struct cmd_value *v,
-                        enum cmd_type_id type, bool is_absolute)
+                        const struct cmd_param *p, bool is_absolute)
 {
-    if (cmd_types[type].print)
-        cmd_types[type].print(b, v, is_absolute);
+    if (cmd_types[p->type].print)
+        cmd_types[p->type].print(b, v, p, is_absolute);
     else
         cmd_quote(b, v->text);
 }
@@ -385,7 +381,7 @@ void cmd_call_print(struct lr_strbuf *b, const struct cmd_call *call, bool is_ab
             /* A word that looks like an option can only have come after "--". */
             if (strncmp(call->args[i].text, "--", 2) == 0)
                 lr_strbuf_puts(b, "-- ");
-            print_value(b, &call->args[i], p->type, is_absolute);
+            print_value(b, &call->args[i], p, is_absolute);
         }
     }
     for (size_t i = 0; call->row->options && call->row->options[i].name; i++) {
@@ -395,11 +391,11 @@ void cmd_call_print(struct lr_strbuf *b, const struct cmd_call *call, bool is_ab
         lr_strbuf_printf(b, " --%s", p->name);
         if (p->type != CMD_T_FLAG) {
             lr_strbuf_putc(b, ' ');
-            print_value(b, &call->options[i], p->type, is_absolute);
+            print_value(b, &call->options[i], p, is_absolute);
         }
     }
     if (call->redirect.is_set) {
         lr_strbuf_puts(b, " > ");
-        print_value(b, &call->redirect, CMD_T_PATH_OUT, is_absolute);
+        print_value(b, &call->redirect, &redirect_file, is_absolute);
     }
 }

@@ -15,11 +15,9 @@
 
 enum { MAX_DONE = 10000 };
 
-enum lr_status cmd_done_add(struct cmd_ctx *c, const struct cmd_call *call, bool is_failed,
+enum lr_status cmd_done_add(struct cmd_ctx *c, struct lr_strbuf *text, bool is_failed,
                             struct cmd_error *e)
 {
-    struct lr_strbuf b = {0};
-
     if (c->n_done == MAX_DONE) {
         size_t half = MAX_DONE / 2;
         for (size_t i = 0; i < half; i++)
@@ -30,20 +28,21 @@ enum lr_status cmd_done_add(struct cmd_ctx *c, const struct cmd_call *call, bool
     if (c->n_done == c->cap_done) {
         size_t cap = c->cap_done ? 2 * c->cap_done : 64;
         struct cmd_done *done = lr_realloc(c->done, c->n_done, cap, sizeof(*done));
-        if (!done)
+        if (!done) {
+            lr_strbuf_free(text);
             return lr_enomem(&e->err, cap * sizeof(*done), "the history");
+        }
         c->done = done;
         c->cap_done = cap;
     }
-    cmd_call_print(&b, call, false);
-    char *text = lr_strbuf_take(&b);
-    if (!text)
+    char *taken = lr_strbuf_take(text);
+    if (!taken)
         return lr_enomem(&e->err, 1, "the history");
-    c->done[c->n_done++] = (struct cmd_done){text, is_failed};
+    c->done[c->n_done++] = (struct cmd_done){taken, is_failed};
     return LR_OK;
 }
 
-static void write_header(FILE *fp, const struct cmd_ctx *c)
+static void write_header(FILE *fp, const struct cmd_ctx *c, bool has_network)
 {
     char here[4096];
 
@@ -51,7 +50,7 @@ static void write_header(FILE *fp, const struct cmd_ctx *c)
             c->session->settings.seed, lr_la_threads());
     if (getcwd(here, sizeof(here)) && !strchr(here, '\n'))
         fprintf(fp, "# folder %s\n", here);
-    if (c->session->graph) {
+    if (has_network) {
         struct lr_strbuf name = {0};
         lr_text_escape(&name, c->session->model_name);
         fprintf(fp, "# network %s sha256 %s\n", name.s ? name.s : "",
@@ -88,10 +87,12 @@ static void record_into(struct cmd_recorder *r, struct cmd_ctx *c,
             if (fd >= 0)
                 close(fd);
             r->has_failed = true;
-            cmd_warn(c, "the session is not recorded: %s: %s", r->path, strerror(errno));
+            /* The automatic file is a courtesy; a home that cannot be written is no news. */
+            if (r == &c->user_record)
+                cmd_warn(c, "recording stopped: %s: %s", r->path, strerror(errno));
             return;
         }
-        write_header(r->fp, c);
+        write_header(r->fp, c, false);
     }
     write_call(r->fp, c, call, r->is_absolute);
     if (ferror(r->fp)) {
@@ -116,7 +117,7 @@ enum lr_status cmd_record_start(struct cmd_ctx *c, const char *path, struct cmd_
 
     if (st)
         return st;
-    write_header(f.fp, c);
+    write_header(f.fp, c, c->session->graph != NULL);
     for (size_t i = 0; i < c->n_done; i++)
         if (!c->done[i].is_failed)
             fprintf(f.fp, "%s\n", c->done[i].text);

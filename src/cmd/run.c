@@ -89,7 +89,7 @@ void cmd_report(struct cmd_ctx *c, const struct cmd_error *e, const char *text,
 
     if (e->is_reported || !c->sink.write)
         return;
-    bool has_place = text && e->has_place;
+    bool has_place = text && e->has_place && !(origin && origin->is_internal);
     if (has_place)
         cmd_find_line(&line, &begin, text, e->place);
     if (origin && origin->name) {
@@ -223,6 +223,23 @@ static bool is_stopped(const struct cmd_ctx *c)
     return c->sink.is_stopped && c->sink.is_stopped(c->sink.ctx);
 }
 
+/* A command that could not be parsed is kept as it was typed. */
+static void add_to_history(struct cmd_ctx *c, const struct cmd_call *call, const char *text,
+                           const struct cmd_tokens *typed, bool is_parsed, bool is_failed)
+{
+    struct cmd_error ignored = {0};
+    struct lr_strbuf b = {0};
+
+    if (is_parsed)
+        cmd_call_print(&b, call, false);
+    else
+        lr_strbuf_add(&b, text + typed->begin, typed->end - typed->begin);
+    for (size_t i = 0; i < b.len; i++)
+        if (b.s[i] == '\n' || b.s[i] == '\r')
+            b.s[i] = ' ';
+    cmd_done_add(c, &b, is_failed, &ignored);
+}
+
 /* Parses and runs one statement; reports what fails. */
 static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
                                     struct cmd_tokens *ts, const struct cmd_origin *origin)
@@ -256,12 +273,10 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
         st = LR_OK;
         c->n_failed = n_failed; /* those inside a sourced file are forgiven too */
     }
-    if (is_run) {
-        if (!st)
-            cmd_record_call(c, &call);
-        if (!(call.row->flags & CMD_NOT_RECORDED))
-            cmd_done_add(c, &call, st != LR_OK, &e);
-    }
+    if (is_run && !st)
+        cmd_record_call(c, &call);
+    if (!origin->is_check && !(call.row && (call.row->flags & CMD_NOT_RECORDED)))
+        add_to_history(c, &call, text, &shown, is_run, st != LR_OK);
     if (st && !e.is_reported && !origin->is_check)
         c->n_failed++;
     cmd_call_free(&call);

@@ -464,11 +464,15 @@ static void complete_command(struct cmd_words *out, const struct cmd_param *p,
             add_matching(out, cmd_name(&cmd_groups[g]->rows[i]).s, prefix);
 }
 
-static void print_path(struct lr_strbuf *b, const struct cmd_value *v, bool is_absolute)
+static void print_path(struct lr_strbuf *b, const struct cmd_value *v,
+                       const struct cmd_param *p, bool is_absolute)
 {
     char here[PATH_MAX];
     struct lr_strbuf path = {0};
 
+    for (size_t i = 0; p->choices && p->choices[i]; i++)
+        if (strcmp(v->text, p->choices[i]) == 0)
+            is_absolute = false;
     if (!is_absolute || v->text[0] == '/' || v->text[0] == '@' ||
         strncmp(v->text, "~/", 2) == 0 || !getcwd(here, sizeof(here))) {
         cmd_quote(b, v->text);
@@ -495,9 +499,9 @@ const struct cmd_type cmd_types[CMD_N_TYPES] = {
     [CMD_T_SHAPE] = {CMD_T_SHAPE, "SHAPE", "such as 1x3x224x224", parse_shape, NULL, NULL,
                      false},
     [CMD_T_PATH_IN] = {CMD_T_PATH_IN, "FILE", "a file to read", parse_nonempty, print_path,
-                       NULL, true},
+                       complete_choice, true},
     [CMD_T_PATH_OUT] = {CMD_T_PATH_OUT, "FILE", "a file to write", parse_nonempty,
-                        print_path, NULL, true},
+                        print_path, complete_choice, true},
     [CMD_T_MODEL] = {CMD_T_MODEL, "MODEL", "an ONNX file or an embedded network (@fashion)",
                      parse_nonempty, print_path, complete_embedded, true},
     [CMD_T_IMAGES] = {CMD_T_IMAGES, "SRC",

@@ -8,6 +8,9 @@
 
 #include "model.h"
 
+/* Values all folded constants may hold together: a hostile chain of copies ends here. */
+static const int64_t MAX_FOLDED = (int64_t)1 << 29;
+
 static lr_rule *const rules[LR_OP_COUNT] = {
 #define LR_OP(id, type, shape_rule, cost_rule) [LR_OP_##id] = lr_rule_##shape_rule,
 #include "ranklab/op.def"
@@ -59,7 +62,7 @@ const struct lr_ints *lr_infer_ints(struct lr_infer *c, int i)
         return c->known[v];
     int64_t n;
     if (t->shape.n_dims > 1 || lr_shape_count(&n, &t->shape, NULL) != LR_OK ||
-        n > 4 * LR_MAX_DIMS)
+        n > LR_MAX_INTS)
         return NULL;
     struct lr_ints *x = lr_calloc(1, sizeof(*x));
     struct lr_int *list = lr_calloc((size_t)n, sizeof(*list));
@@ -179,8 +182,8 @@ enum lr_status lr_infer_out(struct lr_infer *c, int i, enum lr_dtype t,
 enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n, const struct lr_int *v,
                              struct lr_err *e)
 {
-    int64_t fixed[4 * LR_MAX_DIMS];
-    bool is_fixed = n <= 4 * LR_MAX_DIMS;
+    int64_t fixed[LR_MAX_INTS];
+    bool is_fixed = n <= LR_MAX_INTS;
 
     if (c->node->n_out < 1 || c->node->out[0] < 0)
         return LR_OK;
@@ -191,7 +194,7 @@ enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n, const struct
     if (is_fixed) {
         struct lr_tensor *t = NULL;
         enum lr_status st = lr_ints_tensor(&t, n_dims, fixed, n, e);
-        return st == LR_OK ? lr_infer_fold(c, t) : st;
+        return st == LR_OK ? lr_infer_fold(c, t, e) : st;
     }
     struct lr_ints *x = lr_calloc(1, sizeof(*x));
     struct lr_int *list = lr_calloc((size_t)n, sizeof(*list));
@@ -211,8 +214,16 @@ enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n, const struct
     return LR_OK;
 }
 
-enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t)
+enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t, struct lr_err *e)
 {
+    int64_t count;
+
+    if (lr_shape_count(&count, &t->shape, e) != LR_OK || count > MAX_FOLDED - c->n_folded) {
+        lr_tensor_free(t);
+        return lr_err_set(e, LR_EUNSUP, "%.100s: more than %lld constants are computed",
+                          c->node->name, (long long)MAX_FOLDED);
+    }
+    c->n_folded += count;
     if (c->node->n_out < 1 || c->node->out[0] < 0) {
         lr_tensor_free(t);
         return LR_OK;
@@ -236,7 +247,7 @@ enum lr_status lr_infer_fold_view(struct lr_infer *c, const struct lr_shape *s,
     if (st != LR_OK)
         return st;
     t->shape = *s;
-    return lr_infer_fold(c, t);
+    return lr_infer_fold(c, t, e);
 }
 
 /* Forgets what an earlier run found. Constants keep their shape. */

@@ -14,6 +14,7 @@
 
 enum {
     LR_MAX_NODES = 100000,
+    LR_MAX_INTS = 4 * LR_MAX_DIMS, /* in a known vector */
     LR_MAX_DIM = INT32_MAX /* libraries below count in int */
 };
 
@@ -41,6 +42,10 @@ enum lr_status lr_graph_count_uses(int **counts, const struct lr_graph *g, struc
 /* Frees the constant of v when no node reads it and it is no output. Kept when some node is
  * of an unknown operator: its attributes may hold graphs that read it by name. */
 void lr_graph_release(struct lr_graph *g, int v);
+
+/* Sorts the nodes topologically (sort.c); LR_EPARSE names a node that is part of a cycle or
+ * behind one. */
+enum lr_status lr_graph_sort(struct lr_graph *g, struct lr_err *e);
 
 /* ---- names.c: an ordered set of strings with an integer each */
 
@@ -82,6 +87,7 @@ struct lr_infer {
     struct lr_node *node;       /* the node being looked at */
     int index;                  /* its index */
     int n_values, n_nodes;
+    int64_t n_folded; /* values in constants found so far */
 };
 
 /* Shapes are put in with lr_infer_out. A rule that cannot go on, though the file is sound,
@@ -117,13 +123,16 @@ enum lr_status lr_infer_bad(const struct lr_infer *c, struct lr_err *e, const ch
 enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n, const struct lr_int *v,
                              struct lr_err *e);
 /* Takes t as the constant of output 0 and sets its shape. */
-enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t);
+enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t, struct lr_err *e);
 /* One of op.def's operators that move no data: the constant input in the new shape. */
 enum lr_status lr_infer_fold_view(struct lr_infer *c, const struct lr_shape *s,
                                   struct lr_err *e);
 /* -n_dims..n_dims-1 to 0..n_dims-1; LR_ESHAPE otherwise. */
 enum lr_status lr_infer_axis(const struct lr_infer *c, int *axis, int64_t given, int n_dims,
                              struct lr_err *e);
+/* Element-wise arithmetic of the node on inputs 0 and 1; out has room for LR_MAX_INTS. False
+ * when they are not known or the result is no multiple of the batch. */
+bool lr_infer_combine(struct lr_infer *c, struct lr_int *out, int *n, int *n_dims);
 bool lr_dtype_is_float(enum lr_dtype t);
 
 /* ---- fold.c */

@@ -287,74 +287,6 @@ static enum lr_status read_nodes(struct reader *r, struct lr_err *e)
     return st;
 }
 
-static bool is_sorted(const struct lr_graph *g)
-{
-    for (int k = 0; k < g->n_nodes; k++)
-        for (int i = 0; i < g->nodes[k].n_in; i++)
-            if (g->nodes[k].in[i] >= 0 && g->values[g->nodes[k].in[i]].producer >= k)
-                return false;
-    return true;
-}
-
-/* Kahn's algorithm; waiting[k] counts the inputs of node k that are still to be computed and
- * the readers of a value are found through lists threaded by input. */
-static enum lr_status sort_nodes(struct lr_graph *g, struct lr_err *e)
-{
-    size_t n_edges = 0, at = 0;
-    int n = g->n_nodes, head = 0, tail = 0;
-
-    if (is_sorted(g))
-        return LR_OK;
-    for (int k = 0; k < n; k++)
-        n_edges += (size_t)g->nodes[k].n_in;
-    int *waiting = lr_calloc((size_t)n, sizeof(int)), *order = lr_calloc((size_t)n, sizeof(int));
-    int *first = lr_alloc((size_t)n, sizeof(int));
-    int *next = lr_alloc(n_edges, sizeof(int)), *who = lr_alloc(n_edges, sizeof(int));
-    struct lr_node *sorted = lr_calloc((size_t)n, sizeof(*sorted));
-    enum lr_status st = LR_OK;
-    if (!waiting || !order || !first || !next || !who || !sorted || n_edges > INT32_MAX) {
-        st = lr_enomem(e, n_edges * sizeof(int), "sorting the nodes");
-        goto out;
-    }
-    for (int k = 0; k < n; k++)
-        first[k] = -1;
-    for (int k = 0; k < n; k++)
-        for (int i = 0; i < g->nodes[k].n_in; i++) {
-            int v = g->nodes[k].in[i], p = v >= 0 ? g->values[v].producer : -1;
-            if (p < 0)
-                continue;
-            who[at] = k;
-            next[at] = first[p];
-            first[p] = (int)at++;
-            waiting[k]++;
-        }
-    for (int k = 0; k < n; k++)
-        if (waiting[k] == 0)
-            order[tail++] = k;
-    while (head < tail)
-        for (int i = first[order[head++]]; i >= 0; i = next[i])
-            if (--waiting[who[i]] == 0)
-                order[tail++] = who[i];
-    for (int k = 0; k < n && tail < n; k++)
-        if (waiting[k] > 0) {
-            st = lr_err_set(e, LR_EPARSE, "%.100s: depends on its own output",
-                            g->nodes[k].name);
-            goto out;
-        }
-    for (int k = 0; k < n; k++)
-        sorted[k] = g->nodes[order[k]];
-    memcpy(g->nodes, sorted, (size_t)n * sizeof(*sorted));
-    lr_graph_index(g);
-out:
-    lr_free(waiting);
-    lr_free(order);
-    lr_free(first);
-    lr_free(next);
-    lr_free(who);
-    lr_free(sorted);
-    return st;
-}
-
 static enum lr_status add_prop(struct lr_prop *props, int *n, const char *key,
                                const char *value, struct lr_err *e)
 {
@@ -456,7 +388,7 @@ static enum lr_status read_model(struct reader *r, const Onnx__ModelProto *m,
     if (st == LR_OK && r->g->n_outputs == 0)
         st = lr_err_set(e, LR_EPARSE, "the network has no output");
     if (st == LR_OK)
-        st = sort_nodes(r->g, e);
+        st = lr_graph_sort(r->g, e);
     if (st == LR_OK)
         st = lr_graph_absorb_constants(r->g, e);
     return st;
@@ -472,15 +404,47 @@ static char *folder_of(const char *path)
     return lr_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-enum lr_status lr_onnx_read(struct lr_graph **out, char sha256[65], const char *path,
-                            const struct lr_notes *notes, struct lr_err *e)
+enum lr_status lr_onnx_parse(struct lr_graph **out, const void *data, size_t len,
+                             const char *folder, const struct lr_notes *notes,
+                             struct lr_err *e)
 {
-    struct reader r = {.notes = notes};
-    char *data = NULL, *folder = NULL;
-    size_t len = 0;
+    struct reader r = {.folder = folder, .notes = notes};
     bool has_failed;
     ProtobufCAllocator alloc = lr_onnx_allocator(&has_failed);
     Onnx__ModelProto *m = NULL;
+    enum lr_status st = lr_onnx_check_wire(&onnx__model_proto__descriptor, data, len, e);
+
+    *out = NULL;
+    if (st != LR_OK) {
+        if (st == LR_EPARSE)
+            lr_err_prefix(e, "not an ONNX model");
+        return st;
+    }
+    m = onnx__model_proto__unpack(&alloc, len, data);
+    if (!m)
+        return has_failed
+                   ? lr_enomem(e, len, "the model")
+                   : lr_err_set(e, LR_EPARSE, "not an ONNX model (cannot be unpacked)");
+    st = lr_graph_new(&r.g, e);
+    if (st == LR_OK)
+        st = read_model(&r, m, e);
+    for (size_t k = 0; r.node_names && k < r.p->n_node; k++)
+        lr_free(r.node_names[k]);
+    lr_free(r.node_names);
+    lr_names_clear(&r.values);
+    onnx__model_proto__free_unpacked(m, &alloc);
+    if (st == LR_OK)
+        *out = r.g;
+    else
+        lr_graph_free(r.g);
+    return st;
+}
+
+enum lr_status lr_onnx_read(struct lr_graph **out, char sha256[65], const char *path,
+                            const struct lr_notes *notes, struct lr_err *e)
+{
+    char *data = NULL, *folder = NULL;
+    size_t len = 0;
     enum lr_status st = lr_file_read(&data, &len, path, INT32_MAX, e);
 
     *out = NULL;
@@ -488,42 +452,12 @@ enum lr_status lr_onnx_read(struct lr_graph **out, char sha256[65], const char *
         return st;
     if (sha256)
         lr_sha256(sha256, data, len);
-    st = lr_onnx_check_wire(&onnx__model_proto__descriptor, (const unsigned char *)data, len,
-                            e);
-    if (st == LR_EPARSE) {
-        lr_err_prefix(e, "not an ONNX model");
-        goto out;
-    }
-    if (st != LR_OK)
-        goto out;
-    m = onnx__model_proto__unpack(&alloc, len, (const uint8_t *)data);
-    lr_free(data);
-    data = NULL;
     folder = folder_of(path);
-    if (!m)
-        st = has_failed ? lr_enomem(e, len, "the model")
-                        : lr_err_set(e, LR_EPARSE, "not an ONNX model (cannot be unpacked)");
-    else if (!folder)
-        st = lr_enomem(e, strlen(path), "a path");
-    else
-        st = lr_graph_new(&r.g, e);
-    r.folder = folder;
-    if (st == LR_OK)
-        st = read_model(&r, m, e);
-out:
-    for (size_t k = 0; r.node_names && k < r.p->n_node; k++)
-        lr_free(r.node_names[k]);
-    lr_free(r.node_names);
-    lr_names_clear(&r.values);
-    if (m)
-        onnx__model_proto__free_unpacked(m, &alloc);
+    st = folder ? lr_onnx_parse(out, data, len, folder, notes, e)
+                : lr_enomem(e, strlen(path), "a path");
+    if (st != LR_OK)
+        lr_err_prefix(e, "%s", path);
     lr_free(folder);
     lr_free(data);
-    if (st != LR_OK) {
-        lr_err_prefix(e, "%s", path);
-        lr_graph_free(r.g);
-        return st;
-    }
-    *out = r.g;
-    return LR_OK;
+    return st;
 }

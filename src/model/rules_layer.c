@@ -320,37 +320,10 @@ bad:
                         lr_shape_text(q, sizeof(q), b));
 }
 
-/* Sum or product of known integers; false when one of them is not known or the result is no
- * multiple of the batch. */
-static bool combine(struct lr_infer *c, struct lr_int out[4 * LR_MAX_DIMS], int *n,
-                    int *n_dims)
-{
-    const struct lr_ints *a = lr_infer_ints(c, 0), *b = lr_infer_ints(c, 1);
-
-    if (!a || !b || (a->n != b->n && a->n != 1 && b->n != 1))
-        return false;
-    *n = a->n == 1 ? b->n : a->n;
-    *n_dims = a->n_dims > b->n_dims ? a->n_dims : b->n_dims;
-    for (int i = 0; i < *n; i++) {
-        struct lr_int x = a->v[a->n == 1 ? 0 : i], y = b->v[b->n == 1 ? 0 : i];
-        if (c->node->op == LR_OP_MUL) {
-            if ((x.times_batch && y.times_batch) ||
-                __builtin_mul_overflow(x.k, y.k, &out[i].k))
-                return false;
-            out[i].times_batch = x.times_batch || y.times_batch;
-        } else {
-            if (x.times_batch != y.times_batch || __builtin_add_overflow(x.k, y.k, &out[i].k))
-                return false;
-            out[i].times_batch = x.times_batch;
-        }
-    }
-    return true;
-}
-
 enum lr_status lr_rule_broadcast(struct lr_infer *c, struct lr_err *e)
 {
     const struct lr_shape *a = lr_infer_in(c, 0), *b = lr_infer_in(c, 1);
-    struct lr_int ints[4 * LR_MAX_DIMS];
+    struct lr_int ints[LR_MAX_INTS];
     struct lr_shape out;
     bool is_ok;
     int n, n_dims;
@@ -364,7 +337,7 @@ enum lr_status lr_rule_broadcast(struct lr_infer *c, struct lr_err *e)
     if (!is_ok)
         return lr_infer_why(c, e, "broadcasting across the batch");
     st = check_same_type(c, 2, e);
-    if (st == LR_OK && combine(c, ints, &n, &n_dims))
+    if (st == LR_OK && lr_infer_combine(c, ints, &n, &n_dims))
         st = lr_infer_know(c, n_dims, n, ints, e);
     return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &out, e) : st;
 }

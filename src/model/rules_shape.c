@@ -4,8 +4,6 @@
 
 #include "model.h"
 
-enum { MAX_INTS = 4 * LR_MAX_DIMS };
-
 static enum lr_status out_same_type(struct lr_infer *c, const struct lr_shape *s,
                                     struct lr_err *e)
 {
@@ -28,15 +26,10 @@ static enum lr_status view(struct lr_infer *c, const struct lr_shape *s, struct 
     return out_same_type(c, s, e);
 }
 
-enum lr_status lr_rule_constant(struct lr_infer *c, struct lr_err *e)
-{
-    return lr_infer_why(c, e, "a constant of this kind is not supported");
-}
-
 enum lr_status lr_rule_concat(struct lr_infer *c, struct lr_err *e)
 {
     struct lr_shape out = *lr_infer_in(c, 0);
-    struct lr_int ints[MAX_INTS];
+    struct lr_int ints[LR_MAX_INTS];
     char p[LR_MAX_DIMS * 21], q[LR_MAX_DIMS * 21];
     int axis, n = 0;
     bool is_known = out.n_dims == 1, is_split = false;
@@ -68,7 +61,7 @@ enum lr_status lr_rule_concat(struct lr_infer *c, struct lr_err *e)
         if (s->n_dims != out.n_dims ||
             __builtin_add_overflow(out.dims[axis], s->dims[axis], &out.dims[axis]))
             goto bad;
-        is_known = x && n + x->n <= MAX_INTS;
+        is_known = x && n + x->n <= LR_MAX_INTS;
         for (int k = 0; is_known && k < x->n; k++)
             ints[n++] = x->v[k];
         continue;
@@ -298,7 +291,7 @@ enum lr_status lr_rule_transpose(struct lr_infer *c, struct lr_err *e)
         struct lr_tensor *folded = NULL;
         enum lr_status st = permute(&folded, t, perm, &out, e);
         if (st == LR_OK)
-            return lr_infer_fold(c, folded);
+            return lr_infer_fold(c, folded, e);
         lr_tensor_free(folded);
         return st;
     }
@@ -328,65 +321,6 @@ enum lr_status lr_rule_pad(struct lr_infer *c, struct lr_err *e)
             st = lr_infer_why(c, e, "negative padding");
         if (out.dims[i] != -1)
             out.dims[i] += a + b;
-    }
-    return st == LR_OK ? out_same_type(c, &out, e) : st;
-}
-
-enum lr_status lr_rule_shape_of(struct lr_infer *c, struct lr_err *e)
-{
-    const struct lr_shape *s = lr_infer_in(c, 0);
-    int64_t start = lr_node_int(c->node, "start", 0);
-    int64_t end = lr_node_int(c->node, "end", s->n_dims);
-    struct lr_int ints[LR_MAX_DIMS];
-    struct lr_shape out = {.n_dims = 1};
-    int n = 0;
-
-    start = start < 0 ? start + s->n_dims : start;
-    end = end < 0 ? end + s->n_dims : end;
-    for (int64_t i = start < 0 ? 0 : start; i < end && i < s->n_dims; i++) {
-        bool is_batch = i == 0 && s->dims[0] == -1;
-        ints[n++] = (struct lr_int){is_batch ? 1 : s->dims[i], is_batch};
-    }
-    if (n == 0)
-        return lr_infer_why(c, e, "Shape without result");
-    out.dims[0] = n;
-    enum lr_status st = lr_infer_know(c, 1, n, ints, e);
-    return st == LR_OK ? lr_infer_out(c, 0, LR_DT_I64, &out, e) : st;
-}
-
-enum lr_status lr_rule_gather(struct lr_infer *c, struct lr_err *e)
-{
-    const struct lr_shape *s = lr_infer_in(c, 0), *is = lr_infer_in(c, 1);
-    const struct lr_ints *x = lr_infer_ints(c, 0), *at = lr_infer_ints(c, 1);
-    struct lr_shape out;
-    int axis;
-
-    if (!is)
-        return lr_err_set(e, LR_EPARSE, "%.100s: Gather without indices", c->node->name);
-    enum lr_status st =
-        lr_infer_axis(c, &axis, lr_node_int(c->node, "axis", 0), s->n_dims, e);
-    if (st != LR_OK)
-        return st;
-    if (s->n_dims - 1 + is->n_dims > LR_MAX_DIMS || (axis == 0 && s->dims[0] == -1) ||
-        (is->n_dims > 0 && is->dims[0] == -1))
-        return lr_infer_why(c, e, "Gather is supported on shapes only");
-    out.n_dims = s->n_dims - 1 + is->n_dims;
-    for (int i = 0; i < out.n_dims; i++)
-        out.dims[i] = i < axis ? s->dims[i]
-                               : (i < axis + is->n_dims ? is->dims[i - axis]
-                                                        : s->dims[i - is->n_dims + 1]);
-    if (x && x->n_dims == 1 && at) {
-        struct lr_int ints[MAX_INTS];
-        for (int i = 0; i < at->n && i < MAX_INTS; i++) {
-            int k;
-            st = lr_infer_axis(c, &k, at->v[i].times_batch ? x->n : at->v[i].k, x->n, e);
-            if (st != LR_OK)
-                return st;
-            ints[i] = x->v[k];
-        }
-        st = lr_infer_know(c, at->n_dims, at->n, ints, e);
-    } else {
-        st = lr_infer_why(c, e, "Gather is supported on shapes only");
     }
     return st == LR_OK ? out_same_type(c, &out, e) : st;
 }
@@ -469,30 +403,4 @@ enum lr_status lr_rule_squeeze(struct lr_infer *c, struct lr_err *e)
             out.dims[out.n_dims++] = s->dims[i];
     }
     return view(c, &out, e);
-}
-
-enum lr_status lr_rule_cast(struct lr_infer *c, struct lr_err *e)
-{
-    int64_t to = lr_node_int(c->node, "to", 0);
-    const struct lr_shape *s = lr_infer_in(c, 0);
-    const struct lr_tensor *t = lr_infer_const(c, 0);
-    const struct lr_ints *x = lr_infer_ints(c, 0);
-    enum lr_status st = LR_OK;
-
-    if (to < 0 || to > LR_DT_BF16 || lr_dtype_size((enum lr_dtype)to) == 0)
-        return lr_infer_why(c, e, "Cast to type %lld", (long long)to);
-    enum lr_dtype type = (enum lr_dtype)to;
-    if (t && t->dtype == type)
-        return lr_infer_fold_view(c, s, e);
-    if (t && type == LR_DT_F32) {
-        struct lr_tensor *folded = NULL;
-        st = lr_tensor_to_f32(&folded, t, e);
-        return st == LR_OK ? lr_infer_fold(c, folded) : st;
-    }
-    if (x && (type == LR_DT_I64 || type == LR_DT_I32))
-        st = lr_infer_know(c, x->n_dims, x->n, x->v, e);
-    else if (type != lr_infer_dtype(c, 0))
-        st = lr_infer_why(c, e, "Cast from %s to %s", lr_dtype_name(lr_infer_dtype(c, 0)),
-                          lr_dtype_name(type));
-    return st == LR_OK ? lr_infer_out(c, 0, type, s, e) : st;
 }

@@ -1,7 +1,7 @@
-/* Points, ranges and names of a plot. Thinning groups neighbouring points that fall into the
- * same column of pixels (or, where x does not grow, equal shares of the points) and keeps
- * the extremes, so that the picture stays the same; some of gnuplot's terminals need
- * minutes for long noisy curves otherwise. */
+/* Points, ranges and names of a plot. Thinning groups neighbouring points that fall into
+ * the same column of pixels (or, where x does not grow, equal shares of the points) and
+ * keeps the extremes, so that the picture stays the same; some of gnuplot's terminals
+ * need minutes for long noisy curves otherwise. */
 #include "plot_data.h"
 
 #include <math.h>
@@ -43,7 +43,8 @@ static void measure_series(struct plot_extent *x, const struct out_plot *p,
     for (size_t i = 0; i < s->n; i++) {
         if (!plot_is_visible(p, s, i))
             continue;
-        double around[3] = {s->y[i], s->low ? s->low[i] : NAN, s->high ? s->high[i] : NAN};
+        double around[3] = {s->y[i], s->low ? s->low[i] : NAN,
+                            s->high ? s->high[i] : NAN};
         extend(&x->x_min, &x->x_max, plot_x(s, i));
         for (int k = 0; k < 3; k++) {
             if (!is_usable(around[k]) || (p->is_log_y && around[k] <= 0))
@@ -69,8 +70,11 @@ static void widen(double *min, double *max)
 enum lr_status plot_measure(struct plot_extent *x, const struct out_plot *p,
                             struct lr_err *e)
 {
-    *x = (struct plot_extent){.x_min = HUGE_VAL, .x_max = -HUGE_VAL, .y_min = HUGE_VAL,
-                              .y_max = -HUGE_VAL, .y_smallest = HUGE_VAL};
+    *x = (struct plot_extent){.x_min = HUGE_VAL,
+                              .x_max = -HUGE_VAL,
+                              .y_min = HUGE_VAL,
+                              .y_max = -HUGE_VAL,
+                              .y_smallest = HUGE_VAL};
     for (size_t k = 0; k < p->n_series; k++)
         measure_series(x, p, &p->series[k]);
     if (x->y_min > x->y_max)
@@ -230,7 +234,8 @@ static bool is_shown(unsigned cp, const char *s, int len)
     return is_same;
 }
 
-/* One character at *s into one (at least 5 bytes), *s moved on; false when it is dropped. */
+/* One character at *s into one (at least 5 bytes), *s moved on; false when it is dropped.
+ */
 static bool next_clean(char *one, const char **s, size_t *n)
 {
     unsigned cp = 0;
@@ -265,18 +270,20 @@ void plot_clean(struct lr_strbuf *b, const char *s, size_t max)
     }
 }
 
-void plot_quote(struct lr_strbuf *b, const char *s, size_t max)
+void plot_quote(struct lr_strbuf *b, enum plot_quoting q, const char *s, size_t max)
 {
+    char quote = q == PLOT_IN_COMMAND ? '\'' : '"',
+         doubled = q == PLOT_IN_COMMAND ? '\'' : '\\';
     struct lr_strbuf clean = {0};
 
     plot_clean(&clean, s, max);
-    lr_strbuf_putc(b, '\'');
+    lr_strbuf_putc(b, quote);
     for (const char *c = clean.s ? clean.s : ""; *c; c++) {
-        if (*c == '\'')
-            lr_strbuf_putc(b, '\'');
-        lr_strbuf_putc(b, *c);
+        if (*c == doubled)
+            lr_strbuf_putc(b, *c);
+        lr_strbuf_putc(b, q == PLOT_IN_DATA && *c == '"' ? '\'' : *c);
     }
-    lr_strbuf_putc(b, '\'');
+    lr_strbuf_putc(b, quote);
     b->is_failed |= clean.is_failed;
     lr_strbuf_free(&clean);
 }

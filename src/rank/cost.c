@@ -1,5 +1,5 @@
-/* Cost of a layer whole and split, and ranks from costs and spectra. Counts come from files,
- * so products saturate instead of overflowing. */
+/* Cost of a layer whole and split, and ranks from costs and spectra. Counts come from
+ * files, so products saturate instead of overflowing. */
 #include <math.h>
 
 #include "ranklab/rank.h"
@@ -83,8 +83,8 @@ int lr_rank_for_energy(const struct lr_rank_layer *l, double share)
 
     for (int i = l->d - 1; i >= 0; i--)
         all += l->eig[i];
-    /* Drop from the end while what is lost stays within the allowance. A full share allows
-     * nothing, a partial one its own rounding. */
+    /* Drop from the end while what is lost stays within the allowance. A full share
+     * allows nothing, a partial one its own rounding. */
     double allowed = share < 1 ? (1 - share + 1e-12) * all : 0;
     while (rank > 1 && lost + l->eig[rank - 1] <= allowed)
         lost += l->eig[--rank];

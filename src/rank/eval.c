@@ -10,7 +10,10 @@
 #include "ranklab/engine.h"
 #include "ranklab/mem.h"
 
-enum { TOP_K = 5 };
+enum {
+    TOP_K = 5,
+    MAX_BATCH = 64 /* more gains nothing, and a stop is asked for between batches */
+};
 
 void lr_outcome_free(struct lr_outcome *o)
 {
@@ -123,6 +126,8 @@ enum lr_status lr_outcome_run(struct lr_outcome *o, const struct lr_graph *g,
     if ((rc = lr_shape_count(&in_count, &in, e)) != LR_OK)
         return rc;
     opts.batch = lr_engine_good_batch(g);
+    if (opts.batch > MAX_BATCH)
+        opts.batch = MAX_BATCH;
     if (opts.batch > o->n)
         opts.batch = (int)o->n;
     if (opts.batch < 1)

@@ -1,11 +1,11 @@
-/* Greedy rank selection (section 3.2): with E the product over layers of their kept energies,
- * drop again and again the last kept eigenvalue whose loss dE/E per cost saved dC is smallest,
- * until the budget is met. Inside a layer the measure only grows as the rank falls, so this
- * is one sort over all eigenvalues.
+/* Greedy rank selection (section 3.2): with E the product over layers of their kept
+ * energies, drop again and again the last kept eigenvalue whose loss dE/E per cost saved
+ * dC is smallest, until the budget is met. Inside a layer the measure only grows as the
+ * rank falls, so this is one sort over all eigenvalues.
  *
- * The budget is checked on the honest cost: a layer at or above its break-even rank counts as
- * whole, so its first drops save nothing, and its last before break-even saves much at once.
- * What that leaves unused is given back afterwards, best measure first. */
+ * The budget is checked on the honest cost: a layer at or above its break-even rank
+ * counts as whole, so its first drops save nothing, and its last before break-even saves
+ * much at once. What that leaves unused is given back afterwards, best measure first. */
 #include <math.h>
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
-/* The table of rank rules, the uniform rule, and what all rules share: costs under a budget
- * and the check that it can be met at all. */
+/* The table of rank rules, the uniform rule, and what all rules share: costs under a
+ * budget and the check that it can be met at all. */
 #include <math.h>
 #include <string.h>
 
@@ -37,22 +37,23 @@ static enum lr_status check_layer(const struct lr_rank_layer *l, bool needs_spec
     const char *name = l->name ? l->name : "layer";
 
     if (l->d < 1 || l->patch < 1 || l->positions < 1)
-        return lr_err_set(e, LR_EINVAL, "%s: %d filters of %lld inputs have no cost", name,
-                          l->d, (long long)l->patch);
+        return lr_err_set(e, LR_EINVAL, "%s: %d filters of %lld inputs have no cost",
+                          name, l->d, (long long)l->patch);
     if (!needs_spectra || l->is_kept)
         return LR_OK;
     if (!l->eig)
-        return lr_err_set(e, LR_EINVAL,
-                          "%s: its spectrum is not known; this rule needs calibration images",
-                          name);
+        return lr_err_set(
+            e, LR_EINVAL,
+            "%s: its spectrum is not known; this rule needs calibration images", name);
     for (int i = 0; i < l->d; i++)
         if (!isfinite(l->eig[i]))
             return lr_err_set(e, LR_EINVAL, "%s: its spectrum is not finite", name);
     return LR_OK;
 }
 
-enum lr_status lr_budget_check(const struct lr_budget *b, const struct lr_rank_layer *layers,
-                               int n, bool needs_spectra, struct lr_err *e)
+enum lr_status lr_budget_check(const struct lr_budget *b,
+                               const struct lr_rank_layer *layers, int n,
+                               bool needs_spectra, struct lr_err *e)
 {
     const char *unit = b->kind == LR_BUDGET_PARAMS ? "parameters" : "MACs";
     double whole = b->fixed, least = b->fixed;
@@ -62,17 +63,19 @@ enum lr_status lr_budget_check(const struct lr_budget *b, const struct lr_rank_l
         if (st != LR_OK)
             return st;
         double w = (double)lr_budget_cost(b, &layers[i], layers[i].d);
-        double c = (double)lr_budget_cost(b, &layers[i], lr_budget_min_rank(b, &layers[i]));
+        double c =
+            (double)lr_budget_cost(b, &layers[i], lr_budget_min_rank(b, &layers[i]));
         whole += w;
         least += c;
     }
     if (!(least <= b->limit)) {
         double nearest = floor(whole / least * 1000) / 1000;
-        return lr_err_set(e, LR_EINVAL,
-                          "a budget of %.0f %s (speedup %.4g) cannot be met: with every "
-                          "layer at rank %d the total is %.0f, the nearest speedup is %.3f",
-                          b->limit, unit, whole / b->limit, b->round > 1 ? b->round : 1,
-                          least, nearest);
+        return lr_err_set(
+            e, LR_EINVAL,
+            "a budget of %.0f %s (speedup %.4g) cannot be met: with every "
+            "layer at rank %d the total is %.0f, the nearest speedup is %.3f",
+            b->limit, unit, whole / b->limit, b->round > 1 ? b->round : 1, least,
+            nearest);
     }
     return LR_OK;
 }
@@ -88,10 +91,10 @@ static void uniform_ranks(int *ranks, const struct lr_rank_layer *layers, int n,
     }
 }
 
-/* The lowest speedup that, asked of every layer, meets the budget: the total only falls as
- * it grows, so halving finds it. */
-static enum lr_status select_uniform(int *ranks, const struct lr_rank_layer *layers, int n,
-                                     const struct lr_budget *b, struct lr_err *e)
+/* The lowest speedup that, asked of every layer, meets the budget: the total only falls
+ * as it grows, so halving finds it. */
+static enum lr_status select_uniform(int *ranks, const struct lr_rank_layer *layers,
+                                     int n, const struct lr_budget *b, struct lr_err *e)
 {
     enum lr_status st = lr_budget_check(b, layers, n, false, e);
     double low = 1, high = 2;
@@ -136,7 +139,8 @@ static enum lr_status select_paper(int *ranks, const struct lr_rank_layer *layer
 const struct lr_rank_rule lr_rank_rules[] = {
     {"energy", "largest product of kept energies, each rank at its full cost", true,
      select_energy},
-    {"paper", "the same with the cost of a rank as the paper counts it", true, select_paper},
+    {"paper", "the same with the cost of a rank as the paper counts it", true,
+     select_paper},
     {"uniform", "the same speedup for every layer", false, select_uniform},
 };
 const int lr_n_rank_rules = (int)(sizeof(lr_rank_rules) / sizeof(lr_rank_rules[0]));

@@ -72,9 +72,12 @@ static enum lr_status problem_init(struct problem *p, const struct lr_session *s
     return LR_OK;
 }
 
-/* Hands a solver's progress on under the layer's name. */
+/* Hands a solver's progress and notes on under the layer's name. */
 struct named {
     const struct lr_progress *outer;
+    const struct lr_notes *notes;
+    const char *layer;
+    double lo, hi; /* the solver's part of it */
     char text[160];
 };
 
@@ -83,7 +86,15 @@ static int named_tick(void *ctx, double fraction, const char *what)
     const struct named *n = ctx;
 
     (void)what;
-    return lr_progress_tick(n->outer, fraction, n->text, NULL) == LR_EINTR;
+    return lr_progress_tick(n->outer, n->lo + (n->hi - n->lo) * fraction, n->text,
+                            NULL) == LR_EINTR;
+}
+
+static void named_note(void *ctx, enum lr_note_level level, const char *text)
+{
+    const struct named *n = ctx;
+
+    lr_note(n->notes, level, "%s: %s", n->layer, text);
 }
 
 static enum lr_status measure(struct lr_factors *f, const struct problem *p,
@@ -123,7 +134,8 @@ enum lr_status session_solve_layer(struct lr_factors **out, const struct lr_sess
     struct lr_tensor *w = NULL, *bias = NULL;
     struct lr_factors *f = NULL;
     struct lr_strbuf note = {0};
-    struct named named = {.outer = progress};
+    struct named named = {.outer = progress, .notes = &s->notes, .layer = l->name};
+    struct lr_notes notes = {.note = named_note, .ctx = &named};
     struct lr_progress inner = {.tick = named_tick, .ctx = &named};
     struct lr_solve_opts o;
     enum lr_status rc;
@@ -132,19 +144,26 @@ enum lr_status session_solve_layer(struct lr_factors **out, const struct lr_sess
     snprintf(named.text, sizeof(named.text), "solving %s", l->name);
     lr_solve_opts_default(&o);
     o.progress = &inner;
-    o.notes = &s->notes;
+    o.notes = &notes;
     if ((rc = session_weights(&w, &bias, s, layer, e)) != LR_OK)
         goto out;
     o.bias = bias ? bias->data : NULL;
     if (has_samples && (rc = problem_init(&p, s, layer, mode, yhat, shat, e)) != LR_OK)
         goto out;
-    if ((rc = info->solve(&m, &p.now, w->data, n_inputs, rank, &o, e)) != LR_OK)
-        goto out;
+    /* The linear solution, to compare with; a linear method is its own. */
     if (!info->is_linear && has_samples) {
-        o.notes = NULL; /* they were given once */
+        named.lo = 0;
+        named.hi = 0.05;
         if ((rc = lr_solve_linear(&linear, &p.now, rank, &o, e)) != LR_OK)
             goto out;
+        o.notes = NULL; /* what it had to say would be said again */
     }
+    named.lo = linear.p ? 0.05 : 0;
+    named.hi = 0.95;
+    if ((rc = info->solve(&m, &p.now, w->data, n_inputs, rank, &o, e)) != LR_OK)
+        goto out;
+    if ((rc = lr_progress_tick(progress, 0.95, named.text, e)) != LR_OK)
+        goto out;
     if ((rc = lr_factors_build(&f, l, w->data, bias ? bias->data : NULL, &m, method,
                                e)) != LR_OK)
         goto out;

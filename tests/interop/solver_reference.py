@@ -82,12 +82,11 @@ def top_eigenvectors(a, rank):
     return v[:, order]
 
 
-def gram_roots(g):
-    """G^+, G^(1/2), G^(+1/2) and the numerical rank of a symmetric G >= 0."""
+def span(g):
+    """Eigenvalues above the cut and their eigenvectors, of a symmetric G >= 0."""
     w, v = np.linalg.eigh((g + g.T) / 2)
     keep = w > GRAM_CUT * max(w[-1], 0.0)
-    w, v = w[keep], v[:, keep]
-    return (v / w) @ v.T, (v * np.sqrt(w)) @ v.T, (v / np.sqrt(w)) @ v.T, int(keep.sum())
+    return w[keep], v[:, keep]
 
 
 def solve_pca(y, rank):
@@ -105,7 +104,10 @@ class Regressor:
         self.mean = y.mean(axis=0)
         self.c = y - self.mean
         self.g = self.c.T @ self.c
-        self.pinv, self.root, self.inv_root, self.data_rank = gram_roots(self.g)
+        w, v = span(self.g)
+        self.data_rank = len(w)
+        self.pinv, self.inv_root = (v / w) @ v.T, (v / np.sqrt(w)) @ v.T
+        self.unseen = np.eye(len(self.g)) - v @ v.T
 
     def cross(self, z):
         """(zbar, Zc Yc^T). The centred y makes the mean of z drop out of the product."""
@@ -116,9 +118,13 @@ class Regressor:
         return LowRank(p, q, zbar - p @ (q.T @ self.mean))
 
     def solve(self, z, rank):
-        """U = top eigenvectors of Z Y^T G^-1 Y Z^T, M = U U^T Mhat, Mhat = Z Y^T G^-1."""
+        """U = top eigenvectors of Z Y^T G^-1 Y Z^T, M = U U^T Mhat, Mhat = Z Y^T G^-1.
+        At full rank M is the identity where y never varies, for nothing is known there and
+        d' = d with z = y has to be the identity."""
         zbar, zy = self.cross(z)
         mhat = zy @ self.pinv
+        if rank == len(mhat):
+            return self.finish(np.eye(rank), (mhat + self.unseen).T, zbar)
         u = top_eigenvectors(mhat @ zy.T, rank)
         return self.finish(u, mhat.T @ u, zbar)
 
@@ -130,11 +136,10 @@ class Regressor:
         return self.finish(u[:, :rank], q, zbar)
 
     def solve_gsvd(self, z, rank):
-        """The same by the generalised SVD Mhat = U S V^T, U^T U = I, V^T G V = I: V are the
-        generalised eigenvectors of Mhat^T Mhat against G^-1, found without G^(1/2)."""
+        """The same by the generalised SVD Mhat = U S V^T, U^T U = I, V^T G V = I, without
+        G^(1/2): Mhat G Mhat^T = U S^2 U^T and Mhat^T U = V S. Returns (solution, V)."""
         zbar, zy = self.cross(z)
         mhat = zy @ self.pinv
-        # Mhat G Mhat^T = U S^2 U^T, and Mhat G V = U S gives V^T = S^-1 U^T Mhat.
         w, u = np.linalg.eigh(mhat @ self.g @ mhat.T)
         order = np.argsort(w)[::-1][:rank]
         s = np.sqrt(np.maximum(w[order], 0))
@@ -173,13 +178,14 @@ def z_cost(t, u, lam, z):
     return (np.maximum(t, 0) - np.maximum(z, 0)) ** 2 + lam * (z - u) ** 2
 
 
-def solve_relu(samples, rank, schedule=((25, 0.01), (25, 1.0)), trace=None):
+def solve_relu(samples, rank, schedule=((25, 0.01), (25, 1.0)), trace=None, iterates=None):
     """Alternates the z step on u = M yhat + b + s with the regression of z - s on yhat,
     from the linear solution on; the iterate with the lowest true error on the validation
     rows (the fit rows when there are none) is returned, the start included.
 
     trace: a list that gets (fit error, valid error, lambda, relaxed objective after the z
-    step) per iterate, all relative; lambda and objective are None for the last one."""
+    step) per iterate, all relative; lambda and objective are None for the last one.
+    iterates: a list that gets every solution."""
     t, y, s = samples.rows(0, samples.n_fit)
     judge = samples.parts()["valid" if samples.n_valid else "fit"]
     regressor = Regressor(y)
@@ -189,6 +195,8 @@ def solve_relu(samples, rank, schedule=((25, 0.01), (25, 1.0)), trace=None):
     best, best_error = None, np.inf
     for k in range(len(lambdas) + 1):
         model.iterations, model.best = len(lambdas), k
+        if iterates is not None:
+            iterates.append(model)
         error = squared_error(model, samples, *judge)[0]
         if best is None or error < best_error:
             best, best_error = model, error
@@ -398,6 +406,10 @@ def test_singular_gram(rng):
     model = regressor.solve(z, d)
     expected = regressor.c @ np.linalg.lstsq(regressor.c, z - z.mean(0), rcond=1e-9)[0]
     assert close(model.apply(y) - z.mean(0), expected, 1e-8)
+    # Below full rank M vanishes where y never varies, at full rank it is the identity there.
+    assert np.max(np.abs(regressor.solve(z, d - 1).matrix() @ regressor.unseen)) < 1e-9
+    assert close(model.matrix() @ regressor.unseen, regressor.unseen, 1e-9)
+    assert close(regressor.solve(y, d).matrix(), np.eye(d), 1e-8)
 
 
 def test_relu(rng):

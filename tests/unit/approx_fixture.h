@@ -29,9 +29,9 @@ static inline void fixture_free(struct fixture *f)
     *f = (struct fixture){0};
 }
 
-/* n rows of d responses that span data_rank dimensions with decaying spread (up to float32
- * rounding) around a mean. target: the original's; yhat: the same through a slightly
- * different linear map plus noise (0: equal values in another buffer). */
+/* n rows of d responses that span data_rank dimensions with decaying spread (up to
+ * float32 rounding) around a mean. target: the original's; yhat: the same through a
+ * slightly different linear map plus noise (0: equal values in another buffer). */
 static inline struct fixture fixture_make(int d, int data_rank, size_t n, double noise,
                                           bool has_shortcut, uint64_t seed)
 {
@@ -64,7 +64,8 @@ static inline struct fixture fixture_make(int d, int data_rank, size_t n, double
         for (size_t j = 0; j < nd; j++) {
             double y = (double)f.target[i * nd + j];
             if (noise > 0)
-                y += noise * ((double)f.target[i * nd + (j + 1) % nd] + lr_rng_normal(&r));
+                y +=
+                    noise * ((double)f.target[i * nd + (j + 1) % nd] + lr_rng_normal(&r));
             f.yhat[i * nd + j] = (float)y;
         }
         for (size_t j = 0; has_shortcut && j < nd; j++) {
@@ -76,8 +77,8 @@ static inline struct fixture fixture_make(int d, int data_rank, size_t n, double
     free(mix);
     free(mean);
     free(latent);
-    f.s = (struct lr_samples){.d = d, .n_fit = n, .target = f.target, .yhat = f.yhat,
-                              .shortcut = f.shortcut};
+    f.s = (struct lr_samples){
+        .d = d, .n_fit = n, .target = f.target, .yhat = f.yhat, .shortcut = f.shortcut};
     return f;
 }
 

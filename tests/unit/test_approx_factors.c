@@ -6,8 +6,8 @@
 /* ---- factors ---- */
 
 /* out [d x oh x ow] of one convolution over x [c x h x w], as its definition says. */
-static void convolve(double *out, const struct lr_conv_part *p, const double *x, int h, int w,
-                     int oh, int ow)
+static void convolve(double *out, const struct lr_conv_part *p, const double *x, int h,
+                     int w, int oh, int ow)
 {
     for (int o = 0; o < p->cout; o++)
         for (int i = 0; i < oh; i++)
@@ -20,8 +20,9 @@ static void convolve(double *out, const struct lr_conv_part *p, const double *x,
                             int z = j * p->stride_w - p->pad_left + b * p->dil_w;
                             if (y < 0 || y >= h || z < 0 || z >= w)
                                 continue;
-                            sum += x[(c * h + y) * w + z] *
-                                   (double)p->w[((o * p->cin + c) * p->kh + a) * p->kw + b];
+                            sum +=
+                                x[(c * h + y) * w + z] *
+                                (double)p->w[((o * p->cin + c) * p->kh + a) * p->kw + b];
                         }
                 out[(o * oh + i) * ow + j] = sum;
             }
@@ -66,7 +67,8 @@ static void check_split(struct lr_layer l, bool has_bias, int rank, uint64_t see
                      LR_OK);
     assert_int_equal(f->n_parts, 2);
     assert_int_equal(f->rank, rank);
-    assert_true(isnan(f->error_linear) && isnan(f->error_heldout) && isnan(f->error_refit));
+    assert_true(isnan(f->error_linear) && isnan(f->error_heldout) &&
+                isnan(f->error_refit));
     assert_non_null(f->parts[1].b);
 
     struct lr_conv_part whole = f->parts[0];
@@ -91,8 +93,15 @@ static void check_split(struct lr_layer l, bool has_bias, int rank, uint64_t see
     free(weights), free(x), free(y), free(split), free(middle), free(matrix);
 }
 
-static const struct lr_layer LAYER = {.c = 3, .d = 8, .kh = 3, .kw = 3, .stride_h = 1,
-                                      .stride_w = 1, .dil_h = 1, .dil_w = 1, .group = 1};
+static const struct lr_layer LAYER = {.c = 3,
+                                      .d = 8,
+                                      .kh = 3,
+                                      .kw = 3,
+                                      .stride_h = 1,
+                                      .stride_w = 1,
+                                      .dil_h = 1,
+                                      .dil_w = 1,
+                                      .group = 1};
 
 static void factors__equal_the_matrix_formula(void **state)
 {
@@ -123,7 +132,8 @@ static void factors__full_rank_identity_is_the_original(void **state)
     }
     for (size_t i = 0; i < 8 * 27; i++)
         w[i] = (float)i / 7;
-    assert_int_equal(lr_factors_build(&f, &LAYER, w, bias, &m, LR_METHOD_PCA, NULL), LR_OK);
+    assert_int_equal(lr_factors_build(&f, &LAYER, w, bias, &m, LR_METHOD_PCA, NULL),
+                     LR_OK);
     assert_memory_equal(f->parts[0].w, w, sizeof(w));
     assert_memory_equal(f->parts[0].b, bias, sizeof(bias));
     assert_int_equal(f->parts[1].kh * f->parts[1].kw, 1);
@@ -152,15 +162,17 @@ static void factors__refuse_what_is_no_split(void **state)
     assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, LR_METHOD_PCA, &e), LR_EINVAL);
     l.d = 8;
     p[2] = 1e300; /* too large for float32 */
-    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, LR_METHOD_PCA, &e), LR_ENUMERIC);
+    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, LR_METHOD_PCA, &e),
+                     LR_ENUMERIC);
     p[2] = 0;
     w[4] = NAN;
-    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, LR_METHOD_PCA, &e), LR_ENUMERIC);
+    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, LR_METHOD_PCA, &e),
+                     LR_ENUMERIC);
     assert_null(f);
 }
 
-/* Filters of c k k inputs, responses W x + b0 at sampled inputs, solved and split: the whole
- * way from the solver to the network, with d > c k k. */
+/* Filters of c k k inputs, responses W x + b0 at sampled inputs, solved and split: the
+ * whole way from the solver to the network, with d > c k k. */
 static void factors__of_a_solution_reproduce_deficient_layers(void **state)
 {
     (void)state;
@@ -200,7 +212,8 @@ static void factors__of_a_solution_reproduce_deficient_layers(void **state)
         for (size_t k = 0; k < IN; k++) {
             double back = 0;
             for (size_t a = 0; a < IN; a++)
-                back += (double)f->parts[1].w[j * IN + a] * (double)f->parts[0].w[a * IN + k];
+                back +=
+                    (double)f->parts[1].w[j * IN + a] * (double)f->parts[0].w[a * IN + k];
             assert_true(fabs(back - (double)w[j * IN + k]) < 1e-5);
         }
     }
@@ -230,9 +243,9 @@ static void response__equals_plain_sums(void **state)
         double *none = calloc(700 * 11, sizeof(double));
         size_t first = 133, n = 520;
         bool is_relu = f.s.is_relu;
-        assert_int_equal(lr_response_error(&after, &before, &f.s, k & 4 ? &m : NULL, first, n,
-                                           NULL),
-                         LR_OK);
+        assert_int_equal(
+            lr_response_error(&after, &before, &f.s, k & 4 ? &m : NULL, first, n, NULL),
+            LR_OK);
         double want = loss_of(&f.s, yr, first, n) / loss_of(&f.s, none, first, n);
         assert_true(fabs(after - want) < 1e-10 * want);
         f.s.is_relu = false;
@@ -279,7 +292,8 @@ static void response__of_nothing_is_zero_or_infinite(void **state)
     assert_int_equal(lr_response_error(&after, NULL, &s, NULL, 2, 0, &e), LR_OK);
     assert_true(after == 0);
     assert_int_equal(lr_response_error(&after, NULL, &s, NULL, 1, 2, &e), LR_EINVAL);
-    assert_int_equal(lr_response_error(&after, NULL, &s, NULL, 1, SIZE_MAX, &e), LR_EINVAL);
+    assert_int_equal(lr_response_error(&after, NULL, &s, NULL, 1, SIZE_MAX, &e),
+                     LR_EINVAL);
     y[1] = NAN;
     assert_int_equal(lr_response_error(&after, NULL, &s, NULL, 0, 2, &e), LR_ENUMERIC);
 }
@@ -308,7 +322,8 @@ static void spectrum__of_known_responses(void **state)
     assert_int_equal(s.n_samples, N);
     assert_true(fabs(s.zeros - (4 + 8 + 4) / 32.0) < 1e-12);
     assert_true(fabs(lr_spectrum_energy(&s, 1) - 9.0 / 14) < 1e-9);
-    assert_true(fabs(lr_spectrum_energy(&s, 4) - 1) < 1e-9 && lr_spectrum_energy(&s, 0) == 0);
+    assert_true(fabs(lr_spectrum_energy(&s, 4) - 1) < 1e-9 &&
+                lr_spectrum_energy(&s, 0) == 0);
     lr_spectrum_free(&s);
 }
 

@@ -1,9 +1,9 @@
-/* The linear solution: identities of reduced-rank regression and PCA, degenerate data, and
- * the decomposition of filters. */
+/* The linear solution: identities of reduced-rank regression and PCA, degenerate data,
+ * and the decomposition of filters. */
 #include "approx_fixture.h"
 
-/* z = target - shortcut and yhat, centred, as [d x n] row-major matrices in double, and their
- * means. */
+/* z = target - shortcut and yhat, centred, as [d x n] row-major matrices in double, and
+ * their means. */
 struct centred {
     size_t d, n;
     double *z, *y, *zbar, *ybar;
@@ -49,9 +49,9 @@ static double *multiply(bool ta, bool tb, size_t m, size_t n, size_t k, const do
 {
     double *c = malloc(m * n * sizeof(double));
 
-    assert_int_equal(lr_la_gemm(ta, tb, m, n, k, 1, a, ta ? m : k, b, tb ? k : n, 0, c, n,
-                                NULL),
-                     LR_OK);
+    assert_int_equal(
+        lr_la_gemm(ta, tb, m, n, k, 1, a, ta ? m : k, b, tb ? k : n, 0, c, n, NULL),
+        LR_OK);
     return c;
 }
 
@@ -67,7 +67,8 @@ static double regression_loss(const struct centred *c, const double *m)
 }
 
 /* Mhat = Z Y^T G^+ from the symmetric roots of G; *g_root = G^1/2, *g_iroot. */
-static double *regression_matrix(const struct centred *c, double **g_root, double **g_iroot)
+static double *regression_matrix(const struct centred *c, double **g_root,
+                                 double **g_iroot)
 {
     size_t d = c->d;
     double *g = multiply(false, true, d, d, c->n, c->y, c->y);
@@ -157,7 +158,8 @@ static void check_closed_forms(struct fixture *f, int rank)
         assert_true(fabs(b - m.b[i]) < 1e-6);
     }
     free(root), free(iroot), free(mhat), free(mine), free(white), free(generalised);
-    free(eigen), free(w), free(um), free(projected), free(plain), free(my), free(gy), free(py);
+    free(eigen), free(w), free(um), free(projected), free(plain), free(my), free(gy),
+        free(py);
     lr_lowrank_free(&m);
     centred_free(&c);
 }
@@ -177,8 +179,8 @@ static void linear__closed_forms_agree_on_deficient_data(void **state)
     (void)state;
     struct fixture f = fixture_make(24, 24, 500, 0.25, true, 2);
     for (size_t i = 0; i < 500; i++) {
-        f.yhat[i * 24 + 3] = 0;                    /* dead */
-        f.yhat[i * 24 + 7] = f.yhat[i * 24 + 8];   /* equal */
+        f.yhat[i * 24 + 3] = 0;                  /* dead */
+        f.yhat[i * 24 + 7] = f.yhat[i * 24 + 8]; /* equal */
         f.yhat[i * 24 + 9] = 2 * f.yhat[i * 24 + 10] + 1;
     }
     check_closed_forms(&f, 4);
@@ -250,8 +252,11 @@ static void linear__full_rank_reproduces_the_responses(void **state)
         int d, data_rank;
         size_t n;
         bool has_shortcut;
-    } cases[] = {{16, 16, 300, false}, {16, 16, 300, true}, {30, 12, 300, false},
-                 {30, 30, 20, false},  {1, 1, 50, false}};
+    } cases[] = {{16, 16, 300, false},
+                 {16, 16, 300, true},
+                 {30, 12, 300, false},
+                 {30, 30, 20, false},
+                 {1, 1, 50, false}};
     for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
         struct fixture f = fixture_make(cases[k].d, cases[k].data_rank, cases[k].n, 0,
                                         cases[k].has_shortcut, 6 + k);
@@ -259,8 +264,8 @@ static void linear__full_rank_reproduces_the_responses(void **state)
         double after, before;
         fixture_split(&f, 0, 5);
         assert_int_equal(lr_solve_linear(&m, &f.s, cases[k].d, NULL, NULL), LR_OK);
-        assert_int_equal(lr_response_error(&after, &before, &f.s, &m, 0, cases[k].n, NULL),
-                         LR_OK);
+        assert_int_equal(
+            lr_response_error(&after, &before, &f.s, &m, 0, cases[k].n, NULL), LR_OK);
         assert_true(sqrt(after) < 1e-6 && sqrt(before) < 1e-6);
         lr_lowrank_free(&m);
         fixture_free(&f);
@@ -275,7 +280,8 @@ static void linear__full_rank_undoes_an_invertible_map(void **state)
     struct lr_lowrank m;
     double before;
     for (size_t i = 0; i < 200 * 10; i++)
-        f.yhat[i] = 0.5f * f.target[i] + 0.125f * f.target[i / 10 * 10 + (i + 3) % 10] + 2;
+        f.yhat[i] =
+            0.5f * f.target[i] + 0.125f * f.target[i / 10 * 10 + (i + 3) % 10] + 2;
     assert_int_equal(lr_solve_linear(&m, &f.s, 10, NULL, NULL), LR_OK);
     assert_int_equal(lr_response_error(NULL, &before, &f.s, &m, 0, 200, NULL), LR_OK);
     assert_true(sqrt(before) < 1e-6);
@@ -444,7 +450,8 @@ static void svd__leaves_the_bias_exact(void **state)
     o.bias = bias;
     struct lr_lowrank direct, by_table;
     assert_int_equal(lr_solve_svd(&direct, w, bias, 8, 20, 3, NULL), LR_OK);
-    assert_int_equal(lr_method_find("svd")->solve(&by_table, &s, w, 20, 3, &o, NULL), LR_OK);
+    assert_int_equal(lr_method_find("svd")->solve(&by_table, &s, w, 20, 3, &o, NULL),
+                     LR_OK);
     assert_true(largest_difference(direct.b, by_table.b, 8) == 0);
     lr_lowrank_free(&direct);
     lr_lowrank_free(&by_table);
@@ -469,7 +476,8 @@ static void method__table_is_consistent(void **state)
     for (int i = 0; i < lr_n_methods; i++) {
         assert_ptr_equal(lr_method_find(lr_methods[i].name), &lr_methods[i]);
         assert_ptr_equal(lr_method_info(lr_methods[i].id), &lr_methods[i]);
-        assert_true((lr_methods[i].solve == NULL) == (lr_methods[i].id == LR_METHOD_KEEP));
+        assert_true((lr_methods[i].solve == NULL) ==
+                    (lr_methods[i].id == LR_METHOD_KEEP));
     }
     assert_null(lr_method_find("relus"));
     assert_null(lr_method_find(NULL));

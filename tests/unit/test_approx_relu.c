@@ -1,4 +1,5 @@
-/* The nonlinear solution: its z step, its descent, a plain reference, and degenerate data. */
+/* The nonlinear solution: its z step, its descent, a plain reference, and degenerate
+ * data. */
 #include "approx_fixture.h"
 
 enum { MAX_TRACE = 200 };
@@ -117,7 +118,8 @@ static void relu__beats_linear_on_rows_it_has_not_seen(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 4; seed++) {
-        struct fixture f = fixture_make(24, 24, 6000, seed % 2 ? 0.15 : 0, seed > 1, 30 + seed);
+        struct fixture f =
+            fixture_make(24, 24, 6000, seed % 2 ? 0.15 : 0, seed > 1, 30 + seed);
         struct lr_lowrank linear, relu;
         double a, b;
         f.s.is_relu = true;
@@ -171,13 +173,16 @@ struct reference {
 static void reference_fit(struct reference *r, const struct lr_samples *s)
 {
     size_t d = r->d, n = r->n;
-    double zbar[32] = {0}, *k = calloc(d * d, sizeof(double)), *white = calloc(d * d, sizeof(double));
-    double *u = malloc(d * d * sizeof(double)), *vt = malloc(d * d * sizeof(double)), sv[32];
+    double zbar[32] = {0}, *k = calloc(d * d, sizeof(double)),
+           *white = calloc(d * d, sizeof(double));
+    double *u = malloc(d * d * sizeof(double)), *vt = malloc(d * d * sizeof(double)),
+           sv[32];
 
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < d; j++)
-            zbar[j] += (r->z[i * d + j] - (s->shortcut ? (double)s->shortcut[i * d + j] : 0)) /
-                       (double)n;
+            zbar[j] +=
+                (r->z[i * d + j] - (s->shortcut ? (double)s->shortcut[i * d + j] : 0)) /
+                (double)n;
     for (size_t i = 0; i < n; i++)
         for (size_t a = 0; a < d; a++)
             for (size_t c = 0; c < d; c++)
@@ -332,7 +337,8 @@ static void relu__begins_at_the_start_given(void **state)
     assert_int_equal(lr_solve_relu(&m, &f.s, 8, &start, &o, NULL), LR_OK);
     assert_int_equal(r.n, 1);
     assert_true(fabs(r.fit[0] - fit) < 1e-5 * fit);
-    assert_true(largest_difference(m.p, p, 96) == 0 && largest_difference(m.b, b, 12) == 0);
+    assert_true(largest_difference(m.p, p, 96) == 0 &&
+                largest_difference(m.b, b, 12) == 0);
     lr_lowrank_free(&m);
     o = options(&r, 5, 5);
     assert_int_equal(lr_solve_relu(&m, &f.s, 8, &start, &o, NULL), LR_OK);
@@ -405,7 +411,8 @@ static void relu__survives_degenerate_data(void **state)
 {
     (void)state;
     for (int k = 0; k < 6; k++) {
-        struct fixture f = fixture_make(16, k == 3 ? 4 : 16, k == 0 ? 7 : 300, 0.1, k == 5, 65);
+        struct fixture f =
+            fixture_make(16, k == 3 ? 4 : 16, k == 0 ? 7 : 300, 0.1, k == 5, 65);
         struct lr_lowrank m;
         double linear, relu;
         size_t n = f.s.n_fit;

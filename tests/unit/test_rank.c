@@ -1,4 +1,5 @@
-/* Costs against counting and the published rank tables; rank rules against plain searches. */
+/* Costs against counting and the published rank tables; rank rules against plain
+ * searches. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +18,10 @@ enum { MAX_LAYERS = 16, MAX_D = 64 };
 
 static struct lr_rank_layer layer(const char *name, int k, int c, int d, int size)
 {
-    return (struct lr_rank_layer){
-        .name = name, .d = d, .patch = (int64_t)k * k * c, .positions = (int64_t)size * size};
+    return (struct lr_rank_layer){.name = name,
+                                  .d = d,
+                                  .patch = (int64_t)k * k * c,
+                                  .positions = (int64_t)size * size};
 }
 
 static double speedup(const struct lr_rank_layer *layers, const int *ranks, int n)
@@ -42,14 +45,14 @@ static double thousandths(double x)
 static void cost__reproduces_the_spp10_table(void **state)
 {
     (void)state;
-    const struct lr_rank_layer l[] = {layer("conv2", 5, 96, 256, 35),
-                                      layer("conv3", 3, 256, 512, 18),
-                                      layer("conv4", 3, 512, 512, 18),
-                                      layer("conv5", 3, 512, 512, 18),
-                                      layer("conv6", 3, 512, 512, 18),
-                                      layer("conv7", 3, 512, 512, 18)};
-    const int ranks[][6] = {{83, 182, 211, 239, 237, 253}, {62, 138, 149, 166, 162, 167},
-                            {50, 112, 114, 122, 117, 119}, {41, 94, 93, 98, 92, 90}};
+    const struct lr_rank_layer l[] = {
+        layer("conv2", 5, 96, 256, 35),  layer("conv3", 3, 256, 512, 18),
+        layer("conv4", 3, 512, 512, 18), layer("conv5", 3, 512, 512, 18),
+        layer("conv6", 3, 512, 512, 18), layer("conv7", 3, 512, 512, 18)};
+    const int ranks[][6] = {{83, 182, 211, 239, 237, 253},
+                            {62, 138, 149, 166, 162, 167},
+                            {50, 112, 114, 122, 117, 119},
+                            {41, 94, 93, 98, 92, 90}};
     const double speedups[] = {2.101, 3.003, 4.001, 5.003};
     for (int i = 0; i < 4; i++)
         assert_true(thousandths(speedup(l, ranks[i], 6)) == speedups[i]);
@@ -116,7 +119,8 @@ static void cost__break_even_and_speedups_equal_a_search(void **state)
         for (int rank = 1; rank <= l.d; rank++) {
             int64_t want = rank < first ? lr_macs_split(&l, rank) : lr_macs_whole(&l);
             assert_int_equal(lr_macs_at(&l, rank), want);
-            int64_t params = rank < first ? lr_params_split(&l, rank) : lr_params_whole(&l);
+            int64_t params =
+                rank < first ? lr_params_split(&l, rank) : lr_params_whole(&l);
             assert_int_equal(lr_params_at(&l, rank), params);
         }
         double x = t % 3 == 0 ? (double)(1 + t % 7) : 0.5 + 6 * lr_rng_uniform(&r);
@@ -135,7 +139,8 @@ static void cost__break_even_and_speedups_equal_a_search(void **state)
 static void cost__saturates(void **state)
 {
     (void)state;
-    struct lr_rank_layer l = {.d = INT32_MAX, .patch = INT64_MAX / 4, .positions = 1 << 30};
+    struct lr_rank_layer l = {
+        .d = INT32_MAX, .patch = INT64_MAX / 4, .positions = 1 << 30};
     assert_true(lr_macs_whole(&l) == INT64_MAX);
     assert_true(lr_macs_split(&l, 1000) == INT64_MAX);
     assert_true(lr_params_whole(&l) == INT64_MAX);
@@ -191,10 +196,12 @@ static void net_random(struct net *net, uint64_t seed)
         int d = 4 + (int)lr_rng_below(&r, MAX_D - 4);
         double x = 1 + 50 * lr_rng_uniform(&r), decay = 0.6 + 0.39 * lr_rng_uniform(&r);
         snprintf(net->names[i], sizeof(net->names[i]), "conv%d", i + 1);
-        net->l[i] = (struct lr_rank_layer){.name = net->names[i], .d = d,
-                                           .patch = 9 * (1 + (int64_t)lr_rng_below(&r, 64)),
-                                           .positions = 1 + (int64_t)lr_rng_below(&r, 400),
-                                           .eig = net->eig[i]};
+        net->l[i] =
+            (struct lr_rank_layer){.name = net->names[i],
+                                   .d = d,
+                                   .patch = 9 * (1 + (int64_t)lr_rng_below(&r, 64)),
+                                   .positions = 1 + (int64_t)lr_rng_below(&r, 400),
+                                   .eig = net->eig[i]};
         for (int k = 0; k < d; k++) {
             net->eig[i][k] = x;
             x *= decay + (1 - decay) * lr_rng_uniform(&r);
@@ -240,7 +247,8 @@ static int sorted_items(struct item *items, const struct net *net, bool is_paper
 
     for (int i = 0; i < net->n; i++) {
         const struct lr_rank_layer *l = &net->l[i];
-        double kept = 0, one = (double)(l->positions * (l->patch + (is_paper ? 0 : l->d)));
+        double kept = 0,
+               one = (double)(l->positions * (l->patch + (is_paper ? 0 : l->d)));
         for (int k = 0; k < l->d; k++) {
             kept += l->eig[k];
             if (k > 0)
@@ -251,8 +259,8 @@ static int sorted_items(struct item *items, const struct net *net, bool is_paper
     return n;
 }
 
-/* With the budget equal to what the sorted list has reached there is nothing to give back,
- * and the greedy run must stop exactly there. */
+/* With the budget equal to what the sorted list has reached there is nothing to give
+ * back, and the greedy run must stop exactly there. */
 static void check_global_sort(bool is_paper)
 {
     struct item *items = malloc(MAX_LAYERS * MAX_D * sizeof(*items));
@@ -271,7 +279,8 @@ static void check_global_sort(bool is_paper)
         double last = total_of(&net, &b, ranks);
         for (int k = 0; k < n; k++) {
             ranks[items[k].layer]--;
-            assert_int_equal(items[k].k, ranks[items[k].layer]); /* falls within a layer */
+            assert_int_equal(items[k].k,
+                             ranks[items[k].layer]); /* falls within a layer */
             double total = total_of(&net, &b, ranks);
             if (total < last && k % 7 == 0) {
                 b.limit = total;
@@ -317,7 +326,9 @@ static void rules__meet_the_budget_and_use_it(void **state)
         net_random(&net, seed);
         struct lr_budget b = {.kind = seed % 3 == 0 ? LR_BUDGET_PARAMS : LR_BUDGET_MACS,
                               .fixed = seed % 2 ? 5000 : 0,
-                              .round = seed % 5 == 0 ? 4 : seed % 7 == 0 ? 8 : 0};
+                              .round = seed % 5 == 0   ? 4
+                                       : seed % 7 == 0 ? 8
+                                                       : 0};
         if (seed % 4 == 0)
             net.l[0].is_kept = true;
         double whole = whole_of(&net, &b);
@@ -362,7 +373,8 @@ static void rules__leave_all_whole_when_the_budget_allows(void **state)
     }
 }
 
-/* One step below the whole cost: falling just under break-even saves enough in one layer. */
+/* One step below the whole cost: falling just under break-even saves enough in one layer.
+ */
 static void greedy__gives_back_what_break_even_leaves(void **state)
 {
     (void)state;
@@ -376,8 +388,8 @@ static void greedy__gives_back_what_break_even_leaves(void **state)
     l[1].eig = eig[1];
     b.limit = 2 * (double)lr_macs_whole(&l[0]) - 1;
     assert_int_equal(lr_rank_rule_find("energy")->select(ranks, l, 2, &b, NULL), LR_OK);
-    /* Both fell to break-even without saving; the first layer goes below, the other is whole
-     * again. */
+    /* Both fell to break-even without saving; the first layer goes below, the other is
+     * whole again. */
     assert_int_equal(ranks[0], lr_break_even(&l[0]) - 1);
     assert_int_equal(ranks[1], 32);
 }
@@ -432,10 +444,12 @@ static void greedy__needs_spectra_of_layers_not_kept(void **state)
     assert_int_equal(lr_rank_rule_find("energy")->select(ranks, net.l, net.n, &b, &e),
                      LR_EINVAL);
     assert_non_null(strstr(e.msg, "conv2"));
-    assert_int_equal(lr_rank_rule_find("uniform")->select(ranks, net.l, net.n, &b, &e), LR_OK);
+    assert_int_equal(lr_rank_rule_find("uniform")->select(ranks, net.l, net.n, &b, &e),
+                     LR_OK);
     net.l[1].is_kept = true;
     b.limit = whole_of(&net, &b) / 1.01;
-    assert_int_equal(lr_rank_rule_find("energy")->select(ranks, net.l, net.n, &b, &e), LR_OK);
+    assert_int_equal(lr_rank_rule_find("energy")->select(ranks, net.l, net.n, &b, &e),
+                     LR_OK);
     net.l[1].is_kept = false;
     net.l[1].eig = net.eig[1];
     net.eig[1][0] = NAN;
@@ -456,7 +470,8 @@ static void rules__name_the_nearest_speedup(void **state)
             struct lr_budget b = {.kind = LR_BUDGET_MACS, .fixed = 777, .round = round};
             double whole = whole_of(&net, &b), nearest;
             b.limit = whole / 1000;
-            assert_int_equal(lr_rank_rules[k].select(ranks, net.l, net.n, &b, &e), LR_EINVAL);
+            assert_int_equal(lr_rank_rules[k].select(ranks, net.l, net.n, &b, &e),
+                             LR_EINVAL);
             const char *at = strstr(e.msg, "nearest speedup is ");
             assert_non_null(at);
             nearest = strtod(at + strlen("nearest speedup is "), NULL);
@@ -465,7 +480,8 @@ static void rules__name_the_nearest_speedup(void **state)
             assert_int_equal(lr_rank_rules[k].select(ranks, net.l, net.n, &b, &e), LR_OK);
             assert_true(total_of(&net, &b, ranks) <= b.limit);
             b.limit = whole / (nearest + 0.002);
-            assert_int_equal(lr_rank_rules[k].select(ranks, net.l, net.n, &b, &e), LR_EINVAL);
+            assert_int_equal(lr_rank_rules[k].select(ranks, net.l, net.n, &b, &e),
+                             LR_EINVAL);
         }
     struct lr_budget bad = {.limit = NAN};
     struct lr_err e = {0};
@@ -474,8 +490,8 @@ static void rules__name_the_nearest_speedup(void **state)
     assert_int_equal(lr_rank_rules[2].select(ranks, net.l, net.n, &bad, &e), LR_EINVAL);
 }
 
-/* Small networks, tried out whole: the greedy choice is the best one or loses little of the
- * logarithm of the energy product. */
+/* Small networks, tried out whole: the greedy choice is the best one or loses little of
+ * the logarithm of the energy product. */
 static void greedy__is_close_to_the_best_allocation(void **state)
 {
     (void)state;
@@ -497,7 +513,8 @@ static void greedy__is_close_to_the_best_allocation(void **state)
             whole += (double)lr_macs_whole(&l[i]);
         }
         b.limit = whole / 2.2;
-        assert_int_equal(lr_rank_rule_find("energy")->select(ranks, l, 3, &b, NULL), LR_OK);
+        assert_int_equal(lr_rank_rule_find("energy")->select(ranks, l, 3, &b, NULL),
+                         LR_OK);
         for (a[0] = 1; a[0] <= 12; a[0]++)
             for (a[1] = 1; a[1] <= 12; a[1]++)
                 for (a[2] = 1; a[2] <= 12; a[2]++) {
@@ -533,8 +550,8 @@ static void uniform__gives_one_speedup_to_all(void **state)
         b.limit = whole_of(&net, &b) / 2;
         if (lr_rank_rule_find("uniform")->select(ranks, net.l, net.n, &b, NULL) != LR_OK)
             continue;
-        /* Some x makes every rank the largest one with that speedup, and no layer could have
-         * its next rank at a lower x that all others share: the intervals meet. */
+        /* Some x makes every rank the largest one with that speedup, and no layer could
+         * have its next rank at a lower x that all others share: the intervals meet. */
         double low = 0, high = INFINITY;
         for (int i = 0; i < net.n; i++) {
             double w = (double)lr_macs_whole(&net.l[i]);

@@ -1,0 +1,348 @@
+/* Plots by gnuplot. The script, with its data, lies in a new folder that only the user
+ * can enter; gnuplot works there with fixed file names and never learns of any other, and
+ * the result is copied to the user's file. Which terminals there are is asked each time:
+ * it takes some milliseconds and keeps this without state. */
+#include "plot_run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "plot_spawn.h"
+#include "ranklab/file.h"
+#include "ranklab/text.h"
+
+enum { TIMEOUT_MS = 30000, WINDOW_MS = 700, DIR_SIZE = 512, PATH_SIZE = DIR_SIZE + 64 };
+
+/* ---- the private folder ---- */
+
+static enum lr_status make_folder(char dir[DIR_SIZE], struct lr_err *e)
+{
+    char buf[128];
+    const char *base = getenv("TMPDIR");
+
+    if (!base || base[0] != '/' || strlen(base) > DIR_SIZE - 32)
+        base = "/tmp";
+    snprintf(dir, DIR_SIZE, "%s/ranklab-plot-XXXXXX", base);
+    if (mkdtemp(dir))
+        return LR_OK;
+    int err = errno;
+    dir[0] = '\0';
+    return lr_err_set(e, LR_EIO, "%s: cannot make a folder for a plot: %s", base,
+                      strerror_r(err, buf, sizeof(buf)));
+}
+
+static void remove_folder(const char *dir)
+{
+    char path[PATH_SIZE + 256];
+    DIR *d = *dir ? opendir(dir) : NULL;
+    struct dirent *entry;
+
+    if (!d)
+        return;
+    while ((entry = readdir(d))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+        unlink(path);
+    }
+    closedir(d);
+    rmdir(dir);
+}
+
+static void join(char path[PATH_SIZE], const char *dir, const char *name)
+{
+    snprintf(path, PATH_SIZE, "%s/%s", dir, name);
+}
+
+/* No fsync: the file lives for a moment. */
+static enum lr_status put_file(const char *dir, const char *name, const char *text,
+                               size_t n, struct lr_err *e)
+{
+    char path[PATH_SIZE], buf[128];
+
+    join(path, dir, name);
+    FILE *fp = fopen(path, "wbe");
+    bool is_ok = fp && fwrite(text, 1, n, fp) == n;
+    int err = errno;
+    if (fp && fclose(fp) != 0 && is_ok) {
+        is_ok = false;
+        err = errno;
+    }
+    if (is_ok)
+        return LR_OK;
+    return lr_err_set(e, LR_EIO, "%s: cannot write: %s", path,
+                      strerror_r(err, buf, sizeof(buf)));
+}
+
+/* ---- gnuplot ---- */
+
+static enum lr_status run(struct lr_strbuf *out, const char *dir, const char *script,
+                          struct lr_err *e)
+{
+    const char *argv[] = {"gnuplot", "-d", script, NULL};
+
+    return plot_spawn(out, argv, dir, TIMEOUT_MS, e);
+}
+
+/* What gnuplot says of itself: its version, then its terminals between spaces. */
+static enum lr_status probe(struct lr_strbuf *terminals, const char *dir,
+                            struct lr_err *e)
+{
+    static const char script[] =
+        "set print '-'\nprint GPVAL_VERSION\nprint ' '.GPVAL_TERMINALS.' '\n";
+    double version = 0;
+
+    enum lr_status st = put_file(dir, "probe.gp", script, strlen(script), e);
+    if (st == LR_OK)
+        st = run(terminals, dir, "probe.gp", e);
+    if (st != LR_OK)
+        return st;
+    if (terminals->s)
+        version = atof(terminals->s);
+    if (version < 5)
+        return lr_err_set(e, LR_EBACKEND,
+                          "gnuplot %.1f is too old; version 5 or later is needed",
+                          version);
+    return LR_OK;
+}
+
+static bool has_terminal(const struct lr_strbuf *terminals, const char *name)
+{
+    char word[32];
+
+    snprintf(word, sizeof(word), " %s ", name);
+    return terminals->s && strstr(terminals->s, word);
+}
+
+const char *out_plot_version(char *buf, size_t size)
+{
+    const char *argv[] = {"gnuplot", "--version", NULL};
+    struct lr_strbuf out = {0};
+    char version[16] = "", level[16] = "";
+
+    enum lr_status st = plot_spawn(&out, argv, "/", TIMEOUT_MS, NULL);
+    bool is_ok = st == LR_OK && out.s &&
+                 sscanf(out.s, "gnuplot %15s patchlevel %15s", version, level) >= 1;
+    lr_strbuf_free(&out);
+    if (!is_ok)
+        return NULL;
+    snprintf(buf, size, "%s%s%s", version, *level ? "." : "", level);
+    return buf;
+}
+
+/* ---- files ---- */
+
+struct target {
+    const char *ending, *terminals[2], *output;
+};
+
+static const struct target *find_target(const char *path)
+{
+    static const struct target targets[] = {
+        {".svg", {"svg", NULL}, "out.svg"},
+        {".png", {"pngcairo", "png"}, "out.png"},
+        {".pdf", {"pdfcairo", NULL}, "out.pdf"},
+    };
+    size_t n = strlen(path);
+
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+        if (n > 4 && strcasecmp(path + n - 4, targets[i].ending) == 0)
+            return &targets[i];
+    return NULL;
+}
+
+static enum lr_status no_file(const char *path, struct lr_err *e)
+{
+    struct lr_strbuf shown = {0};
+
+    lr_text_escape(&shown, path);
+    lr_err_set(e, LR_EINVAL, "%.200s: plots are written as .svg, .png or .pdf",
+               shown.is_failed ? "?" : shown.s);
+    lr_strbuf_free(&shown);
+    return LR_EINVAL;
+}
+
+/* The first terminal of t that gnuplot has. */
+static enum lr_status choose(const char **terminal, const struct target *t,
+                             const char *dir, struct lr_err *e)
+{
+    struct lr_strbuf terminals = {0};
+
+    *terminal = NULL;
+    enum lr_status st = probe(&terminals, dir, e);
+    for (int i = 0; st == LR_OK && !*terminal && i < 2; i++)
+        if (t->terminals[i] && has_terminal(&terminals, t->terminals[i]))
+            *terminal = t->terminals[i];
+    if (st == LR_OK && !*terminal)
+        st = lr_err_set(e, LR_EBACKEND, "this gnuplot cannot write %s: it lacks %s",
+                        t->ending, t->terminals[0]);
+    lr_strbuf_free(&terminals);
+    return st;
+}
+
+enum lr_status out_plot_file(const struct out_plot *p, const char *path, struct lr_err *e)
+{
+    struct lr_strbuf script = {0};
+    const struct target *t = find_target(path);
+    char dir[DIR_SIZE] = "", result[PATH_SIZE];
+    const char *terminal;
+    struct plot_extent extent;
+    struct stat info;
+
+    if (!t)
+        return no_file(path, e);
+    enum lr_status st = plot_measure(&extent, p, e);
+    if (st != LR_OK)
+        return st;
+    st = make_folder(dir, e);
+    if (st == LR_OK)
+        st = choose(&terminal, t, dir, e);
+    if (st == LR_OK)
+        st = out_plot_script(&script, p, terminal, t->output, e);
+    if (st == LR_OK)
+        st = put_file(dir, "plot.gp", script.s, script.len, e);
+    if (st == LR_OK)
+        st = run(NULL, dir, "plot.gp", e);
+    if (st != LR_OK)
+        goto out;
+    join(result, dir, t->output);
+    if (stat(result, &info) != 0 || info.st_size == 0) {
+        st = lr_err_set(e, LR_EBACKEND, "gnuplot wrote no %s", t->output);
+        goto out;
+    }
+    st = lr_file_install(result, path, e);
+out:
+    remove_folder(dir);
+    lr_strbuf_free(&script);
+    return st;
+}
+
+enum lr_status out_plot_save_script(const struct out_plot *p, const char *path,
+                                    struct lr_err *e)
+{
+    struct lr_strbuf b = {0};
+
+    enum lr_status st = out_plot_script(&b, p, NULL, NULL, e);
+    if (st == LR_OK)
+        st = lr_file_write(path, b.s, b.len, e);
+    lr_strbuf_free(&b);
+    return st;
+}
+
+enum lr_status out_plot_window(const struct out_plot *p, struct lr_err *e)
+{
+    static const char *const windows[] = {"qt", "wxt", "x11"};
+    /* The folder is gone before gnuplot has read all, so it reads an open descriptor. */
+    const char *argv[] = {"gnuplot", "-d", "/dev/fd/3", NULL};
+    struct lr_strbuf terminals = {0}, script = {0};
+    char dir[DIR_SIZE] = "", input[PATH_SIZE], errors[PATH_SIZE];
+    const char *display = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
+    const char *terminal = NULL;
+    bool has_x = display && *display, has_wayland = wayland && *wayland;
+
+    if (!has_x && !has_wayland)
+        return lr_err_set(e, LR_EBACKEND,
+                          "no window: neither DISPLAY nor WAYLAND_DISPLAY "
+                          "is set; a plot can go to a file");
+    enum lr_status st = make_folder(dir, e);
+    if (st == LR_OK)
+        st = probe(&terminals, dir, e);
+    if (st != LR_OK)
+        goto out;
+    for (int i = 0; i < 3 && !terminal; i++)
+        if (has_terminal(&terminals, windows[i]) && (i < 2 || has_x))
+            terminal = windows[i];
+    if (!terminal) {
+        st = lr_err_set(e, LR_EBACKEND,
+                        "this gnuplot opens no windows: it lacks qt, wxt "
+                        "and x11");
+        goto out;
+    }
+    st = out_plot_script(&script, p, terminal, NULL, e);
+    if (st == LR_OK)
+        st = put_file(dir, "plot.gp", script.s, script.len, e);
+    if (st != LR_OK)
+        goto out;
+    join(input, dir, "plot.gp");
+    join(errors, dir, "errors");
+    st = plot_spawn_detached(argv, input, errors, WINDOW_MS, e);
+out:
+    remove_folder(dir);
+    lr_strbuf_free(&terminals);
+    lr_strbuf_free(&script);
+    return st;
+}
+
+/* ---- text ---- */
+
+/* Appends one line, cut to width columns, without controls and spaces at its end. */
+static void put_line(struct lr_strbuf *b, const char *s, size_t n, int width)
+{
+    struct lr_strbuf clean = {0};
+    char *line = lr_strndup(s, n);
+
+    if (line)
+        plot_clean(&clean, line, n + 1);
+    if (!line || clean.is_failed) {
+        b->is_failed = true;
+    } else {
+        size_t end = 0;
+        int used = 0;
+        for (size_t i = 0; i < clean.len;) {
+            char one[5] = "";
+            unsigned cp = 0;
+            int len = lr_utf8_decode(clean.s + i, clean.len - i, &cp);
+            size_t k = len ? (size_t)len : 1;
+            memcpy(one, clean.s + i, k);
+            used += lr_text_columns(one);
+            if (used > width)
+                break;
+            i += k;
+            end = i;
+        }
+        while (end > 0 && clean.s[end - 1] == ' ')
+            end--;
+        lr_strbuf_add(b, clean.s, end);
+        lr_strbuf_putc(b, '\n');
+    }
+    lr_free(line);
+    lr_strbuf_free(&clean);
+}
+
+enum lr_status plot_dumb(struct lr_strbuf *b, const struct out_plot *p, int width,
+                         int height, struct lr_err *e)
+{
+    struct lr_strbuf script = {0}, out = {0};
+    char dir[DIR_SIZE] = "", terminal[64];
+
+    snprintf(terminal, sizeof(terminal), "dumb size %d,%d", width, height);
+    enum lr_status st = out_plot_script(&script, p, terminal, NULL, e);
+    if (st == LR_OK)
+        st = make_folder(dir, e);
+    if (st == LR_OK)
+        st = put_file(dir, "plot.gp", script.s, script.len, e);
+    if (st == LR_OK)
+        st = run(&out, dir, "plot.gp", e);
+    if (st != LR_OK)
+        goto out;
+    const char *s = out.s ? out.s : "";
+    s += strspn(s, "\f\n");
+    for (int i = 0; i < height && *s; i++) {
+        size_t n = strcspn(s, "\n");
+        put_line(b, s, n, width);
+        s += n + (s[n] == '\n');
+    }
+    if (b->is_failed)
+        st = lr_enomem(e, out.len, "a plot");
+out:
+    remove_folder(dir);
+    lr_strbuf_free(&script);
+    lr_strbuf_free(&out);
+    return st;
+}

@@ -1,0 +1,22 @@
+/* Running an external program without a shell. */
+#ifndef RANKLAB_OUT_PLOT_SPAWN_H
+#define RANKLAB_OUT_PLOT_SPAWN_H
+
+#include <stdbool.h>
+
+#include "ranklab/err.h"
+#include "ranklab/mem.h"
+
+/* Runs argv (argv[0] looked up in PATH) in the folder dir with no input, in a process
+ * group of its own that is gone afterwards, the helpers it started included. What it
+ * prints is appended to out (may be NULL). LR_EBACKEND: not found, failed (with its first
+ * message), or still running after timeout_ms. */
+enum lr_status plot_spawn(struct lr_strbuf *out, const char *const argv[],
+                          const char *dir, int timeout_ms, struct lr_err *e);
+/* Starts argv in a session of its own with the display, descriptor 3 open on the file
+ * input and messages going to the file errors, and leaves it running. LR_EBACKEND when it
+ * fails within timeout_ms. */
+enum lr_status plot_spawn_detached(const char *const argv[], const char *input,
+                                   const char *errors, int timeout_ms, struct lr_err *e);
+
+#endif

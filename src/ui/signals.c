@@ -1,0 +1,159 @@
+/* Signals. Handlers only note what came; the prompt and the progress callback act on it.
+ * Work that ignores ^C for two seconds is left by a second ^C. */
+#include "ui/ui.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The interrupt flag. Everything here is written by handlers. */
+static struct {
+    volatile sig_atomic_t signal, is_resized, is_suspended;
+    volatile sig_atomic_t second; /* of the monotonic clock, when ^C came */
+    volatile sig_atomic_t is_guarded;
+    struct termios terminal; /* written before is_guarded is set */
+} flag;
+
+static long monotonic_second(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (long)(t.tv_sec & 0x3fffffff);
+}
+
+static void restore_terminal(void)
+{
+    if (flag.is_guarded)
+        tcsetattr(STDIN_FILENO, TCSANOW, &flag.terminal);
+}
+
+static void on_stop(int number)
+{
+    int saved = errno;
+
+    if (flag.signal && number == SIGINT && flag.signal == SIGINT) {
+        if (monotonic_second() - flag.second >= 2) {
+            static const char text[] = "\nranklab: left while working\n";
+            restore_terminal();
+            if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+                _exit(UI_INTERRUPTED);
+            _exit(UI_INTERRUPTED);
+        }
+    } else if (flag.signal && flag.signal != SIGINT) {
+        /* Asked to end twice: work does not answer. */
+        restore_terminal();
+        _exit(128 + number);
+    } else {
+        flag.signal = number;
+        flag.second = (sig_atomic_t)monotonic_second();
+    }
+    errno = saved;
+}
+
+static void on_resize(int number)
+{
+    (void)number;
+    flag.is_resized = 1;
+}
+
+static void on_suspend(int number)
+{
+    (void)number;
+    flag.is_suspended = 1;
+}
+
+/* Only calls that are safe here; then the default action, so that cores and sanitizers see
+ * the signal. */
+static void on_crash(int number)
+{
+    restore_terminal();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void ui_signals_install(void)
+{
+    static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    struct sigaction a = {0}, old;
+
+    sigemptyset(&a.sa_mask);
+    a.sa_handler = on_stop;
+    for (size_t i = 0; i < 3; i++)
+        /* nohup and shells' background jobs leave them ignored; so do we. */
+        if (sigaction(stops[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(stops[i], &a, NULL);
+    a.sa_handler = on_resize;
+    sigaction(SIGWINCH, &a, NULL);
+    a.sa_handler = on_crash;
+    a.sa_flags = (int)SA_RESETHAND;
+    for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
+        if (sigaction(crashes[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+            sigaction(crashes[i], &a, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int ui_signal_pending(void)
+{
+    return flag.signal;
+}
+
+void ui_signal_clear(void)
+{
+    if (flag.signal == SIGINT)
+        flag.signal = 0;
+}
+
+bool ui_signal_resized(void)
+{
+    bool was = flag.is_resized;
+
+    flag.is_resized = 0;
+    return was;
+}
+
+bool ui_signal_suspended(void)
+{
+    bool was = flag.is_suspended;
+
+    flag.is_suspended = 0;
+    return was;
+}
+
+void ui_catch_suspend(bool on)
+{
+    struct sigaction a = {0};
+
+    sigemptyset(&a.sa_mask);
+    a.sa_handler = on ? on_suspend : SIG_DFL;
+    sigaction(SIGTSTP, &a, NULL);
+}
+
+void ui_signals_block(sigset_t *during_wait)
+{
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGHUP);
+    sigaddset(&mask, SIGWINCH);
+    sigaddset(&mask, SIGTSTP);
+    sigprocmask(SIG_BLOCK, &mask, during_wait);
+    sigdelset(during_wait, SIGINT);
+    sigdelset(during_wait, SIGTERM);
+    sigdelset(during_wait, SIGHUP);
+    sigdelset(during_wait, SIGWINCH);
+    sigdelset(during_wait, SIGTSTP);
+}
+
+void ui_guard_terminal(bool on)
+{
+    flag.is_guarded = 0;
+    if (on && tcgetattr(STDIN_FILENO, &flag.terminal) == 0)
+        flag.is_guarded = 1;
+}

@@ -1,0 +1,80 @@
+/* The front end in line mode: options, the prompt, signals, progress. The command table and
+ * all that it does lie below, and know no terminal. */
+#ifndef RANKLAB_UI_H
+#define RANKLAB_UI_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "cmd/context.h"
+
+enum { UI_OK = 0, UI_FAILED = 1, UI_USAGE = 2, UI_INTERNAL = 70, UI_INTERRUPTED = 130 };
+
+/* Runs the program; its exit status. */
+int ui_main(int argc, char **argv);
+
+/* ---- options.c ---- */
+
+enum ui_action_kind { UI_RUN_FILE, UI_RUN_COMMAND };
+struct ui_action {
+    enum ui_action_kind kind;
+    const char *text; /* borrowed from argv */
+};
+struct ui_options {
+    const char *model; /* to open first, or NULL */
+    struct ui_action *actions;
+    size_t n_actions;
+    bool is_batch, is_interactive, is_plain, has_no_init, wants_version, wants_help;
+    struct cmd_settings settings;
+    const char *seed, *threads;
+};
+/* False after a usage error, which has been said on the error stream. */
+bool ui_options_parse(struct ui_options *o, int argc, char **argv);
+void ui_options_free(struct ui_options *o);
+void ui_print_help(void);
+void ui_print_version(void);
+
+/* ---- signals.c: the one mutable global of the program lives there ---- */
+
+/* Handlers for ^C, hang-up, termination and resizing; SIGPIPE is ignored. */
+void ui_signals_install(void);
+/* The signal that asks to stop (SIGINT, SIGTERM, SIGHUP), or 0. */
+int ui_signal_pending(void);
+/* Forgets a ^C; what ends the program stays. */
+void ui_signal_clear(void);
+bool ui_signal_resized(void); /* true once after each */
+/* ^Z: noted instead of obeyed while on, so that the prompt can tidy the terminal first. */
+void ui_catch_suspend(bool on);
+bool ui_signal_suspended(void); /* true once after each */
+/* The mask to wait with: the signals above arrive during the wait only. */
+void ui_signals_block(sigset_t *during_wait);
+/* While the prompt has changed the terminal, crashes restore it first. */
+void ui_guard_terminal(bool on);
+
+/* ---- screen.c: the sink that writes to the standard streams ---- */
+
+struct ui_screen {
+    const struct cmd_settings *settings;
+    bool is_out_terminal, is_err_terminal;
+    bool is_out_closed; /* nobody reads the standard output any more */
+    int out_error;      /* errno of another failure to write it, or 0 */
+    bool has_line;      /* a progress line stands on the error stream */
+    double last_drawn, started;
+    double last_fraction;
+};
+void ui_screen_init(struct ui_screen *s, const struct cmd_settings *settings);
+struct cmd_sink ui_screen_sink(struct ui_screen *s);
+/* Erases the progress line and writes out what is buffered. */
+void ui_screen_flush(struct ui_screen *s);
+/* Starts the clock of the progress line. */
+void ui_screen_begin(struct ui_screen *s);
+
+/* ---- line.c: the prompt ---- */
+
+/* Reads and runs commands until quit, ^D or a signal. */
+void ui_prompt(struct cmd_ctx *c, struct ui_screen *s);
+/* "readline 8.2" */
+const char *ui_line_version(void);
+
+#endif

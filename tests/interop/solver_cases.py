@@ -1,0 +1,500 @@
+"""Compares the library's solvers, spectra and rank rules with solver_reference.py.
+
+    solver_cases.py PROGRAM FOLDER [PATTERN]
+
+Draws samples that look like a layer's responses (correlated inputs after a ReLU, random
+filters, negative biases, a perturbed network beside the original one, a shortcut) with fixed
+seeds, stores them in FOLDER as .npy, lets PROGRAM (solver_check) solve them and compares
+errors to 1e-4 and the solutions as functions of the rows. One line per case; ends with
+"N passed, N failed". PATTERN: only cases whose name contains it.
+"""
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+import solver_reference as ref
+
+ERROR_TOLERANCE = 1e-4    # relative, of a relative response error
+ERROR_FLOOR = 1e-11       # below it an error is rounding: (1e-6)^2 and some room
+TIE = 1e-5                # relative: iterates this close are as good as each other
+FUNCTION_TOLERANCE = 1e-3  # rms difference of M y + b, relative to the spread of the target
+
+
+# ---- samples ----
+
+def draw_inputs(rng, n, p):
+    """x >= 0 as behind a ReLU, correlated, with a falling spectrum; xhat: the same images in
+    a network whose earlier layer lost its weakest directions."""
+    mix = np.linalg.qr(rng.standard_normal((p, p)))[0]
+    scale = (1.0 + np.arange(p)) ** -0.6 * np.sqrt(p) / 2
+    pre = rng.standard_normal((n, p)) * scale
+    lost = pre * (np.arange(p) < p // 3) + 0.1 * rng.standard_normal((n, p)) * scale
+    shift = 0.2 * rng.standard_normal(p)
+    return np.maximum(pre @ mix + shift, 0), np.maximum(lost @ mix + shift, 0)
+
+
+def draw_layer(seed, d, p, n, zeros, has_shortcut=False, edit=None):
+    """A dict of float32 arrays: target, yhat, shortcut (or None), w, bias. zeros: share of
+    zeros after the ReLU. edit(arrays, rng) changes them for a special case."""
+    rng = np.random.default_rng(seed)
+    x, xhat = draw_inputs(rng, n, p)
+    w = rng.standard_normal((d, p)) * (1.0 + np.arange(p)) ** -0.3 / np.sqrt(p)
+    y = x @ w.T
+    share = np.clip(zeros + 0.15 * rng.standard_normal(d), 0.02, 0.995)
+    bias = -np.array([np.quantile(y[:2000, j], share[j]) for j in range(d)])
+    arrays = {"target": y + bias, "yhat": xhat @ w.T + bias, "shortcut": None, "w": w,
+              "bias": bias}
+    if has_shortcut:
+        mix = rng.standard_normal((d // 3, d)) / np.sqrt(d)
+        code = rng.standard_normal((n, d // 3))
+        arrays["target"] = arrays["target"] + np.maximum(code @ mix, 0)
+        code = code + 0.15 * rng.standard_normal(code.shape)
+        arrays["shortcut"] = np.maximum(code @ mix, 0)
+    if edit:
+        edit(arrays, rng)
+    return {k: None if v is None else np.ascontiguousarray(v, dtype=np.float32)
+            for k, v in arrays.items()}
+
+
+def dead_and_copied(a, rng):
+    """Channels that never vary (one of them only in the original network), copies, and one
+    that is the sum of two others up to rounding."""
+    for j, value in ((3, 0.75), (11, -2.0), (40, 0.0)):
+        a["target"][:, j] = a["yhat"][:, j] = value
+    a["target"][:, 20] = 1.5
+    for j, k in ((5, 6), (7, 8), (9, 60)):
+        a["target"][:, k], a["yhat"][:, k] = a["target"][:, j], a["yhat"][:, j]
+
+
+def constant_regressor(a, rng):
+    a["yhat"] = np.broadcast_to(np.linspace(-1, 2, a["yhat"].shape[1]), a["yhat"].shape)
+
+
+def constant_everything(a, rng):
+    constant_regressor(a, rng)
+    a["target"] = a["yhat"] + 0.25
+
+
+def same_input(a, rng):
+    a["yhat"] = a["target"].copy()
+
+
+def scaled(*factors):
+    def edit(a, rng):
+        scale = np.geomspace(factors[0], factors[-1], a["yhat"].shape[1])
+        a["target"], a["yhat"] = a["target"] * scale, a["yhat"] * scale
+    return edit
+
+
+def never_positive(a, rng):
+    a["target"] = -np.abs(a["target"]) - 0.01
+
+
+def far_means(size):
+    def edit(a, rng):
+        a["yhat"] = a["yhat"] + size * rng.uniform(-1, 1, a["yhat"].shape[1])
+    return edit
+
+
+def far_target(a, rng):
+    """Everything far from zero, so nothing is cut off by the ReLU of the channels above."""
+    offset = 40 * rng.uniform(-1, 1, a["yhat"].shape[1])
+    a["target"], a["yhat"] = a["target"] + offset, a["yhat"] + offset
+
+
+# ---- running the program ----
+
+class Program:
+    def __init__(self, path, folder):
+        self.path, self.folder = path, folder
+        self.methods = self.lines("methods")
+
+    def lines(self, *words):
+        done = subprocess.run([self.path, *map(str, words)], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError("exit status %d: %s" % (done.returncode, done.stderr.strip()))
+        return done.stdout.splitlines()
+
+    def store(self, name, array):
+        path = os.path.join(self.folder, name + ".npy")
+        np.save(path, np.ascontiguousarray(array, dtype=np.float32))
+        return path
+
+    def solve(self, method, ranks, options):
+        """{rank: {key: value}} of what was printed, and the factors as a LowRank."""
+        prefix = os.path.join(self.folder, "factors")
+        words = ["%s=%s" % item for item in options.items()]
+        found, current = {}, None
+        for line in self.lines("solve", method, ",".join(map(str, ranks)), "out=" + prefix,
+                               "trace=1", *words):
+            key, *rest = line.split()
+            if key == "rank":
+                current = found[int(rest[0])] = {"error": {}, "inherited": {}, "trace": []}
+            elif key in ("error", "inherited"):
+                current[key][rest[0]] = tuple(map(float, rest[1:]))
+            elif key == "trace":
+                current[key].append(tuple(map(float, rest)))
+            else:
+                current[key] = int(rest[0])
+        for rank, result in found.items():
+            factors = np.load("%s-%d.npy" % (prefix, rank))
+            kept = factors.shape[1] // 2
+            result["model"] = ref.LowRank(factors[:, :kept], factors[:, kept:2 * kept],
+                                          factors[:, -1])
+        return found
+
+
+# ---- comparison ----
+
+class Outcome:
+    """Collects what disagrees and the largest deviations of one case."""
+
+    def __init__(self):
+        self.problems, self.worst = [], {}
+
+    def error(self, what, found, expected, kind="error"):
+        if np.isnan(found) or np.isnan(expected):
+            self.problems.append("%s: %.9g, expected %.9g" % (what, found, expected))
+            return
+        if found == expected or max(abs(found), abs(expected)) < ERROR_FLOOR:
+            return
+        apart = abs(found - expected) / max(abs(found), abs(expected))
+        self.worst[kind] = max(self.worst.get(kind, 0.0), apart)
+        if not apart <= ERROR_TOLERANCE:
+            self.problems.append("%s: %.9g, expected %.9g" % (what, found, expected))
+
+    def require(self, what, holds):
+        if not holds:
+            self.problems.append(what)
+
+
+def compare_function(out, samples, found, expected, parts):
+    """Rms difference of the two solutions on rows, relative to the target's spread there."""
+    for first, end in parts:
+        t, y, _ = samples.rows(first, end)
+        if len(t) == 0:
+            continue
+        u, v = found.apply(y), expected.apply(y)
+        spread = np.sqrt(np.mean((t - t.mean(axis=0)) ** 2)) or 1.0
+        apart = np.sqrt(np.mean((u - v) ** 2)) / spread
+        out.worst["M y + b"] = max(out.worst.get("M y + b", 0.0), apart)
+        out.require("M y + b differ by %.3g on rows %d-%d" % (apart, first, end - 1),
+                    apart <= FUNCTION_TOLERANCE)
+
+
+def compare_choice(out, samples, found, expected, trace):
+    """The iterates one by one, and which of them was returned."""
+    out.require("%d iterates, expected %d" % (len(found["trace"]), len(trace)),
+                len(found["trace"]) == len(trace))
+    out.require("iterations", found["iterations"] == expected.iterations)
+    for got, (fit, valid, lam, relaxed) in zip(found["trace"], trace):
+        where = "iterate %d " % got[0]
+        out.error(where + "fit", got[3], fit, "iterates")
+        if samples.n_valid:
+            out.error(where + "valid", got[4], valid, "iterates")
+        if lam is not None:
+            out.error(where + "relaxed", got[2], relaxed, "iterates")
+            out.require(where + "lambda", np.isclose(got[1], lam, rtol=1e-6))
+    judged = [row[1] if samples.n_valid else row[0] for row in trace]
+    best = judged[expected.best]
+    out.require("iterate %d returned, the best is %d" % (found["best"], expected.best),
+                judged[found["best"]] <= best * (1 + TIE) + ERROR_FLOOR)
+
+
+def compare_solution(out, samples, found, expected, spec):
+    parts = {k: v for k, v in samples.parts().items()
+             if v[1] > v[0] and not (spec.get("fit_only") and k != "fit")}
+    for name, (first, end) in parts.items():
+        of_mine = ref.response_error(expected, samples, first, end)
+        of_theirs = ref.response_error(found["model"], samples, first, end)
+        inherited = ref.response_error(None, samples, first, end)
+        for i, stage in enumerate(("after", "before")):
+            where = "%s rows, %s the nonlinearity: " % (name, stage)
+            printed = found["error"][name][i]
+            out.error(where + "error", printed, of_mine[i])
+            out.error(where + "error function", printed, of_theirs[i], "error function")
+            out.error(where + "inherited", found["inherited"][name][i], inherited[i],
+                      "error function")
+    compare_function(out, samples, found["model"], expected, parts.values())
+    if "data_rank" in spec:
+        out.require("data rank %d" % found["data_rank"],
+                    found["data_rank"] == spec["data_rank"])
+
+
+DEFAULT_SCHEDULE = ((25, 0.01), (25, 1.0))
+
+
+def run_solvers(program, case, report):
+    """All methods and ranks of one set of samples."""
+    arrays = draw_layer(case["seed"], case["d"], case["p"], case["n"], case["zeros"],
+                        case.get("has_shortcut", False), case.get("edit"))
+    n = case["n"]
+    n_fit, n_valid = case.get("split", (n * 8 // 10, n // 10))
+    is_relu = case.get("is_relu", True)
+    paths = {k: program.store(k, v) for k, v in arrays.items() if v is not None}
+    shared = {"fit": n_fit, "valid": n_valid, "held": n - n_fit - n_valid,
+              "relu": int(is_relu)}
+    for spec in case["solve"]:
+        is_symmetric = spec.get("symmetric", False)
+        if is_symmetric:
+            samples = ref.Samples(arrays["target"], arrays["target"], None, n_fit, n_valid,
+                                  is_relu, True)
+            options = {"target": paths["target"]}
+        else:
+            samples = ref.Samples(arrays["target"], arrays["yhat"], arrays["shortcut"], n_fit,
+                                  n_valid, is_relu)
+            options = {k: paths[k] for k in ("target", "yhat", "shortcut") if k in paths}
+        schedule = spec.get("schedule", DEFAULT_SCHEDULE)
+        if schedule != DEFAULT_SCHEDULE:
+            options.update(iter1=schedule[0][0], lambda1=schedule[0][1],
+                           iter2=schedule[1][0], lambda2=schedule[1][1])
+        if spec["method"] == "svd":
+            options["w"] = paths["w"]
+            if spec.get("has_bias", True):
+                options["bias"] = paths["bias"]
+        options.update(shared)
+        kind = "symmetric" if is_symmetric else "asymmetric"
+        try:
+            found = program.solve(spec["method"], spec["ranks"], options)
+        except RuntimeError as error:
+            for rank in spec["ranks"]:
+                report("%s %s %s rank %d" % (case["name"], spec["method"], kind, rank),
+                       [str(error)])
+            continue
+        for rank in spec["ranks"]:
+            trace, out = None, Outcome()
+            if spec["method"] == "pca":
+                expected = ref.solve_linear(samples, rank)
+            elif spec["method"] == "svd":
+                bias = arrays["bias"] if spec.get("has_bias", True) else None
+                expected = ref.solve_weight_svd(arrays["w"], bias, rank)
+            else:
+                trace, iterates = [], []
+                expected = ref.solve_relu(samples, rank, schedule, trace, iterates)
+                compare_choice(out, samples, found[rank], expected, trace)
+                # Of two iterates that tie, the one that was returned is compared.
+                expected = iterates[found[rank]["best"]]
+            compare_solution(out, samples, found[rank], expected, spec)
+            detail = ", ".join("%s %.1e" % item for item in out.worst.items())
+            if trace:
+                detail += ", iterate %d" % found[rank]["best"]
+            report("%s %s %s rank %d" % (case["name"], spec["method"], kind, rank),
+                   out.problems, detail)
+
+
+def both(*ranks, **more):
+    """Linear and nonlinear, asymmetric."""
+    return [dict(method="pca", ranks=ranks, **more), dict(method="relu", ranks=ranks, **more)]
+
+
+SOLVER_CASES = [
+    dict(name="d40", seed=1, d=40, p=90, n=24000, zeros=0.6,
+         solve=[dict(method="pca", ranks=(4, 15, 33, 40), symmetric=True),
+                dict(method="pca", ranks=(4, 15, 33, 40)), dict(method="relu", ranks=(12,))]),
+    dict(name="d40-symmetric", seed=2, d=40, p=90, n=6000, zeros=0.7,
+         solve=[dict(method="relu", ranks=(3, 14, 40), symmetric=True)]),
+    dict(name="d64-shortcut", seed=3, d=64, p=144, n=6000, zeros=0.6, has_shortcut=True,
+         solve=both(5, 20, 52)
+         + [dict(method="svd", ranks=(5, 20, 64)),
+            dict(method="svd", ranks=(20,), has_bias=False)]),
+    dict(name="d100-patch27", seed=4, d=100, p=27, n=4000, zeros=0.5,
+         solve=both(5, 18, 27) + [dict(method="svd", ranks=(5, 18, 60))]),
+    dict(name="d128-90%zeros", seed=5, d=128, p=288, n=5000, zeros=0.9,
+         solve=both(10, 40, 104) + [dict(method="svd", ranks=(40,))]),
+    dict(name="d256-shortcut", seed=6, d=256, p=320, n=4000, zeros=0.8, has_shortcut=True,
+         solve=[dict(method="pca", ranks=(16, 64, 200)), dict(method="relu", ranks=(64,))]),
+    dict(name="no-relu-shortcut", seed=7, d=64, p=144, n=3000, zeros=0.5, has_shortcut=True,
+         is_relu=False, solve=[dict(method="pca", ranks=(8, 30, 64))]),
+    dict(name="dead-and-copied", seed=8, d=64, p=144, n=3000, zeros=0.6, edit=dead_and_copied,
+         solve=both(6, 30, 58, 64, data_rank=58)
+         + [dict(method="pca", ranks=(6, 30, 64), symmetric=True)]),
+    dict(name="dead-shortcut", seed=9, d=64, p=144, n=3000, zeros=0.6, edit=dead_and_copied,
+         has_shortcut=True, solve=both(10, 64)),
+    dict(name="fewer-rows-than-channels", seed=10, d=100, p=220, n=140, zeros=0.5,
+         split=(60, 30), solve=both(5, 20, 59, 100, data_rank=59)
+         + [dict(method="pca", ranks=(90,), fit_only=True),
+            dict(method="pca", ranks=(5, 20), symmetric=True),
+            dict(method="pca", ranks=(80,), symmetric=True, fit_only=True)]),
+    dict(name="same-input", seed=23, d=100, p=40, n=600, zeros=0.6, edit=same_input,
+         split=(70, 30), solve=both(12, 100)),
+    dict(name="constant-regressor", seed=11, d=40, p=90, n=3000, zeros=0.6,
+         edit=constant_regressor, solve=both(5, 40, data_rank=0)),
+    dict(name="constant-everything", seed=12, d=40, p=90, n=3000, zeros=0.6,
+         edit=constant_everything,
+         solve=both(5) + [dict(method="pca", ranks=(5, 40), symmetric=True)]),
+    dict(name="never-positive", seed=13, d=40, p=90, n=3000, zeros=0.9, edit=never_positive,
+         solve=both(6)),
+    dict(name="means-300", seed=14, d=64, p=144, n=4000, zeros=0.6, edit=far_means(300),
+         has_shortcut=True, solve=both(8, 30)),
+    dict(name="means-3000", seed=15, d=64, p=144, n=4000, zeros=0.6, edit=far_means(3000),
+         solve=both(8, 30)),
+    dict(name="far-targets", seed=16, d=64, p=144, n=4000, zeros=0.6, edit=far_target,
+         solve=both(8, 30) + [dict(method="pca", ranks=(8, 30), symmetric=True)]),
+    dict(name="scale-1e-6", seed=24, d=40, p=90, n=3000, zeros=0.6, edit=scaled(1e-6),
+         solve=both(9)),
+    dict(name="scale-1e6", seed=25, d=40, p=90, n=3000, zeros=0.6, edit=scaled(1e6),
+         solve=both(9)),
+    dict(name="scales-0.01-to-30", seed=26, d=64, p=144, n=3000, zeros=0.6,
+         edit=scaled(0.01, 30.0), solve=both(1, 12, 40)),
+    dict(name="no-validation", seed=17, d=40, p=90, n=3000, zeros=0.7, split=(2400, 0),
+         solve=both(9)),
+    dict(name="fit-rows-only", seed=18, d=40, p=90, n=3000, zeros=0.7, split=(3000, 0),
+         solve=both(9)),
+    dict(name="schedules", seed=19, d=40, p=90, n=3000, zeros=0.7, solve=[
+        dict(method="relu", ranks=(9,), schedule=((7, 0.02), (9, 3.0))),
+        dict(method="relu", ranks=(9,), schedule=((0, 0.01), (12, 1.0))),
+        dict(method="relu", ranks=(9,), schedule=((6, 0.01), (0, 1.0))),
+        dict(method="relu", ranks=(9,), schedule=((0, 0.01), (0, 1.0)))]),
+]
+
+
+# ---- spectra, rank rules, spatial filters ----
+
+def run_spectrum(program, report):
+    for name, seed, edit, dead in (("d64", 21, None, 0), ("d64 dead", 22, dead_and_copied, 4)):
+        a = draw_layer(seed, 64, 48, 4000, 0.7, edit=edit)
+        lines = program.lines("spectrum", "target=" + program.store("target", a["target"]),
+                              "w=" + program.store("w", a["w"]))
+        single = dict(line.split(maxsplit=1) for line in lines if not line.startswith("eig"))
+        eig, sv, share = np.array([line.split()[1:] for line in lines
+                                   if line.startswith("eig")], dtype=np.float64).T
+        out = Outcome()
+        expected = ref.spectrum(a["target"])
+        # A covariance may be divided by n or by n - 1; its shares are the same.
+        factor = eig.sum() / expected.sum()
+        out.require("covariance scale %.9g" % factor,
+                    min(abs(factor - 1), abs(factor - 4000 / 3999)) < 1e-5)
+        apart = np.max(np.abs(eig / factor - expected)) / expected[0]
+        out.require("eigenvalues %.2g apart" % apart, apart < 1e-6)
+        expected_sv = np.zeros(64)
+        s = np.linalg.svd(a["w"].astype(np.float64), compute_uv=False)
+        expected_sv[:len(s)] = s
+        out.require("singular values", np.max(np.abs(sv - expected_sv)) < 1e-5 * s[0])
+        for rank in (1, 7, 30, 64):
+            out.error("energy at %d" % rank, share[rank - 1], ref.energy(expected, rank))
+        out.error("zeros", float(single["zeros"]), float(np.mean(a["target"] <= 0)))
+        out.require("dead " + single["dead"], int(single["dead"]) == dead)
+        out.require("data rank " + single["data_rank"], int(single["data_rank"]) ==
+                    int(np.sum(expected > ref.GRAM_CUT * expected[0])))
+        report("spectrum " + name, out.problems, "eigenvalues %.1e" % apart)
+
+
+def draw_rank_layers(seed, shapes):
+    rng = np.random.default_rng(seed)
+    layers = []
+    for d, patch, positions in shapes:
+        decay = rng.uniform(0.6, 2.0)
+        eig = (1.0 + np.arange(d)) ** -decay * np.exp(0.3 * rng.standard_normal(d))
+        eig = np.sort(eig)[::-1].astype(np.float32)
+        layers.append(ref.RankLayer(d, patch, positions, eig))
+    return layers
+
+
+RANK_CASES = [
+    ("small", ((16, 9, 784), (32, 144, 196), (48, 288, 49)), 31, 1),
+    ("vgg-like", ((64, 576, 3136), (128, 576, 784), (128, 1152, 784), (256, 1152, 196)), 32, 1),
+    ("steps of 4", ((32, 288, 784), (64, 288, 196), (64, 576, 196)), 33, 4),
+]
+
+
+def run_rank_rules(program, report):
+    """The rules promise the budget and that nothing kept out would still fit; the greedy
+    run of the reference is a lower bound and the exhaustive search an upper one."""
+    for name, shapes, seed, step in RANK_CASES:
+        layers = draw_rank_layers(seed, shapes)
+        longest = max(l.d for l in layers)
+        table = [[l.d, l.patch, l.positions, 0] for l in layers]
+        eig = [np.pad(l.eig, (0, longest - l.d)) for l in layers]
+        words = ["layers=" + program.store("layers", table), "eig=" + program.store("eig", eig)]
+        whole = sum(l.whole for l in layers)
+        for rule in ("energy", "paper"):
+            for speedup in (1.5, 2.0, 3.0, 4.0, 5.0):
+                label = "rank %s, %s, %gx" % (name, rule, speedup)
+                out, limit = Outcome(), int(whole / speedup)
+                try:
+                    lines = program.lines("rank", rule, *words, "limit=%d" % limit,
+                                          "round=%d" % step)
+                except RuntimeError as error:
+                    report(label, [str(error)])
+                    continue
+                ranks, costs = np.array([line.split()[1:] for line in lines],
+                                        dtype=np.int64).T
+                ranks = [int(r) for r in ranks]
+                out.require("cost of %s" % ranks,
+                            list(costs) == [l.cost(r) for l, r in zip(layers, ranks)])
+                cost = ref.total_cost(layers, ranks)
+                out.require("%s over the budget" % ranks, cost <= limit)
+                for i, l in enumerate(layers):
+                    more = list(ranks)
+                    more[i] = min(ranks[i] + step, l.d)
+                    out.require("%s: layer %d has room for more" % (ranks, i),
+                                more[i] == ranks[i] or not l.pays(ranks[i])
+                                or ref.total_cost(layers, more) > limit)
+                greedy = ref.greedy_ranks(layers, limit, rule=rule, step=step)
+                grids = [range(step, l.d + 1, step) for l in layers]
+                best = ref.best_ranks(layers, limit, grid=grids)
+                value = ref.log_energy(layers, ranks)
+                low, high = ref.log_energy(layers, greedy), ref.log_energy(layers, best)
+                out.require("%s below plain greedy %s" % (ranks, greedy), value >= low - 1e-9)
+                out.require("%s above the optimum %s" % (ranks, best), value <= high + 1e-9)
+                report(label, out.problems, "energy %.5f, greedy %.5f, best %.5f, %s"
+                       % (np.exp(value), np.exp(low), np.exp(high), ranks))
+
+
+def run_spatial(program, report):
+    """Closed-form k x 1 and 1 x k filters, for a program that offers them: the joined filters
+    are compared, the factors themselves are only unique up to a rotation."""
+    if "spatial" not in program.methods:
+        print("skip  spatial: not among the program's methods")
+        return
+    for d, c, kh, kw, rank in ((48, 32, 3, 3, 6), (48, 32, 3, 3, 40), (32, 16, 5, 3, 20)):
+        rng = np.random.default_rng(d * rank)
+        w = rng.standard_normal((d, c, kh, kw)).astype(np.float32)
+        prefix = os.path.join(program.folder, "spatial")
+        label = "spatial %dx%dx%dx%d rank %d" % (d, c, kh, kw, rank)
+        try:
+            program.lines("spatial", rank, "w=" + program.store("w", w.reshape(d, -1)),
+                          "kernel=%dx%d" % (kh, kw), "out=" + prefix)
+        except RuntimeError as error:
+            report(label, [str(error)])
+            continue
+        vertical = np.load(prefix + "-v.npy").reshape(rank, c, kh, 1)
+        horizontal = np.load(prefix + "-h.npy").reshape(d, rank, 1, kw)
+        joined = ref.join_spatial(vertical, horizontal)
+        expected = ref.join_spatial(*ref.solve_spatial_svd(w, rank))
+        apart = np.linalg.norm(joined - expected) / np.linalg.norm(expected)
+        report(label, [] if apart < 1e-5 else ["filters %.3g apart" % apart],
+               "filters %.1e" % apart)
+
+
+def main(arguments):
+    program = Program(arguments[0], arguments[1])
+    pattern = arguments[2] if len(arguments) > 2 else ""
+    count = list(ref.self_test())
+
+    def report(label, problems, detail=""):
+        count[1 if problems else 0] += 1
+        print("%s  %s  %s" % ("FAIL" if problems else "ok  ", label, detail))
+        for problem in problems[:6]:
+            print("        " + problem)
+        if len(problems) > 6:
+            print("        and %d more" % (len(problems) - 6))
+        sys.stdout.flush()
+
+    for case in SOLVER_CASES:
+        if pattern in case["name"]:
+            run_solvers(program, case, report)
+    for name, run in (("spectrum", run_spectrum), ("rank", run_rank_rules),
+                      ("spatial", run_spatial)):
+        if pattern in name:
+            run(program, report)
+    print("%d passed, %d failed" % tuple(count))
+    return 1 if count[1] else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1:]))
