@@ -357,13 +357,17 @@ def train(args):
         print(s, flush=True)
 
     os.makedirs(args.work, exist_ok=True)
-    ck = os.path.join(args.work, "ranklab-%s-s%d-e%d.pt" % (args.net, args.seed, args.epochs))
+    ck = os.path.join(args.work, "ranklab-%s-s%d.pt" % (args.net, args.seed))
     if os.path.exists(ck):
         st = torch.load(ck)
         net.load_state_dict(st["net"])
         opt.load_state_dict(st["opt"])
         first, lines = st["epoch"], st["lines"]
-        print("\n".join(lines + ["resumed after epoch %d" % first]), flush=True)
+        print("\n".join(lines), flush=True)
+        print("resumed after epoch %d" % first, flush=True)
+        if st["epochs"] != args.epochs:
+            say("schedule changed after epoch %d: %d epochs in place of %d"
+                % (first, args.epochs, st["epochs"]))
     else:
         say("net %s  seed %d  epochs %d  batch %d  lr %g  weight decay %g  label smoothing %g"
             % (args.net, args.seed, args.epochs, args.batch, args.lr, args.decay, args.smooth))
@@ -394,7 +398,7 @@ def train(args):
             % (ep + 1, args.epochs, opt.param_groups[0]["lr"], loss_sum / per,
                100.0 * ok / (per * args.batch), accuracy(net, tx, ty), time.time() - t0))
         torch.save({"net": net.state_dict(), "opt": opt.state_dict(), "epoch": ep + 1,
-                    "lines": lines}, ck + ".tmp")
+                    "epochs": args.epochs, "lines": lines}, ck + ".tmp")
         os.replace(ck + ".tmp", ck)
 
     net.eval()

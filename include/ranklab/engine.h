@@ -48,7 +48,8 @@ enum lr_status lr_net_compile(struct lr_net **out, const struct lr_graph *g,
 void lr_net_free(struct lr_net *net);
 
 /* Runs n images (1 <= n <= batch; fewer than batch are padded inside). in[i]: n times the
- * elements of input i, dense NCHW float32. Results stay inside the net until the next run. */
+ * elements of input i, dense NCHW float32. Results stay inside the net until the next run.
+ * Runs on as many threads as lr_la_set_threads allowed when the net was compiled. */
 enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
                           struct lr_err *e);
 /* Output i of the last run: n images in the layout asked for; borrowed. Elements per image

@@ -61,12 +61,11 @@ out:
     return st;
 }
 
-size_t lr_gram_rank(const double *eig, size_t d, size_t n, double mean_max)
+size_t lr_gram_rank(const double *eig, size_t d)
 {
-    double noise = 1e-9 * mean_max, floor = (double)n * noise * noise;
     size_t rank = 0;
 
-    while (rank < d && eig[rank] > 1e-12 * eig[0] && eig[rank] > floor)
+    while (rank < d && eig[rank] > 0 && eig[rank] > 1e-12 * eig[0])
         rank++;
     return rank;
 }
@@ -99,10 +98,7 @@ enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples
         st = lr_la_eigh(d, g->vec, g->eig, e);
     if (st != LR_OK)
         goto out;
-    double mean_max = 0;
-    for (size_t i = 0; i < d; i++)
-        mean_max = fmax(mean_max, fabs(g->mean[i]));
-    g->n_kept = lr_gram_rank(g->eig, d, s->n_fit, mean_max);
+    g->n_kept = lr_gram_rank(g->eig, d);
     g->white = lr_alloc(g->n_kept * d, sizeof(double));
     if (!g->white) {
         st = lr_enomem(e, g->n_kept * d * sizeof(double), "the whitening matrix");

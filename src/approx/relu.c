@@ -32,10 +32,10 @@ struct solver {
     struct lr_response_work valid;
     size_t d, r, rank, n_used; /* n_used: columns of P that act on the fit rows now */
     size_t n_slots, n_blocks;
+    bool is_large;     /* worth waking threads for */
     size_t n_together; /* blocks between two progress reports */
     int n_threads;
     float *w;                /* [n_fit x r] whitened rows */
-    double *w_sum;           /* [r], all but zero */
     double *zbar, *z_sum;    /* [d] means of z - shortcut; sums about the shift */
     float *shift;            /* [d] subtracted from z - shortcut before summing */
     double *c;               /* [d] M mean + b */
@@ -54,7 +54,6 @@ static void solver_free(struct solver *v)
     lr_fit_work_free(&v->fit);
     lr_response_work_free(&v->valid);
     lr_free(v->w);
-    lr_free(v->w_sum);
     lr_free(v->zbar);
     lr_free(v->z_sum);
     lr_free(v->shift);
@@ -107,7 +106,8 @@ static enum lr_status whiten(struct solver *v, struct lr_err *e)
 
     if (!buf)
         return lr_enomem(e, (size_t)v->n_threads * each * sizeof(double), "whitening");
-#pragma omp parallel for num_threads(v->n_threads) schedule(static) reduction(+ : n_failed)
+#pragma omp parallel for num_threads(v->n_threads) schedule(static) reduction(+ : n_failed)  \
+    if (v->is_large)
     for (size_t k = 0; k < v->n_blocks; k++) {
         double *x = buf + (size_t)lr_thread_index() * each;
         n_failed += whiten_block(v, x, x + BLOCK * d, k) != LR_OK;
@@ -115,9 +115,6 @@ static enum lr_status whiten(struct solver *v, struct lr_err *e)
     lr_free(buf);
     if (n_failed)
         return lr_err_set(e, LR_EBACKEND, "the matrix product of the responses failed");
-    for (size_t i = 0; i < v->s->n_fit; i++)
-        for (size_t j = 0; j < r; j++)
-            v->w_sum[j] += (double)v->w[i * r + j];
     return LR_OK;
 }
 
@@ -140,10 +137,10 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
     /* About 4e9 operations, a fraction of a tenth of a second, but all slots take part.
      */
     double ops = 2.0 * BLOCK * (double)(v->rank * (r + d) + d * r);
+    v->is_large = ops * (double)v->n_blocks > LR_LARGE;
     v->n_together = (size_t)(4e9 / ops / (double)v->n_slots + 1) * v->n_slots;
     v->stride = BLOCK * (v->rank + d) + d * r + d;
     v->w = lr_alloc(s->n_fit * r, sizeof(float));
-    v->w_sum = lr_calloc(r, sizeof(double));
     v->zbar = lr_calloc(d, sizeof(double));
     v->z_sum = lr_calloc(d, sizeof(double));
     v->shift = lr_calloc(d, sizeof(float));
@@ -155,8 +152,8 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
     v->col = lr_alloc(v->n_slots * d, sizeof(double));
     v->sums = lr_alloc(v->n_slots, sizeof(struct sums));
     v->scratch = lr_alloc((size_t)v->n_threads * v->stride, sizeof(float));
-    if (!v->w || !v->w_sum || !v->zbar || !v->z_sum || !v->shift || !v->c || !v->rt_f ||
-        !v->p_f || !v->c_f || !v->cross || !v->col || !v->sums || !v->scratch)
+    if (!v->w || !v->zbar || !v->z_sum || !v->shift || !v->c || !v->rt_f || !v->p_f ||
+        !v->c_f || !v->cross || !v->col || !v->sums || !v->scratch)
         return lr_enomem(e, s->n_fit * r * sizeof(float), "the whitened responses");
     st = lr_fit_work_init(&v->fit, &v->g, e);
     if (st == LR_OK)
@@ -263,7 +260,8 @@ static enum lr_status pass_block(const struct solver *v, float *scratch, double 
     return st;
 }
 
-/* The slots added up in order, and centred: v->fit.k and v->zbar. */
+/* The slots added up in order: v->zbar, and v->fit.k, which needs no centring because the
+ * rows w are. */
 static void reduce(struct solver *v)
 {
     size_t d = v->d, r = v->r, n = v->s->n_fit;
@@ -275,9 +273,8 @@ static void reduce(struct solver *v)
         v->zbar[i] = (double)v->shift[i] + v->z_sum[i] / (double)n;
     }
     for (size_t i = 0; i < d; i++) {
-        double *k = v->fit.k + i * r, mean = v->z_sum[i] / (double)n;
-        for (size_t j = 0; j < r; j++)
-            k[j] = -mean * v->w_sum[j];
+        double *k = v->fit.k + i * r;
+        memset(k, 0, r * sizeof(double));
         for (size_t slot = 0; slot < v->n_slots; slot++)
             for (size_t j = 0; j < r; j++)
                 k[j] += v->cross[(slot * d + i) * r + j];
@@ -311,7 +308,8 @@ static enum lr_status pass(struct sums *out, struct solver *v, const struct lr_l
             "solving", e);
         if (st != LR_OK)
             return st;
-#pragma omp parallel for num_threads(v->n_threads) schedule(dynamic) reduction(+ : n_failed)
+#pragma omp parallel for num_threads(v->n_threads) schedule(dynamic) reduction(+ : n_failed) \
+    if (v->is_large)
         for (size_t slot = 0; slot < n_slots; slot++)
             for (size_t k = first + slot; k < end; k += n_slots)
                 n_failed +=

@@ -107,10 +107,12 @@ enum lr_status lr_response_run(struct lr_response_sums *out, struct lr_response_
                                size_t first, size_t n, struct lr_err *e)
 {
     long n_blocks = (long)((n + BLOCK - 1) / BLOCK);
+    double ops = (double)n * (double)w->d * (4.0 * (m ? m->rank : 0) + 8);
     int n_failed = 0;
 
     *out = (struct lr_response_sums){0};
-#pragma omp parallel for num_threads(w->n_threads) schedule(static) reduction(+ : n_failed)
+#pragma omp parallel for num_threads(w->n_threads) schedule(static) reduction(+ : n_failed)  \
+    if (ops > LR_LARGE)
     for (long k = 0; k < n_blocks; k++) {
         double *scratch = w->scratch + (size_t)lr_thread_index() * w->stride;
         double *yr = scratch + BLOCK * (w->d + w->rank_max);
@@ -151,11 +153,13 @@ enum lr_status lr_response_error(double *after, double *before,
     if (m && m->d != s->d)
         return lr_err_set(e, LR_EINVAL, "a solution for %d filters does not fit %d", m->d,
                           s->d);
-    st = lr_response_work_init(&w, (size_t)s->d, m ? (size_t)m->rank : 0, n,
-                               lr_la_threads(), e);
+    int n_threads = lr_serial_begin((size_t)s->d);
+    st =
+        lr_response_work_init(&w, (size_t)s->d, m ? (size_t)m->rank : 0, n, n_threads, e);
     if (st == LR_OK)
         st = lr_response_run(&sums, &w, s, m, first, n, e);
     lr_response_work_free(&w);
+    lr_la_set_threads(n_threads);
     if (st != LR_OK)
         return st;
     if (after)

@@ -9,10 +9,9 @@
 
 #include "ranklab/approx.h"
 
-/* How many of the descending eigenvalues eig[d] of a centred Gram matrix of n rows count
- * as non-zero: those above 1e-12 of the largest, and above what the rounding of float32
- * rows with these means (largest magnitude mean_max) can leave where nothing varies. */
-size_t lr_gram_rank(const double *eig, size_t d, size_t n, double mean_max);
+/* How many of the descending eigenvalues eig[d] of a Gram matrix count as non-zero: those
+ * above 1e-12 of the largest. */
+size_t lr_gram_rank(const double *eig, size_t d);
 
 /* The z step of one value (eq. 9-10); inv is 1 / (1 + lambda). Shared with the fused loop
  * of the nonlinear solver, which the compiler vectorises. */
@@ -103,6 +102,9 @@ double lr_relative(double error, double all);
  * little there on an idle machine and lose a factor of ten on a busy one, where each
  * region waits for its last thread. */
 int lr_serial_begin(size_t d);
+
+/* Operations below which a loop over rows is not worth waking threads for. */
+#define LR_LARGE 2e7
 
 /* The thread's index in the parallel region around the call. */
 int lr_thread_index(void);

@@ -1,9 +1,7 @@
 /* The spectrum of one layer: eigenvalues of the covariance of its responses, singular
  * values of its filters, and counts that explain them (dead channels, zeros after a
  * ReLU). */
-#include <math.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "approx/solver.h"
 #include "ranklab/la.h"
@@ -18,18 +16,16 @@ void lr_spectrum_free(struct lr_spectrum *s)
     *s = (struct lr_spectrum){0};
 }
 
-/* Covariance of the rows and its eigenvalues; those within rounding of nothing become 0.
- */
+/* Eigenvalues of the covariance of the rows; a negative one is rounding and becomes 0. */
 static enum lr_status response_part(struct lr_spectrum *out, const float *y, size_t n,
                                     struct lr_err *e)
 {
     size_t d = (size_t)out->d;
     struct lr_moments m = {0};
-    double *cov = lr_alloc(d * d, sizeof(double)), *mean = lr_alloc(d, sizeof(double));
-    double mean_max = 0;
+    double *cov = lr_alloc(d * d, sizeof(double));
     enum lr_status st;
 
-    if (!cov || !mean) {
+    if (!cov) {
         st = lr_enomem(e, d * d * sizeof(double), "the covariance");
         goto out;
     }
@@ -38,20 +34,16 @@ static enum lr_status response_part(struct lr_spectrum *out, const float *y, siz
         st = lr_moments_add(&m, n, y, d, y, d, e);
     if (st != LR_OK)
         goto out;
-    lr_moments_finish(&m, mean, NULL, cov);
+    lr_moments_finish(&m, NULL, NULL, cov);
     st = lr_la_eigh(d, cov, out->eig, e);
     if (st != LR_OK)
         goto out;
+    out->n_data_rank = (int)lr_gram_rank(out->eig, d);
     for (size_t i = 0; i < d; i++)
-        mean_max = fmax(mean_max, fabs(mean[i]));
-    size_t rank = lr_gram_rank(out->eig, d, n, mean_max);
-    out->n_data_rank = (int)rank;
-    for (size_t i = 0; i < d; i++)
-        out->eig[i] = rank > 0 && out->eig[i] > 0 ? out->eig[i] / (double)n : 0;
+        out->eig[i] = out->eig[i] > 0 ? out->eig[i] / (double)n : 0;
 out:
     lr_moments_free(&m);
     lr_free(cov);
-    lr_free(mean);
     return st;
 }
 

@@ -87,9 +87,11 @@ static void say_changes(struct cmd_ctx *c, const struct before *old)
         if (r.rank != old->rank[i])
             lr_strbuf_printf(&line, ", rank %d -> %d of %d", old->rank[i], r.rank,
                              r.full_rank);
-        if (r.state == LR_STATE_WHOLE)
-            lr_strbuf_printf(&line, ", stays whole: %s",
-                             lr_session_reason(s, i, buf, sizeof(buf)));
+        const char *reason = lr_session_reason(s, i, buf, sizeof(buf));
+        if (r.state == LR_STATE_WHOLE && r.rank == r.full_rank)
+            lr_strbuf_puts(&line, r.rank != old->rank[i] ? ", whole" : "");
+        else if (r.state == LR_STATE_WHOLE)
+            lr_strbuf_printf(&line, ", stays whole: %s", reason ? reason : "");
         else if (!isnan(r.energy))
             lr_strbuf_printf(&line, ", %.2fx, energy lost %.2f %%", r.speedup,
                              100 * (1 - r.energy));

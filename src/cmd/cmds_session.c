@@ -284,7 +284,7 @@ static const struct cmd_param try_args[] = {{.name = "COMMAND", .type = CMD_T_CO
 static const struct cmd_param assert_args[] = {{.name = "EXPR", .type = CMD_T_EXPR}, {0}};
 
 static const struct cmd_row rows[] = {
-    {.name = "so$urce",
+    {.name = "sou$rce",
      .summary = "run the commands of a file",
      .detail = "A relative name is taken from the folder of the script that says source, at\n"
                "the prompt from the working folder.\n",
@@ -319,7 +319,7 @@ static const struct cmd_row rows[] = {
      .args = show_args,
      .flags = CMD_TABLE,
      .run = run_show},
-    {.name = "h$elp",
+    {.name = "he$lp",
      .alias = "?",
      .key = "F1",
      .summary = "what there is, or all about a command or a topic",
@@ -346,7 +346,7 @@ static const struct cmd_row rows[] = {
     {.name = "as$sert",
      .summary = "fail unless a comparison holds",
      .detail = "OBJECT.KEY OPERATOR VALUE, see help expressions.\n",
-     .examples = "assert total.speedup >= 1\nassert conv2.state == whole\n",
+     .examples = "assert total.speedup >= 1\nassert conv2.rank <= 32\n",
      .args = assert_args,
      .run = run_assert},
     {.name = "v$ersion",

@@ -215,11 +215,11 @@ static void add_row_help(struct lr_strbuf *b, const struct cmd_row *row)
     }
     size_t mark = strcspn(row->name, "$");
     struct cmd_name name = cmd_name(row);
-    if (row->alias || mark < strlen(name.s)) {
-        lr_strbuf_puts(b, "\nat the prompt: ");
+    if (row->alias)
+        lr_strbuf_printf(b, "\nalso: %s\n", row->alias);
+    if (mark < strlen(name.s)) {
+        lr_strbuf_puts(b, "\nshort form at the prompt: ");
         lr_strbuf_add(b, name.s, mark);
-        if (row->alias)
-            lr_strbuf_printf(b, "; also %s", row->alias);
         lr_strbuf_putc(b, '\n');
     }
 }

@@ -283,6 +283,13 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
     return st;
 }
 
+/* A statement that cannot even be lexed is forgiven behind `try` as well. */
+static bool begins_with_try(const char *s)
+{
+    s += strspn(s, " \t");
+    return strncmp(s, "try", 3) == 0 && (s[3] == ' ' || s[3] == '\t');
+}
+
 enum lr_status cmd_run_text(struct cmd_ctx *c, const char *text,
                             const struct cmd_origin *origin)
 {
@@ -300,10 +307,13 @@ enum lr_status cmd_run_text(struct cmd_ctx *c, const char *text,
             first = first ? first : LR_EINTR;
             break;
         }
+        bool is_try = begins_with_try(text + next) && !origin->is_check;
         st = cmd_lex(&ts, &next, text, next, &e);
         if (st) {
             cmd_report(c, &e, text, origin);
-            if (!origin->is_check)
+            if (is_try)
+                st = LR_OK;
+            else if (!origin->is_check)
                 c->n_failed++;
         } else if (ts.n) {
             st = run_statement(c, text, &ts, origin);

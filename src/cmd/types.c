@@ -2,6 +2,7 @@
  * cmd_types. Nothing here needs a session, except completion, which only looks. */
 #include "cmd/command.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -75,7 +76,8 @@ bool cmd_parse_int(int64_t *i, const char *text)
 
 static enum lr_status bad(struct cmd_error *e, const struct cmd_value *v, const char *what)
 {
-    return cmd_fail_at(e, v->begin, LR_EINVAL, "%s is not %s", v->text, what);
+    return cmd_fail_at(e, v->begin, LR_EINVAL, "%s is not %s",
+                       v->text[0] ? v->text : "an empty word", what);
 }
 
 static enum lr_status check_limits(struct cmd_error *e, const struct cmd_value *v,
@@ -83,7 +85,7 @@ static enum lr_status check_limits(struct cmd_error *e, const struct cmd_value *
 {
     if (p->min >= p->max || (x >= p->min && x <= p->max))
         return LR_OK;
-    if (p->max >= 1e15)
+    if (p->max >= 1e9 && x < p->min)
         return cmd_fail_at(e, v->begin, LR_EINVAL, "%s %s is below %.15g", p->name, v->text,
                            p->min);
     return cmd_fail_at(e, v->begin, LR_EINVAL, "%s %s is not in %.15g..%.15g", p->name,
@@ -389,7 +391,14 @@ static enum lr_status parse_rule(struct cmd_value *v, const struct cmd_param *p,
 static enum lr_status parse_choice(struct cmd_value *v, const struct cmd_param *p,
                                    struct cmd_error *e)
 {
-    return parse_known(v, p, e, p->name, complete_choice);
+    char name[32];
+    size_t n = 0;
+
+    /* Arguments are named in capitals. */
+    for (; p->name[n] && n + 1 < sizeof(name); n++)
+        name[n] = (char)tolower((unsigned char)p->name[n]);
+    name[n] = '\0';
+    return parse_known(v, p, e, name, complete_choice);
 }
 
 static enum lr_status parse_setting(struct cmd_value *v, const struct cmd_param *p,

@@ -1,5 +1,6 @@
-/* Compiling a graph: which nodes are needed between the values fed and the values asked for,
- * how often each value is read, then one builder call per node in topological order. */
+/* Compiling a graph: which nodes are needed between the values fed and the values asked
+ * for, how often each value is read, then one builder call per node in topological order.
+ */
 #include "net.h"
 
 #include <limits.h>
@@ -19,12 +20,14 @@ static enum lr_status mark_inputs(struct lr_eng_build *b, const int *inputs, int
     for (int i = 0; i < n; i++) {
         int v = inputs[i];
         if (v < 0 || v >= b->g->n_values)
-            return lr_err_set(b->e, LR_EINVAL, "input %d: no value %d in the graph", i, v);
+            return lr_err_set(b->e, LR_EINVAL, "input %d: no value %d in the graph", i,
+                              v);
         if (b->vals[v].is_fed)
             return lr_err_set(b->e, LR_EINVAL, "value '%s' is fed twice",
                               b->g->values[v].name);
         if (b->g->values[v].tensor)
-            return lr_err_set(b->e, LR_EINVAL, "value '%s' is a constant, it cannot be fed",
+            return lr_err_set(b->e, LR_EINVAL,
+                              "value '%s' is a constant, it cannot be fed",
                               b->g->values[v].name);
         b->vals[v].is_fed = true;
     }
@@ -38,7 +41,8 @@ static enum lr_status take_shape(struct lr_eng_build *b, int v)
     struct lr_eng_val *y = &b->vals[v];
     const struct lr_shape *s = x->tensor ? &x->tensor->shape : &x->shape;
     if (!x->tensor && !x->has_shape)
-        return lr_err_set(b->e, LR_EUNSUP, "the shape of value '%s' is not known", x->name);
+        return lr_err_set(b->e, LR_EUNSUP, "the shape of value '%s' is not known",
+                          x->name);
     if (s->n_dims < 0 || s->n_dims > LR_MAX_DIMS)
         return lr_err_set(b->e, LR_EUNSUP, "value '%s' has %d dimensions, at most %d",
                           x->name, s->n_dims, (int)LR_MAX_DIMS);
@@ -55,8 +59,8 @@ static enum lr_status take_shape(struct lr_eng_build *b, int v)
             y->is_batched = true;
         }
         if (d < 1 && !(x->tensor && d == 0))
-            return lr_err_set(b->e, LR_ESHAPE, "value '%s': dimension %d is %lld", x->name,
-                              i, (long long)d);
+            return lr_err_set(b->e, LR_ESHAPE, "value '%s': dimension %d is %lld",
+                              x->name, i, (long long)d);
         if (d > INT_MAX || __builtin_mul_overflow(count, (size_t)d, &count) ||
             count > SIZE_MAX / 4 / sizeof(float))
             return lr_err_set(b->e, LR_ENOMEM, "value '%s' is too large for memory",
@@ -114,8 +118,8 @@ static enum lr_status take_shapes(struct lr_eng_build *b)
         const struct lr_tensor *t = b->g->values[v].tensor;
         if (!b->vals[v].is_needed && !b->vals[v].is_fed)
             continue;
-        if (t && t->dtype != LR_DT_F32 && t->dtype != LR_DT_F16 && t->dtype != LR_DT_BF16 &&
-            t->dtype != LR_DT_F64)
+        if (t && t->dtype != LR_DT_F32 && t->dtype != LR_DT_F16 &&
+            t->dtype != LR_DT_BF16 && t->dtype != LR_DT_F64)
             continue;
         enum lr_status s = take_shape(b, v);
         if (s)
@@ -223,8 +227,8 @@ static enum lr_status add_inputs(struct lr_eng_build *b, const int *inputs, int 
 static enum lr_status take_requests(struct lr_eng_build *b)
 {
     struct lr_net *net = b->net;
-    net->outputs = lr_calloc((size_t)(b->n_requests > 0 ? b->n_requests : 1),
-                             sizeof *net->outputs);
+    net->outputs =
+        lr_calloc((size_t)(b->n_requests > 0 ? b->n_requests : 1), sizeof *net->outputs);
     if (!net->outputs)
         return lr_enomem(b->e, (size_t)b->n_requests * sizeof *net->outputs, "outputs");
     net->n_outputs = b->n_requests;

@@ -1,8 +1,8 @@
 /* oneDNN 2.x calls, all of them. In 2.x an operation descriptor is filled first and a
- * primitive descriptor made from it; memory descriptors are structs that are copied. 3.x makes
- * the primitive descriptor in one call and hides memory descriptors behind pointers: they
- * would be released in lr_dn_free, where the interned ones are. Scratchpads are the caller's
- * (one for the whole net), never the library's. */
+ * primitive descriptor made from it; memory descriptors are structs that are copied. 3.x
+ * makes the primitive descriptor in one call and hides memory descriptors behind
+ * pointers: they would be released in lr_dn_free, where the interned ones are.
+ * Scratchpads are the caller's (one for the whole net), never the library's. */
 #include "dnnl_compat.h"
 
 #include <dnnl.h>
@@ -250,7 +250,8 @@ static dnnl_alg_kind_t alg_kind(enum lr_dn_alg a)
     return dnnl_alg_kind_undef;
 }
 
-static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr, const struct lr_dn_posts *posts)
+static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr,
+                               const struct lr_dn_posts *posts)
 {
     dnnl_post_ops_t ops = NULL;
     dnnl_status_t s = dnnl_primitive_attr_create(attr);
@@ -314,9 +315,9 @@ static enum lr_status make(struct lr_dn_prim **out, struct lr_dn *dn, dnnl_statu
     return finish(out, s, pd, what, e);
 }
 
-static void window_dims(dnnl_dims_t stride, dnnl_dims_t dil, dnnl_dims_t lo, dnnl_dims_t hi,
-                        const int64_t *s, const int64_t *d, const int64_t *l,
-                        const int64_t *h)
+static void window_dims(dnnl_dims_t stride, dnnl_dims_t dil, dnnl_dims_t lo,
+                        dnnl_dims_t hi, const int64_t *s, const int64_t *d,
+                        const int64_t *l, const int64_t *h)
 {
     to_dims(stride, 2, s);
     to_dims(dil, 2, d);
@@ -328,8 +329,8 @@ static void window_dims(dnnl_dims_t stride, dnnl_dims_t dil, dnnl_dims_t lo, dnn
 }
 
 enum lr_status lr_dn_make_conv(struct lr_dn_prim **out, struct lr_dn *dn,
-                               const struct lr_dn_conv *c, const struct lr_dn_posts *posts,
-                               struct lr_err *e)
+                               const struct lr_dn_conv *c,
+                               const struct lr_dn_posts *posts, struct lr_err *e)
 {
     dnnl_convolution_desc_t d;
     dnnl_memory_desc_t src, w, bias, dst;
@@ -400,9 +401,9 @@ enum lr_status lr_dn_make_pool(struct lr_dn_prim **out, struct lr_dn *dn,
     to_dims(kernel, 2, p->kernel);
     dnnl_status_t s = init_tag(&dst, 4, p->dst, dnnl_format_tag_any);
     if (s == dnnl_success)
-        s = dnnl_pooling_v2_forward_desc_init(&d, dnnl_forward_inference, alg_kind(p->alg),
-                                              &p->src->md, &dst, stride, kernel, dil, lo,
-                                              hi);
+        s = dnnl_pooling_v2_forward_desc_init(&d, dnnl_forward_inference,
+                                              alg_kind(p->alg), &p->src->md, &dst, stride,
+                                              kernel, dil, lo, hi);
     return make(out, dn, s, &d, NULL, "pooling", e);
 }
 
@@ -426,8 +427,8 @@ enum lr_status lr_dn_make_binary(struct lr_dn_prim **out, struct lr_dn *dn,
     return make(out, dn, s, &d, posts, "binary operation", e);
 }
 
-enum lr_status lr_dn_make_concat(struct lr_dn_prim **out, struct lr_dn *dn, int axis, int n,
-                                 const struct lr_dn_desc *const *src,
+enum lr_status lr_dn_make_concat(struct lr_dn_prim **out, struct lr_dn *dn, int axis,
+                                 int n, const struct lr_dn_desc *const *src,
                                  const struct lr_dn_desc *dst, struct lr_err *e)
 {
     dnnl_primitive_desc_t pd = NULL;
@@ -440,8 +441,8 @@ enum lr_status lr_dn_make_concat(struct lr_dn_prim **out, struct lr_dn *dn, int 
         md[i] = src[i]->md;
     dnnl_status_t s = make_attr(&attr, NULL);
     if (s == dnnl_success)
-        s = dnnl_concat_primitive_desc_create(&pd, dst ? &dst->md : NULL, n, axis, md, attr,
-                                              dn->engine);
+        s = dnnl_concat_primitive_desc_create(&pd, dst ? &dst->md : NULL, n, axis, md,
+                                              attr, dn->engine);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
     lr_free(md);
@@ -462,9 +463,9 @@ enum lr_status lr_dn_make_lrn(struct lr_dn_prim **out, struct lr_dn *dn, int64_t
                               const struct lr_dn_desc *src, struct lr_err *e)
 {
     dnnl_lrn_desc_t d;
-    dnnl_status_t s = dnnl_lrn_forward_desc_init(&d, dnnl_forward_inference,
-                                                 dnnl_lrn_across_channels, &src->md, size,
-                                                 alpha, beta, k);
+    dnnl_status_t s =
+        dnnl_lrn_forward_desc_init(&d, dnnl_forward_inference, dnnl_lrn_across_channels,
+                                   &src->md, size, alpha, beta, k);
     return make(out, dn, s, &d, NULL, "local response normalisation", e);
 }
 
@@ -595,7 +596,8 @@ static enum lr_status set(struct lr_dn_prim *p, int arg, void *data, struct lr_e
     return lr_err_set(e, LR_EBACKEND, "oneDNN: argument %d was never declared", arg);
 }
 
-enum lr_status lr_dn_prim_set(struct lr_dn_prim *p, int role, void *data, struct lr_err *e)
+enum lr_status lr_dn_prim_set(struct lr_dn_prim *p, int role, void *data,
+                              struct lr_err *e)
 {
     return set(p, arg_of(role), data, e);
 }

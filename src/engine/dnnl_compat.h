@@ -1,7 +1,8 @@
 /* The only door to oneDNN: contexts, memory descriptors, primitives.
- * Nothing here shows a oneDNN type, so that moving from the 2.x to the 3.x interface changes
- * dnnl_compat.c alone. Descriptors are interned: they belong to the context and live as long
- * as it does; two requests for one layout may give two pointers (lr_dn_equal compares). */
+ * Nothing here shows a oneDNN type, so that moving from the 2.x to the 3.x interface
+ * changes dnnl_compat.c alone. Descriptors are interned: they belong to the context and
+ * live as long as it does; two requests for one layout may give two pointers (lr_dn_equal
+ * compares). */
 #ifndef RANKLAB_ENGINE_DNNL_COMPAT_H
 #define RANKLAB_ENGINE_DNNL_COMPAT_H
 
@@ -32,22 +33,34 @@ bool lr_dn_is_plain(const struct lr_dn_desc *d);
 
 /* ---- primitives */
 enum lr_dn_role {
-    LR_DN_SRC, LR_DN_SRC_1, LR_DN_WEIGHTS, LR_DN_BIAS, LR_DN_DST,
-    LR_DN_POST_0,       /* second operand of post-op 0, 1, ... */
-    LR_DN_POST_1, LR_DN_POST_2,
-    LR_DN_MULTI         /* source LR_DN_MULTI + i of a concatenation */
+    LR_DN_SRC,
+    LR_DN_SRC_1,
+    LR_DN_WEIGHTS,
+    LR_DN_BIAS,
+    LR_DN_DST,
+    LR_DN_POST_0, /* second operand of post-op 0, 1, ... */
+    LR_DN_POST_1,
+    LR_DN_POST_2,
+    LR_DN_MULTI /* source LR_DN_MULTI + i of a concatenation */
 };
 
 enum lr_dn_alg {
-    LR_DN_RELU, LR_DN_CLIP, LR_DN_SIGMOID, LR_DN_TANH, LR_DN_LINEAR, /* element-wise */
-    LR_DN_ADD, LR_DN_MUL,                                            /* binary */
-    LR_DN_MAX, LR_DN_AVG_EXCLUDE, LR_DN_AVG_INCLUDE                  /* pooling */
+    LR_DN_RELU,
+    LR_DN_CLIP,
+    LR_DN_SIGMOID,
+    LR_DN_TANH,
+    LR_DN_LINEAR, /* element-wise */
+    LR_DN_ADD,
+    LR_DN_MUL, /* binary */
+    LR_DN_MAX,
+    LR_DN_AVG_EXCLUDE,
+    LR_DN_AVG_INCLUDE /* pooling */
 };
 
 enum lr_dn_post_kind { LR_DN_POST_SUM, LR_DN_POST_ELTWISE, LR_DN_POST_BINARY };
 
-/* ELTWISE: alg(x; alpha, beta): RELU alpha = negative slope; CLIP to [alpha, beta]; LINEAR
- * alpha x + beta. BINARY: x alg other. SUM: x + what the destination held. */
+/* ELTWISE: alg(x; alpha, beta): RELU alpha = negative slope; CLIP to [alpha, beta];
+ * LINEAR alpha x + beta. BINARY: x alg other. SUM: x + what the destination held. */
 struct lr_dn_post {
     enum lr_dn_post_kind kind;
     enum lr_dn_alg alg;
@@ -65,7 +78,8 @@ struct lr_dn_conv {
     int64_t n, c, ih, iw, d, oh, ow, kh, kw, group;
     int64_t stride[2], dil[2], pad_lo[2], pad_hi[2];
     bool has_bias, is_winograd;
-    /* NULL: the library's choice. dst is asked for when a sum must land in a known layout. */
+    /* NULL: the library's choice. dst is asked for when a sum must land in a known
+     * layout. */
     const struct lr_dn_desc *src, *dst;
 };
 
@@ -76,13 +90,14 @@ struct lr_dn_pool {
     int64_t dst[4];
 };
 
-/* Each maker compiles one primitive. *out is NULL unless LR_OK; LR_EUNSUP: the library has no
- * implementation for this combination (a caller may try another one), LR_EBACKEND: anything
- * else, LR_ENOMEM. */
+/* Each maker compiles one primitive. *out is NULL unless LR_OK; LR_EUNSUP: the library
+ * has no implementation for this combination (a caller may try another one), LR_EBACKEND:
+ * anything else, LR_ENOMEM. */
 enum lr_status lr_dn_make_conv(struct lr_dn_prim **out, struct lr_dn *dn,
-                               const struct lr_dn_conv *c, const struct lr_dn_posts *posts,
-                               struct lr_err *e);
-/* src [n, ...] with any number of dimensions; m outputs. Weights: the library's choice. */
+                               const struct lr_dn_conv *c,
+                               const struct lr_dn_posts *posts, struct lr_err *e);
+/* src [n, ...] with any number of dimensions; m outputs. Weights: the library's choice.
+ */
 enum lr_status lr_dn_make_inner_product(struct lr_dn_prim **out, struct lr_dn *dn,
                                         const struct lr_dn_desc *src, int64_t m,
                                         bool has_bias, const struct lr_dn_posts *posts,
@@ -102,8 +117,8 @@ enum lr_status lr_dn_make_binary(struct lr_dn_prim **out, struct lr_dn *dn,
                                  const struct lr_dn_desc *b,
                                  const struct lr_dn_posts *posts, struct lr_err *e);
 /* dst NULL: the library's choice. */
-enum lr_status lr_dn_make_concat(struct lr_dn_prim **out, struct lr_dn *dn, int axis, int n,
-                                 const struct lr_dn_desc *const *src,
+enum lr_status lr_dn_make_concat(struct lr_dn_prim **out, struct lr_dn *dn, int axis,
+                                 int n, const struct lr_dn_desc *const *src,
                                  const struct lr_dn_desc *dst, struct lr_err *e);
 enum lr_status lr_dn_make_softmax(struct lr_dn_prim **out, struct lr_dn *dn, int axis,
                                   const struct lr_dn_desc *src, struct lr_err *e);
@@ -116,7 +131,8 @@ enum lr_status lr_dn_make_reorder(struct lr_dn_prim **out, struct lr_dn *dn,
                                   const struct lr_dn_desc *dst, struct lr_err *e);
 void lr_dn_prim_free(struct lr_dn_prim *p);
 
-/* The layout the primitive settled on for SRC, WEIGHTS, BIAS or DST; NULL on lack of memory. */
+/* The layout the primitive settled on for SRC, WEIGHTS, BIAS or DST; NULL on lack of
+ * memory. */
 const struct lr_dn_desc *lr_dn_prim_desc(struct lr_dn *dn, const struct lr_dn_prim *p,
                                          enum lr_dn_role role);
 size_t lr_dn_prim_scratch(const struct lr_dn_prim *p); /* bytes it needs while it runs */

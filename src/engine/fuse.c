@@ -1,5 +1,5 @@
-/* What may be fused into the node before it: an element-wise function or an addition that is
- * the only reader of a value nobody asked for. */
+/* What may be fused into the node before it: an element-wise function or an addition that
+ * is the only reader of a value nobody asked for. */
 #include "net.h"
 
 #include <float.h>

@@ -1,7 +1,8 @@
 /* Inside the engine: the compiled net (buffers and steps) and the state while compiling.
- * A value lives in one or two buffers: its native layout (whatever the primitive that made it
- * chose) and, once somebody wants it, row-major ("plain"). Values that only rename another
- * one (Flatten, Reshape, Identity ...) have that value as root and no buffer of their own. */
+ * A value lives in one or two buffers: its native layout (whatever the primitive that
+ * made it chose) and, once somebody wants it, row-major ("plain"). Values that only
+ * rename another one (Flatten, Reshape, Identity ...) have that value as root and no
+ * buffer of their own. */
 #ifndef RANKLAB_ENGINE_NET_H
 #define RANKLAB_ENGINE_NET_H
 
@@ -102,8 +103,8 @@ struct lr_eng_build {
 /* ---- plan.c: buffers, steps, arena */
 int lr_eng_buf_new(struct lr_net *net, enum lr_eng_buf_kind kind, size_t bytes,
                    struct lr_err *e); /* -1: out of memory */
-/* Adds a step and takes prim (or arg) over, also on failure. uses are copied. Binding of a
- * primitive's arguments (descs[i] for uses[i]) happens here. */
+/* Adds a step and takes prim (or arg) over, also on failure. uses are copied. Binding of
+ * a primitive's arguments (descs[i] for uses[i]) happens here. */
 enum lr_status lr_eng_add_prim(struct lr_eng_build *b, struct lr_dn_prim *prim, int n,
                                const struct lr_eng_use *uses,
                                const struct lr_dn_desc *const *descs);
@@ -129,8 +130,8 @@ enum lr_status lr_eng_define(struct lr_eng_build *b, int v, const struct lr_dn_d
 enum lr_status lr_eng_define_plain(struct lr_eng_build *b, int v, int buf);
 /* Takes the outputs that are v or are known already (inputs, constants, aliases). */
 enum lr_status lr_eng_emit(struct lr_eng_build *b, int v);
-/* True when the buffer of v may be overwritten by the node being built: nobody reads v later,
- * and it is neither an input, nor a constant, nor an output. */
+/* True when the buffer of v may be overwritten by the node being built: nobody reads v
+ * later, and it is neither an input, nor a constant, nor an output. */
 bool lr_eng_is_dead(const struct lr_eng_build *b, int v, int buf);
 /* A new buffer for a result with layout d, or -1. */
 int lr_eng_result(struct lr_eng_build *b, const struct lr_dn_desc *d);
@@ -145,8 +146,8 @@ enum lr_status lr_eng_pack(struct lr_eng_build *b, int v, float scale,
 enum lr_status lr_eng_tensor(struct lr_eng_build *b, int v, struct lr_tensor **t);
 
 /* ---- fuse.c */
-/* True when v goes into one element-wise node only and is no output: fills the post-op and
- * the node. */
+/* True when v goes into one element-wise node only and is no output: fills the post-op
+ * and the node. */
 bool lr_eng_follow(struct lr_eng_build *b, int v, struct lr_dn_post *post, int *node);
 /* True when v goes into one Add only, with other, and is no output. */
 bool lr_eng_follow_add(struct lr_eng_build *b, int v, int *other, int *node);

@@ -1,6 +1,6 @@
-/* The engine's operator table, and the operators that need little: element-wise functions,
- * softmax, concatenation, transposition, padding. To add an operator: a builder here or in
- * another ops_*.c, and its row in lr_eng_builder_of. */
+/* The engine's operator table, and the operators that need little: element-wise
+ * functions, softmax, concatenation, transposition, padding. To add an operator: a
+ * builder here or in another ops_*.c, and its row in lr_eng_builder_of. */
 #include "net.h"
 
 #include "plain.h"
@@ -24,7 +24,8 @@ static enum lr_status build_eltwise(struct lr_eng_build *b, const struct lr_node
         lr_dn_prim_free(p);
         return LR_ENOMEM;
     }
-    s = lr_eng_add_prim(b, p, 2, (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
+    s = lr_eng_add_prim(b, p, 2,
+                        (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
                         (const struct lr_dn_desc *[]){d, d});
     if (s)
         return s;
@@ -33,8 +34,8 @@ static enum lr_status build_eltwise(struct lr_eng_build *b, const struct lr_node
                              : lr_eng_define(b, n->out[0], d, dst);
 }
 
-static enum lr_status axis_of(struct lr_eng_build *b, const struct lr_node *n, int64_t otherwise,
-                              int n_dims, int *axis)
+static enum lr_status axis_of(struct lr_eng_build *b, const struct lr_node *n,
+                              int64_t otherwise, int n_dims, int *axis)
 {
     int64_t a = lr_node_int(n, "axis", otherwise);
     if (a < 0)
@@ -84,13 +85,14 @@ enum lr_status lr_eng_build_softmax(struct lr_eng_build *b, const struct lr_node
         lr_dn_prim_free(p);
         return LR_ENOMEM;
     }
-    s = lr_eng_add_prim(b, p, 2, (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
+    s = lr_eng_add_prim(b, p, 2,
+                        (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
                         (const struct lr_dn_desc *[]){d, d});
     return s ? s : lr_eng_define_plain(b, n->out[0], dst);
 }
 
-/* Blocked channels can be put together without touching them only when every piece fills its
- * blocks; otherwise the result is plain. */
+/* Blocked channels can be put together without touching them only when every piece fills
+ * its blocks; otherwise the result is plain. */
 static enum lr_status make_concat(struct lr_eng_build *b, int axis, int n,
                                   const struct lr_dn_desc *const *src,
                                   const struct lr_dn_desc *plain, bool is_aligned,
@@ -104,8 +106,8 @@ static enum lr_status make_concat(struct lr_eng_build *b, int axis, int n,
     return s;
 }
 
-static enum lr_status concat_plain(struct lr_eng_build *b, const struct lr_node *n, int axis,
-                                   int *bufs)
+static enum lr_status concat_plain(struct lr_eng_build *b, const struct lr_node *n,
+                                   int axis, int *bufs)
 {
     const struct lr_eng_val *y = &b->vals[n->out[0]];
     const struct lr_dn_desc *d;
@@ -133,7 +135,8 @@ static enum lr_status concat_plain(struct lr_eng_build *b, const struct lr_node 
     return s ? s : lr_eng_define_plain(b, n->out[0], bufs[n->n_in]);
 }
 
-static enum lr_status check_concat(struct lr_eng_build *b, const struct lr_node *n, int axis)
+static enum lr_status check_concat(struct lr_eng_build *b, const struct lr_node *n,
+                                   int axis)
 {
     const struct lr_eng_val *y = &b->vals[n->out[0]];
     int64_t sum = 0;
@@ -202,7 +205,8 @@ out:
     return s;
 }
 
-/* A reorder between two views of one shape: the source's strides permuted, the result plain. */
+/* A reorder between two views of one shape: the source's strides permuted, the result
+ * plain. */
 enum lr_status lr_eng_build_transpose(struct lr_eng_build *b, const struct lr_node *n)
 {
     const struct lr_eng_val *x = &b->vals[n->in[0]], *y = &b->vals[n->out[0]];
@@ -225,8 +229,8 @@ enum lr_status lr_eng_build_transpose(struct lr_eng_build *b, const struct lr_no
     for (int i = 0; i < nd; i++) {
         if (perm[i] < 0 || perm[i] >= nd || (seen & 1U << perm[i]) ||
             x->dims[perm[i]] != y->dims[i])
-            return lr_err_set(b->e, LR_ESHAPE, "perm is no permutation of its %d dimensions",
-                              nd);
+            return lr_err_set(b->e, LR_ESHAPE,
+                              "perm is no permutation of its %d dimensions", nd);
         seen |= 1U << perm[i];
         strides[i] = own[perm[i]];
     }
@@ -247,7 +251,8 @@ enum lr_status lr_eng_build_transpose(struct lr_eng_build *b, const struct lr_no
         lr_dn_prim_free(p);
         return LR_ENOMEM;
     }
-    s = lr_eng_add_prim(b, p, 2, (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
+    s = lr_eng_add_prim(b, p, 2,
+                        (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
                         (const struct lr_dn_desc *[]){view, plain});
     return s ? s : lr_eng_define_plain(b, n->out[0], dst);
 }

@@ -1,6 +1,6 @@
-/* Add and Mul with broadcasting, and BatchNormalization that was not folded (scale and shift
- * per channel). oneDNN's binary primitive where one operand has the shape of the result and
- * the library is fast at it, else a plain kernel. */
+/* Add and Mul with broadcasting, and BatchNormalization that was not folded (scale and
+ * shift per channel). oneDNN's binary primitive where one operand has the shape of the
+ * result and the library is fast at it, else a plain kernel. */
 #include "net.h"
 
 #include <math.h>
@@ -88,8 +88,8 @@ static enum lr_status with_library(struct lr_eng_build *b, const struct lr_node 
         return s;
     if (lr_eng_follow(b, out, &posts.p[0], &act))
         posts.n = 1;
-    s = lr_dn_make_binary(&p, b->net->dn, n->op == LR_OP_ADD ? LR_DN_ADD : LR_DN_MUL, d[0],
-                          d[1], &posts, b->e);
+    s = lr_dn_make_binary(&p, b->net->dn, n->op == LR_OP_ADD ? LR_DN_ADD : LR_DN_MUL,
+                          d[0], d[1], &posts, b->e);
     if (s)
         return s;
     if (lr_dn_prim_is_reference(p)) {
@@ -133,18 +133,19 @@ enum lr_status lr_eng_build_binary(struct lr_eng_build *b, const struct lr_node 
     bufs[2] = lr_eng_result(b, lr_dn_plain(b->net->dn, y->n_dims, y->dims));
     if (bufs[2] < 0)
         return LR_ENOMEM;
-    struct lr_plain_binary *arg =
-        lr_plain_binary_new(y->n_dims, y->dims, x0->n_dims, x0->dims, x1->n_dims, x1->dims,
-                            n->op == LR_OP_ADD ? LR_PLAIN_ADD : LR_PLAIN_MUL, 1.0F);
+    struct lr_plain_binary *arg = lr_plain_binary_new(
+        y->n_dims, y->dims, x0->n_dims, x0->dims, x1->n_dims, x1->dims,
+        n->op == LR_OP_ADD ? LR_PLAIN_ADD : LR_PLAIN_MUL, 1.0F);
     if (!arg)
         return lr_err_set(b->e, LR_ESHAPE, "shapes do not broadcast");
     s = lr_eng_add_kernel(b, lr_plain_binary, arg, 3, bufs);
     return s ? s : lr_eng_define_plain(b, n->out[0], bufs[2]);
 }
 
-/* y = scale (x - mean) / sqrt(var + epsilon) + bias as one factor and one shift per channel. */
-static enum lr_status bn_constants(struct lr_eng_build *b, const struct lr_node *n, int64_t c,
-                                   int bufs[2])
+/* y = scale (x - mean) / sqrt(var + epsilon) + bias as one factor and one shift per
+ * channel. */
+static enum lr_status bn_constants(struct lr_eng_build *b, const struct lr_node *n,
+                                   int64_t c, int bufs[2])
 {
     struct lr_tensor *t[4] = {NULL, NULL, NULL, NULL};
     float *factor, *shift;

@@ -1,6 +1,6 @@
-/* Convolution. Layouts are left to oneDNN; a following addition becomes a sum into the other
- * operand's buffer when nobody needs that one any more, else a binary post-op where the
- * layouts agree; a following activation joins as a post-op. */
+/* Convolution. Layouts are left to oneDNN; a following addition becomes a sum into the
+ * other operand's buffer when nobody needs that one any more, else a binary post-op where
+ * the layouts agree; a following activation joins as a post-op. */
 #include "net.h"
 
 #include "ranklab/mem.h"
@@ -56,15 +56,16 @@ static enum lr_status check(struct lr_eng_build *b, struct conv *c)
     for (int i = 0; i < 2; i++) {
         int64_t in = i ? d->iw : d->ih, k = i ? d->kw : d->kh, out = i ? d->ow : d->oh;
         if (d->stride[i] < 1 || d->dil[i] < 1 || d->pad_lo[i] < 0 || d->pad_hi[i] < 0)
-            return lr_err_set(b->e, LR_EUNSUP, "stride or dilation below 1 or negative pads");
+            return lr_err_set(b->e, LR_EUNSUP,
+                              "stride or dilation below 1 or negative pads");
         int64_t room = in + d->pad_lo[i] + d->pad_hi[i] - ((k - 1) * d->dil[i] + 1);
         if (room < 0 || room / d->stride[i] + 1 != out)
             return lr_err_set(b->e, LR_ESHAPE,
                               "window and output size %lld contradict each other",
                               (long long)out);
     }
-    if (d->has_bias && (!lr_eng_is_const(b, n->in[2]) ||
-                        b->vals[n->in[2]].count != (size_t)d->d))
+    if (d->has_bias &&
+        (!lr_eng_is_const(b, n->in[2]) || b->vals[n->in[2]].count != (size_t)d->d))
         return lr_err_set(b->e, LR_EUNSUP, "the bias must be a constant of %lld elements",
                           (long long)d->d);
     return LR_OK;
@@ -112,7 +113,8 @@ static enum lr_status try_add(struct lr_eng_build *b, struct conv *c, bool is_su
     return dst ? LR_EUNSUP : LR_ENOMEM;
 }
 
-/* The addition after the convolution, when its other operand is there and has its shape. */
+/* The addition after the convolution, when its other operand is there and has its shape.
+ */
 static enum lr_status choose_add(struct lr_eng_build *b, struct conv *c)
 {
     const int v = c->n->out[0];
@@ -129,7 +131,8 @@ static enum lr_status choose_add(struct lr_eng_build *b, struct conv *c)
     enum lr_status s = lr_eng_native(b, c->other, &c->other_desc, &c->other_buf);
     if (s)
         return s;
-    /* the addition's own read of the other operand is its last one: uses still counts it */
+    /* the addition's own read of the other operand is its last one: uses still counts it
+     */
     b->vals[o->root].uses--;
     bool is_dead = lr_eng_is_dead(b, c->other, c->other_buf);
     b->vals[o->root].uses++;
@@ -154,8 +157,8 @@ static enum lr_status pack_weights(struct lr_eng_build *b, struct conv *c,
     const struct lr_eng_val *f = &b->vals[c->n->in[1]];
     const int64_t g = c->d.group;
     const int64_t dims[5] = {g, f->dims[0] / g, f->dims[1], f->dims[2], f->dims[3]};
-    const struct lr_dn_desc *from = g > 1 ? lr_dn_plain(b->net->dn, 5, dims)
-                                          : lr_dn_plain(b->net->dn, 4, f->dims);
+    const struct lr_dn_desc *from =
+        g > 1 ? lr_dn_plain(b->net->dn, 5, dims) : lr_dn_plain(b->net->dn, 4, f->dims);
     return lr_eng_pack(b, c->n->in[1], 1.0F, from, to, buf);
 }
 

@@ -1,7 +1,7 @@
-/* Gemm and MatMul. With constant weights they are inner products: weights are packed once, and
- * a Flatten before them costs nothing, because the inner product reads the four-dimensional
- * value in the layout it has (the weights are permuted instead). Everything else is oneDNN's
- * matrix product on plain data. */
+/* Gemm and MatMul. With constant weights they are inner products: weights are packed
+ * once, and a Flatten before them costs nothing, because the inner product reads the
+ * four-dimensional value in the layout it has (the weights are permuted instead).
+ * Everything else is oneDNN's matrix product on plain data. */
 #include "net.h"
 
 #include "plain.h"
@@ -16,8 +16,9 @@ struct linear {
 };
 
 /* Weights [k, m] or [m, k] seen as [m, dims...] with the dimensions of the source. */
-static const struct lr_dn_desc *weights_view(struct lr_eng_build *b, const struct linear *l,
-                                             int n, const int64_t *src_dims)
+static const struct lr_dn_desc *weights_view(struct lr_eng_build *b,
+                                             const struct linear *l, int n,
+                                             const int64_t *src_dims)
 {
     int64_t dims[LR_MAX_DIMS], strides[LR_MAX_DIMS];
     int64_t step = l->is_w_transposed ? 1 : l->m;
@@ -46,12 +47,12 @@ static enum lr_status bias_buf(struct lr_eng_build *b, const struct linear *l, i
     return *buf < 0 ? LR_ENOMEM : LR_OK;
 }
 
-/* The source as the inner product reads it: the value before a Flatten when that one is in a
- * blocked layout and the library can take it. */
+/* The source as the inner product reads it: the value before a Flatten when that one is
+ * in a blocked layout and the library can take it. */
 static enum lr_status make_inner(struct lr_eng_build *b, const struct linear *l,
-                                 const struct lr_dn_posts *posts, struct lr_dn_prim **prim,
-                                 const struct lr_dn_desc **src, int *src_buf,
-                                 const struct lr_dn_desc **view)
+                                 const struct lr_dn_posts *posts,
+                                 struct lr_dn_prim **prim, const struct lr_dn_desc **src,
+                                 int *src_buf, const struct lr_dn_desc **view)
 {
     const struct lr_eng_val *x = &b->vals[l->x], *root = &b->vals[x->root];
     enum lr_status s;
@@ -59,7 +60,8 @@ static enum lr_status make_inner(struct lr_eng_build *b, const struct linear *l,
         root->dims[0] == x->dims[0] && root->plain < 0) {
         *src = root->native_desc;
         *src_buf = root->native;
-        s = lr_dn_make_inner_product(prim, b->net->dn, *src, l->m, l->bias >= 0, posts, b->e);
+        s = lr_dn_make_inner_product(prim, b->net->dn, *src, l->m, l->bias >= 0, posts,
+                                     b->e);
         if (!s && !lr_dn_prim_is_reference(*prim)) {
             *view = weights_view(b, l, 4, root->dims);
             return LR_OK;
@@ -75,7 +77,8 @@ static enum lr_status make_inner(struct lr_eng_build *b, const struct linear *l,
     if (!*src)
         return lr_enomem(b->e, 0, "a memory layout");
     *view = weights_view(b, l, 2, dims);
-    return lr_dn_make_inner_product(prim, b->net->dn, *src, l->m, l->bias >= 0, posts, b->e);
+    return lr_dn_make_inner_product(prim, b->net->dn, *src, l->m, l->bias >= 0, posts,
+                                    b->e);
 }
 
 /* x times constant weights plus a constant bias, an activation after it included. */
@@ -137,8 +140,8 @@ static bool is_row(const struct lr_eng_build *b, int v, int64_t m)
 }
 
 /* out = alpha op(a) op(b), general operands. n dimensions, broadcast where one has 1. */
-static enum lr_status product(struct lr_eng_build *b, const struct lr_dn_desc *a, int a_buf,
-                              const struct lr_dn_desc *w, int w_buf,
+static enum lr_status product(struct lr_eng_build *b, const struct lr_dn_desc *a,
+                              int a_buf, const struct lr_dn_desc *w, int w_buf,
                               const struct lr_dn_desc *d, float alpha, int *dst)
 {
     struct lr_dn_posts posts = {0};
@@ -158,14 +161,15 @@ static enum lr_status product(struct lr_eng_build *b, const struct lr_dn_desc *a
         lr_dn_prim_free(prim);
         return LR_ENOMEM;
     }
-    return lr_eng_add_prim(
-        b, prim, 3,
-        (struct lr_eng_use[]){{LR_DN_SRC, a_buf}, {LR_DN_WEIGHTS, w_buf}, {LR_DN_DST, *dst}},
-        (const struct lr_dn_desc *[]){a, w, d});
+    return lr_eng_add_prim(b, prim, 3,
+                           (struct lr_eng_use[]){{LR_DN_SRC, a_buf},
+                                                 {LR_DN_WEIGHTS, w_buf},
+                                                 {LR_DN_DST, *dst}},
+                           (const struct lr_dn_desc *[]){a, w, d});
 }
 
-static enum lr_status gemm_general(struct lr_eng_build *b, const struct lr_node *n, int ta,
-                                   int tb, const struct linear *l)
+static enum lr_status gemm_general(struct lr_eng_build *b, const struct lr_node *n,
+                                   int ta, int tb, const struct linear *l)
 {
     struct lr_dn *dn = b->net->dn;
     const struct lr_dn_desc *d;
@@ -228,7 +232,8 @@ enum lr_status lr_eng_build_gemm(struct lr_eng_build *b, const struct lr_node *n
     return gemm_general(b, n, ta, tb, &l);
 }
 
-/* dims of v with 1s in front (or, for a vector on the right, behind) up to n dimensions. */
+/* dims of v with 1s in front (or, for a vector on the right, behind) up to n dimensions.
+ */
 static void promote(const struct lr_eng_val *v, bool is_right, int n, int64_t *dims)
 {
     int64_t own[LR_MAX_DIMS + 1];
@@ -301,8 +306,8 @@ enum lr_status lr_eng_build_matmul(struct lr_eng_build *b, const struct lr_node 
                        .beta = 1.0F,
                        .out = n->out[0]};
     if (w->dims[0] != l.k)
-        return lr_err_set(b->e, LR_ESHAPE, "inner dimensions %lld and %lld", (long long)l.k,
-                          (long long)w->dims[0]);
+        return lr_err_set(b->e, LR_ESHAPE, "inner dimensions %lld and %lld",
+                          (long long)l.k, (long long)w->dims[0]);
     l.rows = (int64_t)(x->count / (size_t)l.k);
     int other, add;
     /* a constant row added afterwards is the bias of a fully connected layer */

@@ -1,5 +1,5 @@
-/* Pad: constant, reflected or repeated edges. Widths come from an attribute before opset 11,
- * from a constant input since. */
+/* Pad: constant, reflected or repeated edges. Widths come from an attribute before opset
+ * 11, from a constant input since. */
 #include "net.h"
 
 #include <string.h>
@@ -34,7 +34,8 @@ static enum lr_status widths(struct lr_eng_build *b, const struct lr_node *n, in
     return LR_OK;
 }
 
-static enum lr_status fill_value(struct lr_eng_build *b, const struct lr_node *n, float *value)
+static enum lr_status fill_value(struct lr_eng_build *b, const struct lr_node *n,
+                                 float *value)
 {
     *value = lr_node_float(n, "value", 0.0F);
     if (n->n_in < 3 || n->in[2] < 0)
@@ -76,7 +77,8 @@ enum lr_status lr_eng_build_pad(struct lr_eng_build *b, const struct lr_node *n)
     else
         return lr_err_set(b->e, LR_EUNSUP, "mode '%s': constant, reflect or edge", mode);
     if (y->n_dims != x->n_dims || x->n_dims < 1)
-        return lr_err_set(b->e, LR_ESHAPE, "%d dimensions become %d", x->n_dims, y->n_dims);
+        return lr_err_set(b->e, LR_ESHAPE, "%d dimensions become %d", x->n_dims,
+                          y->n_dims);
     for (int i = 0; i < x->n_dims; i++) {
         int64_t end = w[i + x->n_dims];
         p.in[i] = x->dims[i];
@@ -84,8 +86,8 @@ enum lr_status lr_eng_build_pad(struct lr_eng_build *b, const struct lr_node *n)
         p.lo[i] = w[i];
         if (w[i] < -x->dims[i] || w[i] > y->dims[i] || end < -x->dims[i] ||
             end > y->dims[i] || x->dims[i] + w[i] + end != y->dims[i])
-            return lr_err_set(b->e, LR_ESHAPE, "dimension %d: widths and shapes contradict",
-                              i);
+            return lr_err_set(b->e, LR_ESHAPE,
+                              "dimension %d: widths and shapes contradict", i);
     }
     if (x->is_batched && (w[0] != 0 || w[x->n_dims] != 0))
         return lr_err_set(b->e, LR_EUNSUP, "it would lengthen the batch");

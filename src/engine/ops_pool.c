@@ -1,7 +1,7 @@
-/* Pooling and local response normalisation. oneDNN does them in the layout the value has; a
- * plain kernel where its meaning differs from ONNX's: averages whose windows ceil_mode lets
- * run past the pads, dilated averages, even LRN sizes, global means of other than four
- * dimensions. */
+/* Pooling and local response normalisation. oneDNN does them in the layout the value has;
+ * a plain kernel where its meaning differs from ONNX's: averages whose windows ceil_mode
+ * lets run past the pads, dilated averages, even LRN sizes, global means of other than
+ * four dimensions. */
 #include "net.h"
 
 #include "plain.h"
@@ -45,10 +45,11 @@ static enum lr_status emit_kernel(struct lr_eng_build *b, lr_eng_kernel kernel,
     return s ? s : lr_eng_define_plain(b, n->out[0], dst);
 }
 
-/* What oneDNN must be told for windows that ceil_mode adds at the end: *extra more padding. */
-static enum lr_status extend(struct lr_eng_build *b, int64_t in, int64_t out, int64_t kernel,
-                             int64_t stride, int64_t dil, int64_t lo, int64_t hi,
-                             bool is_ceil, int64_t *extra)
+/* What oneDNN must be told for windows that ceil_mode adds at the end: *extra more
+ * padding. */
+static enum lr_status extend(struct lr_eng_build *b, int64_t in, int64_t out,
+                             int64_t kernel, int64_t stride, int64_t dil, int64_t lo,
+                             int64_t hi, bool is_ceil, int64_t *extra)
 {
     *extra = 0;
     if (kernel < 1 || stride < 1 || dil < 1 || lo < 0 || hi < 0)
@@ -58,7 +59,8 @@ static enum lr_status extend(struct lr_eng_build *b, int64_t in, int64_t out, in
     if (room >= 0 && out == room / stride + 1)
         return LR_OK;
     if (room < 0 || !is_ceil || out != (room + stride - 1) / stride + 1)
-        return lr_err_set(b->e, LR_ESHAPE, "window and output size %lld contradict each other",
+        return lr_err_set(b->e, LR_ESHAPE,
+                          "window and output size %lld contradict each other",
                           (long long)out);
     *extra = (out - 1) * stride - room;
     return LR_OK;
@@ -76,8 +78,8 @@ enum lr_status lr_eng_build_pool(struct lr_eng_build *b, const struct lr_node *n
     if (x->n_dims != 4 || y->n_dims != 4 || x->dims[0] != y->dims[0] ||
         x->dims[1] != y->dims[1])
         return lr_err_set(b->e, LR_ESHAPE, "only two spatial dimensions run");
-    s = extend(b, x->dims[2], y->dims[2], w.kh, w.stride_h, w.dil_h, w.pad_top, w.pad_bottom,
-               w.ceil_mode, &more[0]);
+    s = extend(b, x->dims[2], y->dims[2], w.kh, w.stride_h, w.dil_h, w.pad_top,
+               w.pad_bottom, w.ceil_mode, &more[0]);
     if (!s)
         s = extend(b, x->dims[3], y->dims[3], w.kw, w.stride_w, w.dil_w, w.pad_left,
                    w.pad_right, w.ceil_mode, &more[1]);
@@ -146,8 +148,8 @@ enum lr_status lr_eng_build_lrn(struct lr_eng_build *b, const struct lr_node *n)
     const float beta = lr_node_float(n, "beta", 0.75F);
     const float bias = lr_node_float(n, "bias", 1.0F);
     if (size < 1 || x->n_dims < 2)
-        return lr_err_set(b->e, LR_EUNSUP, "size %lld over %d dimensions", (long long)size,
-                          x->n_dims);
+        return lr_err_set(b->e, LR_EUNSUP, "size %lld over %d dimensions",
+                          (long long)size, x->n_dims);
     if (size % 2 && x->n_dims == 4) {
         const struct lr_dn_desc *src;
         int buf;

@@ -1,5 +1,5 @@
-/* Plain C kernels: loops over rows, shared among OpenMP's threads. Sums of many terms are kept
- * in double. */
+/* Plain C kernels: loops over rows, shared among OpenMP's threads. Sums of many terms are
+ * kept in double. */
 #include "plain.h"
 
 #include <math.h>
@@ -38,7 +38,8 @@ struct lr_plain_binary *lr_plain_binary_new(int n, const int64_t *out, int na,
     p->dims[0] = 1;
     for (int i = 0; i < n; i++)
         p->dims[i] = out[i];
-    if (!broadcast_strides(n, out, na, a, p->a) || !broadcast_strides(n, out, nb, b, p->b)) {
+    if (!broadcast_strides(n, out, na, a, p->a) ||
+        !broadcast_strides(n, out, nb, b, p->b)) {
         lr_free(p);
         return NULL;
     }
@@ -79,7 +80,8 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static float average(const struct lr_plain_pool *p, const float *in, int64_t oy, int64_t ox)
+static float average(const struct lr_plain_pool *p, const float *in, int64_t oy,
+                     int64_t ox)
 {
     double sum = 0;
     int64_t inside = 0, padded = 0;

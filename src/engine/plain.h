@@ -1,5 +1,5 @@
-/* Plain C kernels on row-major data, for what oneDNN lacks. Each takes its argument block and
- * the buffers in the order given. */
+/* Plain C kernels on row-major data, for what oneDNN lacks. Each takes its argument block
+ * and the buffers in the order given. */
 #ifndef RANKLAB_ENGINE_PLAIN_H
 #define RANKLAB_ENGINE_PLAIN_H
 
@@ -11,8 +11,8 @@
 
 enum lr_plain_alg { LR_PLAIN_ADD, LR_PLAIN_MUL };
 
-/* out = a alg (beta b) with numpy's broadcasting; strides of 0 repeat. bufs: a, b, out (out may
- * be a when a is not repeated). */
+/* out = a alg (beta b) with numpy's broadcasting; strides of 0 repeat. bufs: a, b, out
+ * (out may be a when a is not repeated). */
 struct lr_plain_binary {
     enum lr_plain_alg alg;
     float beta;
@@ -25,8 +25,8 @@ struct lr_plain_binary *lr_plain_binary_new(int n, const int64_t *out, int na,
                                             enum lr_plain_alg alg, float beta);
 void lr_plain_binary(const void *arg, float *const *bufs);
 
-/* Average pooling with ONNX's divisor: taps inside the input, or, with count_include_pad, inside
- * the input and the pads asked for (never what ceil_mode adds). bufs: in, out. */
+/* Average pooling with ONNX's divisor: taps inside the input, or, with count_include_pad,
+ * inside the input and the pads asked for (never what ceil_mode adds). bufs: in, out. */
 struct lr_plain_pool {
     int64_t planes, ih, iw, oh, ow;
     int64_t kernel[2], stride[2], dil[2], pad_lo[2], pad_hi[2];
@@ -40,7 +40,8 @@ struct lr_plain_mean {
 };
 void lr_plain_mean(const void *arg, float *const *bufs);
 
-/* Local response normalisation across channels of [n, c, inner], any size. bufs: in, out. */
+/* Local response normalisation across channels of [n, c, inner], any size. bufs: in, out.
+ */
 struct lr_plain_lrn {
     int64_t n, c, inner, size;
     float alpha, beta, bias;
@@ -63,8 +64,8 @@ struct lr_plain_pad {
 };
 void lr_plain_pad(const void *arg, float *const *bufs);
 
-/* Rows of n pieces put one behind the other: piece i has size[i] numbers in each of rows rows.
- * bufs: the pieces, then out. */
+/* Rows of n pieces put one behind the other: piece i has size[i] numbers in each of rows
+ * rows. bufs: the pieces, then out. */
 struct lr_plain_concat {
     int64_t rows;
     int n;

@@ -1,6 +1,7 @@
-/* Buffers and steps of a net, and their places in memory. Buffers whose lifetimes (first to
- * last step touching them) do not overlap share addresses: largest first, each one at the
- * lowest offset that is free during its life. One scratchpad serves all primitives. */
+/* Buffers and steps of a net, and their places in memory. Buffers whose lifetimes (first
+ * to last step touching them) do not overlap share addresses: largest first, each one at
+ * the lowest offset that is free during its life. One scratchpad serves all primitives.
+ */
 #include "net.h"
 
 #include <limits.h>
@@ -82,7 +83,8 @@ enum lr_status lr_eng_add_prim(struct lr_eng_build *b, struct lr_dn_prim *prim, 
             lr_dn_prim_free(prim);
             return lr_enomem(b->e, 0, "a memory layout");
         }
-        enum lr_status st = lr_dn_prim_bind(b->net->dn, prim, uses[i].role, descs[i], b->e);
+        enum lr_status st =
+            lr_dn_prim_bind(b->net->dn, prim, uses[i].role, descs[i], b->e);
         if (st) {
             lr_dn_prim_free(prim);
             return st;
@@ -187,8 +189,9 @@ static enum lr_status set_addresses(struct lr_net *net, struct lr_err *e)
         for (int j = 0; j < s->n_uses; j++) {
             float *data = net->bufs[s->uses[j].buf].data;
             s->bufs[j] = data;
-            enum lr_status st =
-                s->prim && data ? lr_dn_prim_set(s->prim, s->uses[j].role, data, e) : LR_OK;
+            enum lr_status st = s->prim && data
+                                    ? lr_dn_prim_set(s->prim, s->uses[j].role, data, e)
+                                    : LR_OK;
             if (st)
                 return st;
         }

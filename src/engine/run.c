@@ -20,7 +20,8 @@ static float *stage(struct lr_net *net, int i, int n, const float *in)
     return x->padded;
 }
 
-static enum lr_status set_input(struct lr_net *net, int buf, float *data, struct lr_err *e)
+static enum lr_status set_input(struct lr_net *net, int buf, float *data,
+                                struct lr_err *e)
 {
     if (net->bufs[buf].data == data)
         return LR_OK;
@@ -62,13 +63,12 @@ enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
     if (n < 1 || n > net->batch)
         return lr_err_set(e, LR_EINVAL, "%d images: 1 to %d fit this net", n, net->batch);
     for (int i = 0; i < net->n_inputs; i++) {
-        enum lr_status s =
-            set_input(net, net->inputs[i].buf, stage(net, i, n, in[i]), e);
+        enum lr_status s = set_input(net, net->inputs[i].buf, stage(net, i, n, in[i]), e);
         if (s)
             return s;
     }
-    /* primitives split their work, and their scratch memory, for the number of threads there
-     * was when they were made */
+    /* primitives split their work, and their scratch memory, for the number of threads
+     * there was when they were made */
     int threads = omp_get_max_threads();
     if (threads != net->n_threads)
         omp_set_num_threads(net->n_threads);

@@ -1,5 +1,5 @@
-/* Where values live while a net is compiled: native and plain buffers, aliases, constants,
- * and the outputs taken from them. */
+/* Where values live while a net is compiled: native and plain buffers, aliases,
+ * constants, and the outputs taken from them. */
 #include "net.h"
 
 #include <string.h>
@@ -21,7 +21,8 @@ enum lr_status lr_eng_tensor(struct lr_eng_build *b, int v, struct lr_tensor **t
 {
     *t = NULL;
     if (!lr_eng_is_const(b, v))
-        return lr_err_set(b->e, LR_EUNSUP, "'%s' must be a constant", b->g->values[v].name);
+        return lr_err_set(b->e, LR_EUNSUP, "'%s' must be a constant",
+                          b->g->values[v].name);
     return lr_tensor_to_f32(t, b->g->values[v].tensor, b->e);
 }
 
@@ -59,8 +60,8 @@ enum lr_status lr_eng_pack(struct lr_eng_build *b, int v, float scale,
     if (s)
         goto out;
     if (lr_dn_bytes(from) > (size_t)n * sizeof(float)) {
-        s = lr_err_set(b->e, LR_ESHAPE, "'%s' has only %lld elements", b->g->values[v].name,
-                       (long long)n);
+        s = lr_err_set(b->e, LR_ESHAPE, "'%s' has only %lld elements",
+                       b->g->values[v].name, (long long)n);
         goto out;
     }
     float *x = t->data;
@@ -71,6 +72,8 @@ enum lr_status lr_eng_pack(struct lr_eng_build *b, int v, float scale,
     *buf = lr_eng_const_new(b, (bytes + sizeof(float) - 1) / sizeof(float), &data);
     if (*buf < 0)
         s = LR_ENOMEM;
+    else if (lr_dn_equal(from, to))
+        memcpy(data, x, bytes);
     else
         s = lr_dn_reorder_now(b->net->dn, from, x, to, data, b->e);
 out:
@@ -129,9 +132,9 @@ static enum lr_status convert(struct lr_eng_build *b, const struct lr_dn_desc *f
         lr_dn_prim_free(p);
         return LR_ENOMEM;
     }
-    return lr_eng_add_prim(b, p, 2,
-                           (struct lr_eng_use[]){{LR_DN_SRC, from_buf}, {LR_DN_DST, *to_buf}},
-                           (const struct lr_dn_desc *[]){from, to});
+    return lr_eng_add_prim(
+        b, p, 2, (struct lr_eng_use[]){{LR_DN_SRC, from_buf}, {LR_DN_DST, *to_buf}},
+        (const struct lr_dn_desc *[]){from, to});
 }
 
 enum lr_status lr_eng_plain(struct lr_eng_build *b, int v, const struct lr_dn_desc **d,

@@ -1,6 +1,6 @@
-/* Attributes: look-up with defaults, setting, and a check of their kinds. A wrong kind can
- * only come from a damaged or hostile file; it is refused when the file is read, so that the
- * look-ups need not tell "absent" from "of another kind". */
+/* Attributes: look-up with defaults, setting, and a check of their kinds. A wrong kind
+ * can only come from a damaged or hostile file; it is refused when the file is read, so
+ * that the look-ups need not tell "absent" from "of another kind". */
 #include <string.h>
 
 #include "model.h"
@@ -27,7 +27,8 @@ float lr_node_float(const struct lr_node *n, const char *name, float otherwise)
     return a && a->kind == LR_ATTR_FLOAT ? a->f : otherwise;
 }
 
-const char *lr_node_string(const struct lr_node *n, const char *name, const char *otherwise)
+const char *lr_node_string(const struct lr_node *n, const char *name,
+                           const char *otherwise)
 {
     const struct lr_attr *a = lr_node_attr(n, name);
 
@@ -155,9 +156,12 @@ enum lr_status lr_node_set_ints(struct lr_node *n, const char *name, const int64
 }
 
 static const char *const kind_names[] = {
-    [LR_ATTR_INT] = "an integer",   [LR_ATTR_FLOAT] = "a float",
-    [LR_ATTR_STRING] = "a string",  [LR_ATTR_INTS] = "a list of integers",
-    [LR_ATTR_FLOATS] = "a list of floats", [LR_ATTR_TENSOR] = "a tensor",
+    [LR_ATTR_INT] = "an integer",
+    [LR_ATTR_FLOAT] = "a float",
+    [LR_ATTR_STRING] = "a string",
+    [LR_ATTR_INTS] = "a list of integers",
+    [LR_ATTR_FLOATS] = "a list of floats",
+    [LR_ATTR_TENSOR] = "a tensor",
     [LR_ATTR_OPAQUE] = "another kind of value",
 };
 
@@ -166,23 +170,40 @@ static const struct {
     const char *name;
     enum lr_attr_kind kind;
 } expected[] = {
-    {"auto_pad", LR_ATTR_STRING},     {"mode", LR_ATTR_STRING},
-    {"kernel_shape", LR_ATTR_INTS},   {"strides", LR_ATTR_INTS},
-    {"pads", LR_ATTR_INTS},           {"dilations", LR_ATTR_INTS},
-    {"axes", LR_ATTR_INTS},           {"perm", LR_ATTR_INTS},
-    {"group", LR_ATTR_INT},           {"axis", LR_ATTR_INT},
-    {"ceil_mode", LR_ATTR_INT},       {"count_include_pad", LR_ATTR_INT},
-    {"storage_order", LR_ATTR_INT},   {"allowzero", LR_ATTR_INT},
-    {"transA", LR_ATTR_INT},          {"transB", LR_ATTR_INT},
-    {"to", LR_ATTR_INT},              {"size", LR_ATTR_INT},
-    {"spatial", LR_ATTR_INT},         {"training_mode", LR_ATTR_INT},
-    {"start", LR_ATTR_INT},           {"end", LR_ATTR_INT},
-    {"seed", LR_ATTR_INT},            {"alpha", LR_ATTR_FLOAT},
-    {"beta", LR_ATTR_FLOAT},          {"bias", LR_ATTR_FLOAT},
-    {"epsilon", LR_ATTR_FLOAT},       {"momentum", LR_ATTR_FLOAT},
-    {"min", LR_ATTR_FLOAT},           {"max", LR_ATTR_FLOAT},
-    {"ratio", LR_ATTR_FLOAT},         {"value_int", LR_ATTR_INT},
-    {"value_ints", LR_ATTR_INTS},     {"value_float", LR_ATTR_FLOAT},
+    {"auto_pad", LR_ATTR_STRING},
+    {"mode", LR_ATTR_STRING},
+    {"kernel_shape", LR_ATTR_INTS},
+    {"strides", LR_ATTR_INTS},
+    {"pads", LR_ATTR_INTS},
+    {"dilations", LR_ATTR_INTS},
+    {"axes", LR_ATTR_INTS},
+    {"perm", LR_ATTR_INTS},
+    {"group", LR_ATTR_INT},
+    {"axis", LR_ATTR_INT},
+    {"ceil_mode", LR_ATTR_INT},
+    {"count_include_pad", LR_ATTR_INT},
+    {"storage_order", LR_ATTR_INT},
+    {"allowzero", LR_ATTR_INT},
+    {"transA", LR_ATTR_INT},
+    {"transB", LR_ATTR_INT},
+    {"to", LR_ATTR_INT},
+    {"size", LR_ATTR_INT},
+    {"spatial", LR_ATTR_INT},
+    {"training_mode", LR_ATTR_INT},
+    {"start", LR_ATTR_INT},
+    {"end", LR_ATTR_INT},
+    {"seed", LR_ATTR_INT},
+    {"alpha", LR_ATTR_FLOAT},
+    {"beta", LR_ATTR_FLOAT},
+    {"bias", LR_ATTR_FLOAT},
+    {"epsilon", LR_ATTR_FLOAT},
+    {"momentum", LR_ATTR_FLOAT},
+    {"min", LR_ATTR_FLOAT},
+    {"max", LR_ATTR_FLOAT},
+    {"ratio", LR_ATTR_FLOAT},
+    {"value_int", LR_ATTR_INT},
+    {"value_ints", LR_ATTR_INTS},
+    {"value_float", LR_ATTR_FLOAT},
     {"value_floats", LR_ATTR_FLOATS},
 };
 
@@ -194,8 +215,8 @@ enum lr_status lr_node_check_attrs(const struct lr_node *n, struct lr_err *e)
         const struct lr_attr *a = &n->attrs[i];
         for (size_t j = 0; j < sizeof(expected) / sizeof(expected[0]); j++)
             if (strcmp(a->name, expected[j].name) == 0 && a->kind != expected[j].kind)
-                return lr_err_set(e, LR_EPARSE, "%s: attribute %s holds %s, not %s", n->name,
-                                  a->name, kind_names[a->kind],
+                return lr_err_set(e, LR_EPARSE, "%s: attribute %s holds %s, not %s",
+                                  n->name, a->name, kind_names[a->kind],
                                   kind_names[expected[j].kind]);
     }
     return LR_OK;

@@ -1,6 +1,7 @@
-/* Cost of a node per image. Multiply-adds are counted from the shapes: a convolution makes
- * one for each output value and each weight that value depends on, a bias none. Bytes count
- * every activation read and written once; operators that only rename a shape move none. */
+/* Cost of a node per image. Multiply-adds are counted from the shapes: a convolution
+ * makes one for each output value and each weight that value depends on, a bias none.
+ * Bytes count every activation read and written once; operators that only rename a shape
+ * move none. */
 #include "model.h"
 
 static int64_t elements(const struct lr_value *v)

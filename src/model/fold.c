@@ -1,7 +1,7 @@
-/* Constants: Constant nodes become values, what shape inference could compute is moved into
- * the graph, and nodes that nobody reads any more are removed. A Reshape whose target was
- * computed from the batch, or names the file's fixed batch, gets a constant target with a 0
- * in front, which copies the batch whatever it is. */
+/* Constants: Constant nodes become values, what shape inference could compute is moved
+ * into the graph, and nodes that nobody reads any more are removed. A Reshape whose
+ * target was computed from the batch, or names the file's fixed batch, gets a constant
+ * target with a 0 in front, which copies the batch whatever it is. */
 #include <string.h>
 
 #include "model.h"
@@ -133,7 +133,8 @@ enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e)
     bool *is_dead = lr_calloc((size_t)g->n_nodes, sizeof(*is_dead));
     bool *is_touched = lr_calloc((size_t)c->n_values, sizeof(*is_touched));
     int *uses = NULL;
-    bool has_unknown = false; /* their attributes may hold graphs that read values by name */
+    bool has_unknown =
+        false; /* their attributes may hold graphs that read values by name */
     enum lr_status st = is_dead && is_touched
                             ? keep_outputs(c, e)
                             : lr_enomem(e, (size_t)g->n_nodes, "shape inference");

@@ -1,6 +1,6 @@
-/* Building and changing a graph. Values and nodes live in growing arrays and name each other
- * by index; a node's list of inputs and outputs is the only record of the edges, and
- * producer is kept in step with it here. */
+/* Building and changing a graph. Values and nodes live in growing arrays and name each
+ * other by index; a node's list of inputs and outputs is the only record of the edges,
+ * and producer is kept in step with it here. */
 #include "ranklab/graph.h"
 
 #include <stdio.h>
@@ -147,8 +147,8 @@ static int *copy_indices(const int *from, int n)
 }
 
 enum lr_status lr_graph_add_node(struct lr_graph *g, int at, const char *type,
-                                 const char *name, const int *in, int n_in, const int *out,
-                                 int n_out, struct lr_err *e)
+                                 const char *name, const int *in, int n_in,
+                                 const int *out, int n_out, struct lr_err *e)
 {
     struct lr_node x = {.op = lr_op_find(type, ""), .n_in = n_in, .n_out = n_out};
     enum lr_status st = lr_string_set(&x.type, type, e);
@@ -231,7 +231,8 @@ int lr_graph_consumers(const struct lr_graph *g, int v, int *nodes, int max)
     return n;
 }
 
-enum lr_status lr_graph_count_uses(int **counts, const struct lr_graph *g, struct lr_err *e)
+enum lr_status lr_graph_count_uses(int **counts, const struct lr_graph *g,
+                                   struct lr_err *e)
 {
     *counts = lr_calloc((size_t)g->n_values, sizeof(**counts));
     if (!*counts)
@@ -273,14 +274,14 @@ static enum lr_status unique_name(char **name, const struct lr_graph *g, const c
     return *name ? LR_OK : lr_enomem(e, strlen(base), "a name");
 }
 
-enum lr_status lr_unique_value_name(char **name, const struct lr_graph *g, const char *base,
-                                    struct lr_err *e)
+enum lr_status lr_unique_value_name(char **name, const struct lr_graph *g,
+                                    const char *base, struct lr_err *e)
 {
     return unique_name(name, g, base, lr_graph_find_value, e);
 }
 
-enum lr_status lr_unique_node_name(char **name, const struct lr_graph *g, const char *base,
-                                   struct lr_err *e)
+enum lr_status lr_unique_node_name(char **name, const struct lr_graph *g,
+                                   const char *base, struct lr_err *e)
 {
     return unique_name(name, g, base, lr_graph_find_node, e);
 }

@@ -1,6 +1,6 @@
 /* Releasing and deep-copying a graph. The copy is built so that at every moment it can be
- * released with the same function as a complete one: arrays are zeroed before their counts
- * are set. */
+ * released with the same function as a complete one: arrays are zeroed before their
+ * counts are set. */
 #include <string.h>
 
 #include "model.h"
@@ -91,7 +91,8 @@ static enum lr_status copy_array(void **out, const void *from, size_t n, size_t 
     return LR_OK;
 }
 
-enum lr_status lr_attr_copy(struct lr_attr *out, const struct lr_attr *a, struct lr_err *e)
+enum lr_status lr_attr_copy(struct lr_attr *out, const struct lr_attr *a,
+                            struct lr_err *e)
 {
     enum lr_status st;
 
@@ -219,10 +220,11 @@ enum lr_status lr_graph_clone(struct lr_graph **out, const struct lr_graph *g,
     c->file_batch = g->file_batch;
     st = copy_texts(c, g, e);
     if (st == LR_OK)
-        st = copy_array((void **)&c->inputs, g->inputs, (size_t)g->n_inputs, sizeof(int), e);
-    if (st == LR_OK)
-        st = copy_array((void **)&c->outputs, g->outputs, (size_t)g->n_outputs, sizeof(int),
+        st = copy_array((void **)&c->inputs, g->inputs, (size_t)g->n_inputs, sizeof(int),
                         e);
+    if (st == LR_OK)
+        st = copy_array((void **)&c->outputs, g->outputs, (size_t)g->n_outputs,
+                        sizeof(int), e);
     if (st == LR_OK)
         st = new_array((void **)&c->values, g->n_values, sizeof(*g->values), e);
     if (st == LR_OK)

@@ -1,8 +1,9 @@
 /* Shape inference: one pass over the nodes in topological order, a rule per operator. The
- * batch is -1 in dimension 0; every other size is a number. Beside shapes the pass carries
- * small integer vectors that may contain multiples of the batch (struct lr_ints), so that a
- * chain such as Shape, Gather, Concat, Reshape keeps the batch free. Nothing but shapes,
- * types and reasons is changed for good until the pass is over; then lr_infer_commit folds. */
+ * batch is -1 in dimension 0; every other size is a number. Beside shapes the pass
+ * carries small integer vectors that may contain multiples of the batch (struct lr_ints),
+ * so that a chain such as Shape, Gather, Concat, Reshape keeps the batch free. Nothing
+ * but shapes, types and reasons is changed for good until the pass is over; then
+ * lr_infer_commit folds. */
 #include <stdio.h>
 #include <string.h>
 
@@ -118,7 +119,8 @@ enum lr_status lr_infer_demote(struct lr_infer *c, enum lr_status st,
     return lr_infer_why(c, e, "%s", text);
 }
 
-enum lr_status lr_infer_bad(const struct lr_infer *c, struct lr_err *e, const char *fmt, ...)
+enum lr_status lr_infer_bad(const struct lr_infer *c, struct lr_err *e, const char *fmt,
+                            ...)
 {
     char text[400];
     va_list ap;
@@ -129,13 +131,13 @@ enum lr_status lr_infer_bad(const struct lr_infer *c, struct lr_err *e, const ch
     return lr_err_set(e, LR_ESHAPE, "%.100s: %s", c->node->name, text);
 }
 
-enum lr_status lr_infer_axis(const struct lr_infer *c, int *axis, int64_t given, int n_dims,
-                             struct lr_err *e)
+enum lr_status lr_infer_axis(const struct lr_infer *c, int *axis, int64_t given,
+                             int n_dims, struct lr_err *e)
 {
     *axis = 0;
     if (given < -n_dims || given >= n_dims)
-        return lr_infer_bad(c, e, "axis %lld is outside the %d dimensions", (long long)given,
-                            n_dims);
+        return lr_infer_bad(c, e, "axis %lld is outside the %d dimensions",
+                            (long long)given, n_dims);
     *axis = (int)(given < 0 ? given + n_dims : given);
     return LR_OK;
 }
@@ -179,8 +181,8 @@ enum lr_status lr_infer_out(struct lr_infer *c, int i, enum lr_dtype t,
     return LR_OK;
 }
 
-enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n, const struct lr_int *v,
-                             struct lr_err *e)
+enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n,
+                             const struct lr_int *v, struct lr_err *e)
 {
     int64_t fixed[LR_MAX_INTS];
     bool is_fixed = n <= LR_MAX_INTS;
@@ -218,7 +220,8 @@ enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t, struct lr_
 {
     int64_t count;
 
-    if (lr_shape_count(&count, &t->shape, e) != LR_OK || count > MAX_FOLDED - c->n_folded) {
+    if (lr_shape_count(&count, &t->shape, e) != LR_OK ||
+        count > MAX_FOLDED - c->n_folded) {
         lr_tensor_free(t);
         return lr_err_set(e, LR_EUNSUP, "%.100s: more than %lld constants are computed",
                           c->node->name, (long long)MAX_FOLDED);
@@ -291,10 +294,10 @@ static enum lr_status free_input(const struct lr_value *x, struct lr_err *e)
                           "--input 1x3x224x224",
                           x->name);
     free_text(&b, &x->shape);
-    enum lr_status st =
-        lr_err_set(e, LR_ESHAPE,
-                   "input %.100s has free sizes (%s): give them, as in --input 1x3x224x224",
-                   x->name, b.s ? b.s : "");
+    enum lr_status st = lr_err_set(
+        e, LR_ESHAPE,
+        "input %.100s has free sizes (%s): give them, as in --input 1x3x224x224", x->name,
+        b.s ? b.s : "");
     lr_strbuf_free(&b);
     return st;
 }
@@ -312,8 +315,9 @@ static enum lr_status set_first_input(struct lr_graph *g, const struct lr_shape 
     if (input) {
         s = *input;
         if (s.n_dims < 1 || s.n_dims > LR_MAX_DIMS)
-            return lr_err_set(e, LR_EINVAL, "input shape has %d dimensions, 1 to %d accepted",
-                              s.n_dims, LR_MAX_DIMS);
+            return lr_err_set(e, LR_EINVAL,
+                              "input shape has %d dimensions, 1 to %d accepted", s.n_dims,
+                              LR_MAX_DIMS);
         if (x->has_declared && x->declared.n_dims != s.n_dims)
             return lr_err_set(e, LR_ESHAPE,
                               "input %.100s has %d dimensions, %d were given", x->name,
@@ -348,7 +352,8 @@ static enum lr_status set_first_input(struct lr_graph *g, const struct lr_shape 
     return LR_OK;
 }
 
-/* A further input has the batch in front when its first size is free or the first input's. */
+/* A further input has the batch in front when its first size is free or the first
+ * input's. */
 static void set_other_input(struct lr_graph *g, int v)
 {
     struct lr_value *x = &g->values[v];
@@ -404,7 +409,8 @@ static enum lr_status infer_node(struct lr_infer *c, struct lr_err *e)
     return st == LR_OK ? check_types(c, e) : st;
 }
 
-/* After an error: the nodes that compute the constants found so far are all still there. */
+/* After an error: the nodes that compute the constants found so far are all still there.
+ */
 static void unfold(struct lr_infer *c)
 {
     for (int v = 0; v < c->n_values; v++) {

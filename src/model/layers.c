@@ -1,6 +1,6 @@
 /* Convolutions as the user sees them: their sizes, what follows the response, and why one
- * cannot be approximated. A response that goes into an addition alone is looked at behind the
- * addition, because that is where its nonlinearity is. */
+ * cannot be approximated. A response that goes into an addition alone is looked at behind
+ * the addition, because that is where its nonlinearity is. */
 #include <float.h>
 #include <string.h>
 
@@ -16,7 +16,8 @@ void lr_layers_free(struct lr_layer *layers, int n)
     lr_free(layers);
 }
 
-/* The nodes reading each value: nodes[start[v]] .. nodes[start[v + 1] - 1], once per input. */
+/* The nodes reading each value: nodes[start[v]] .. nodes[start[v + 1] - 1], once per
+ * input. */
 struct readers {
     int *start, *nodes;
 };
@@ -55,8 +56,8 @@ static int n_readers(const struct readers *r, int v)
     return r->start[v + 1] - r->start[v];
 }
 
-static const struct lr_node *reader(const struct lr_graph *g, const struct readers *r, int v,
-                                    int i)
+static const struct lr_node *reader(const struct lr_graph *g, const struct readers *r,
+                                    int v, int i)
 {
     return &g->nodes[r->nodes[r->start[v] + i]];
 }
@@ -104,13 +105,15 @@ static enum lr_status set_follow(struct lr_layer *x, const struct lr_graph *g,
     return lr_string_set(&x->follow_name, next->type, e);
 }
 
-/* The Add's other input when the addition is a residual sum: two activations of one shape. */
+/* The Add's other input when the addition is a residual sum: two activations of one
+ * shape. */
 static int other_input(const struct lr_graph *g, const struct lr_node *add, int v)
 {
     if (add->op != LR_OP_ADD || add->n_in != 2 || add->out[0] < 0)
         return -1;
     int other = add->in[0] == v ? add->in[1] : add->in[0];
-    if (other < 0 || other == v || g->values[other].tensor || !g->values[other].has_shape ||
+    if (other < 0 || other == v || g->values[other].tensor ||
+        !g->values[other].has_shape ||
         !lr_shape_equal(&g->values[other].shape, &g->values[v].shape))
         return -1;
     return other;
@@ -141,7 +144,8 @@ static const struct lr_node *culprit(const struct lr_graph *g, int v)
             return n;
         int next = -1;
         for (int i = 0; i < n->n_in && next < 0; i++)
-            if (n->in[i] >= 0 && !g->values[n->in[i]].tensor && !g->values[n->in[i]].has_shape)
+            if (n->in[i] >= 0 && !g->values[n->in[i]].tensor &&
+                !g->values[n->in[i]].has_shape)
                 next = n->in[i];
         v = next;
     }
@@ -192,9 +196,10 @@ static enum lr_status set_reason(struct lr_layer *x, const struct lr_graph *g,
     return x->reason ? LR_OK : lr_enomem(e, 64, "a note");
 }
 
-/* Sizes from the weights and, where known, from the shapes. They fit into int: inference has
- * checked them, and where it has not come the fields stay 0. */
-static void set_sizes(struct lr_layer *x, const struct lr_graph *g, const struct lr_node *n)
+/* Sizes from the weights and, where known, from the shapes. They fit into int: inference
+ * has checked them, and where it has not come the fields stay 0. */
+static void set_sizes(struct lr_layer *x, const struct lr_graph *g,
+                      const struct lr_node *n)
 {
     const struct lr_value *in = x->input >= 0 ? &g->values[x->input] : NULL;
     const struct lr_value *out = &g->values[x->value];

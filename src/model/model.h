@@ -1,5 +1,5 @@
-/* What the files of this folder share: growing and shrinking a graph, name sets, shape rules
- * and partially known integer vectors. Nothing here is used outside src/model. */
+/* What the files of this folder share: growing and shrinking a graph, name sets, shape
+ * rules and partially known integer vectors. Nothing here is used outside src/model. */
 #ifndef RANKLAB_MODEL_MODEL_H
 #define RANKLAB_MODEL_MODEL_H
 
@@ -15,7 +15,7 @@
 enum {
     LR_MAX_NODES = 100000,
     LR_MAX_INTS = 4 * LR_MAX_DIMS, /* in a known vector */
-    LR_MAX_DIM = INT32_MAX /* libraries below count in int */
+    LR_MAX_DIM = INT32_MAX         /* libraries below count in int */
 };
 
 /* ---- graph.c, graph_copy.c */
@@ -25,26 +25,29 @@ enum lr_op lr_op_find(const char *type, const char *domain);
 void lr_node_clear(struct lr_node *n);
 void lr_attr_clear(struct lr_attr *a);
 /* *out may be garbage before the call; on failure it is left empty. */
-enum lr_status lr_attr_copy(struct lr_attr *out, const struct lr_attr *a, struct lr_err *e);
+enum lr_status lr_attr_copy(struct lr_attr *out, const struct lr_attr *a,
+                            struct lr_err *e);
 /* Replaces *s by a copy of text (NULL: none). */
 enum lr_status lr_string_set(char **s, const char *text, struct lr_err *e);
-/* Removes the nodes whose flag is set; the outputs they no longer produce get producer -1. */
+/* Removes the nodes whose flag is set; the outputs they no longer produce get producer
+ * -1. */
 void lr_graph_compact(struct lr_graph *g, const bool *is_dead);
 /* Sets every value's producer from the nodes' outputs. */
 void lr_graph_index(struct lr_graph *g);
 /* base, or base_2, base_3, ...: the first name no value (no node) has. *name is owned. */
-enum lr_status lr_unique_value_name(char **name, const struct lr_graph *g, const char *base,
-                                    struct lr_err *e);
-enum lr_status lr_unique_node_name(char **name, const struct lr_graph *g, const char *base,
-                                   struct lr_err *e);
+enum lr_status lr_unique_value_name(char **name, const struct lr_graph *g,
+                                    const char *base, struct lr_err *e);
+enum lr_status lr_unique_node_name(char **name, const struct lr_graph *g,
+                                   const char *base, struct lr_err *e);
 /* How often each value is read by nodes; *counts has n_values entries. */
-enum lr_status lr_graph_count_uses(int **counts, const struct lr_graph *g, struct lr_err *e);
-/* Frees the constant of v when no node reads it and it is no output. Kept when some node is
- * of an unknown operator: its attributes may hold graphs that read it by name. */
+enum lr_status lr_graph_count_uses(int **counts, const struct lr_graph *g,
+                                   struct lr_err *e);
+/* Frees the constant of v when no node reads it and it is no output. Kept when some node
+ * is of an unknown operator: its attributes may hold graphs that read it by name. */
 void lr_graph_release(struct lr_graph *g, int v);
 
-/* Sorts the nodes topologically (sort.c); LR_EPARSE names a node that is part of a cycle or
- * behind one. */
+/* Sorts the nodes topologically (sort.c); LR_EPARSE names a node that is part of a cycle
+ * or behind one. */
 enum lr_status lr_graph_sort(struct lr_graph *g, struct lr_err *e);
 
 /* ---- names.c: an ordered set of strings with an integer each */
@@ -52,8 +55,8 @@ enum lr_status lr_graph_sort(struct lr_graph *g, struct lr_err *e);
 struct lr_names {
     void *root;
 };
-/* Adds name (borrowed) unless it is there. Returns the slot of its integer, NULL when memory
- * is short. */
+/* Adds name (borrowed) unless it is there. Returns the slot of its integer, NULL when
+ * memory is short. */
 int *lr_names_put(struct lr_names *s, const char *name, int value, bool *is_new);
 /* The slot of name's integer, or NULL. */
 int *lr_names_get(const struct lr_names *s, const char *name);
@@ -81,17 +84,17 @@ struct lr_ints {
 
 struct lr_infer {
     struct lr_graph *g;
-    struct lr_ints **known;     /* per value, or NULL */
-    bool *is_folded;            /* per value: its constant was found by this pass */
-    struct lr_ints **targets;   /* per node: a rewritten Reshape target, or NULL */
-    struct lr_node *node;       /* the node being looked at */
-    int index;                  /* its index */
+    struct lr_ints **known;   /* per value, or NULL */
+    bool *is_folded;          /* per value: its constant was found by this pass */
+    struct lr_ints **targets; /* per node: a rewritten Reshape target, or NULL */
+    struct lr_node *node;     /* the node being looked at */
+    int index;                /* its index */
     int n_values, n_nodes;
     int64_t n_folded; /* values in constants found so far */
 };
 
-/* Shapes are put in with lr_infer_out. A rule that cannot go on, though the file is sound,
- * calls lr_infer_why and returns LR_OK. */
+/* Shapes are put in with lr_infer_out. A rule that cannot go on, though the file is
+ * sound, calls lr_infer_why and returns LR_OK. */
 typedef enum lr_status lr_rule(struct lr_infer *c, struct lr_err *e);
 #define LR_OP(id, type, shape_rule, cost_rule) lr_rule lr_rule_##shape_rule;
 #include "ranklab/op.def"
@@ -105,7 +108,8 @@ const struct lr_tensor *lr_infer_const(const struct lr_infer *c, int i);
 /* The known integers behind input i, or NULL (also when memory is short). */
 const struct lr_ints *lr_infer_ints(struct lr_infer *c, int i);
 enum lr_dtype lr_infer_dtype(const struct lr_infer *c, int i);
-/* Sets the shape and type of output i; checks that sizes are positive and can be counted. */
+/* Sets the shape and type of output i; checks that sizes are positive and can be counted.
+ */
 enum lr_status lr_infer_out(struct lr_infer *c, int i, enum lr_dtype t,
                             const struct lr_shape *s, struct lr_err *e);
 /* Says why the node cannot be run; the first reason stays. */
@@ -116,22 +120,22 @@ enum lr_status lr_infer_why(struct lr_infer *c, struct lr_err *e, const char *fm
 enum lr_status lr_infer_demote(struct lr_infer *c, enum lr_status st,
                                const struct lr_err *why, struct lr_err *e);
 /* LR_ESHAPE with the node's name in front. */
-enum lr_status lr_infer_bad(const struct lr_infer *c, struct lr_err *e, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-/* Records what output 0 holds: n integers, n_dims 0 or 1. Without the batch among them they
- * become a constant at once. */
-enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n, const struct lr_int *v,
-                             struct lr_err *e);
+enum lr_status lr_infer_bad(const struct lr_infer *c, struct lr_err *e, const char *fmt,
+                            ...) __attribute__((format(printf, 3, 4)));
+/* Records what output 0 holds: n integers, n_dims 0 or 1. Without the batch among them
+ * they become a constant at once. */
+enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n,
+                             const struct lr_int *v, struct lr_err *e);
 /* Takes t as the constant of output 0 and sets its shape. */
 enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t, struct lr_err *e);
 /* One of op.def's operators that move no data: the constant input in the new shape. */
 enum lr_status lr_infer_fold_view(struct lr_infer *c, const struct lr_shape *s,
                                   struct lr_err *e);
 /* -n_dims..n_dims-1 to 0..n_dims-1; LR_ESHAPE otherwise. */
-enum lr_status lr_infer_axis(const struct lr_infer *c, int *axis, int64_t given, int n_dims,
-                             struct lr_err *e);
-/* Element-wise arithmetic of the node on inputs 0 and 1; out has room for LR_MAX_INTS. False
- * when they are not known or the result is no multiple of the batch. */
+enum lr_status lr_infer_axis(const struct lr_infer *c, int *axis, int64_t given,
+                             int n_dims, struct lr_err *e);
+/* Element-wise arithmetic of the node on inputs 0 and 1; out has room for LR_MAX_INTS.
+ * False when they are not known or the result is no multiple of the batch. */
 bool lr_infer_combine(struct lr_infer *c, struct lr_int *out, int *n, int *n_dims);
 bool lr_dtype_is_float(enum lr_dtype t);
 
@@ -147,8 +151,8 @@ enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e);
 
 /* ---- same.c */
 
-/* LR_OK when a and b are the same network: names, nodes, attributes, constants byte for byte.
- * Otherwise LR_EIO naming the first difference. */
+/* LR_OK when a and b are the same network: names, nodes, attributes, constants byte for
+ * byte. Otherwise LR_EIO naming the first difference. */
 enum lr_status lr_graph_same(const struct lr_graph *a, const struct lr_graph *b,
                              struct lr_err *e);
 

@@ -1,5 +1,5 @@
-/* AttributeProto to lr_attr. What is not interpreted (graphs, lists of strings or tensors,
- * types, references) is packed again as it stands and carried along. */
+/* AttributeProto to lr_attr. What is not interpreted (graphs, lists of strings or
+ * tensors, types, references) is packed again as it stands and carried along. */
 #include <string.h>
 
 #include "onnx_attr.h"
@@ -51,8 +51,8 @@ static Onnx__AttributeProto__AttributeType type_of(const Onnx__AttributeProto *p
     return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
 }
 
-static enum lr_status tensor(struct lr_attr *a, Onnx__AttributeProto *p, const char *folder,
-                             struct lr_err *e)
+static enum lr_status tensor(struct lr_attr *a, Onnx__AttributeProto *p,
+                             const char *folder, struct lr_err *e)
 {
     enum lr_dtype t;
 
@@ -133,8 +133,8 @@ enum lr_status lr_onnx_attrs(struct lr_node *n, Onnx__NodeProto *p, const char *
         } else if (!lr_names_put(&seen, x->name, 0, &is_new)) {
             st = lr_enomem(e, 64, "attributes");
         } else if (!is_new) {
-            st = lr_err_set(e, LR_EPARSE, "%.100s: attribute %.100s is given twice", n->name,
-                            x->name);
+            st = lr_err_set(e, LR_EPARSE, "%.100s: attribute %.100s is given twice",
+                            n->name, x->name);
         } else {
             n->n_attrs++;
             st = one(&n->attrs[i], x, folder, e);

@@ -5,8 +5,8 @@
 #include "model.h"
 #include "onnx_int.h"
 
-/* Fills n's attributes from p; folder as for lr_onnx_tensor. LR_EPARSE for a name given twice
- * and for an attribute of the wrong kind. */
+/* Fills n's attributes from p; folder as for lr_onnx_tensor. LR_EPARSE for a name given
+ * twice and for an attribute of the wrong kind. */
 enum lr_status lr_onnx_attrs(struct lr_node *n, Onnx__NodeProto *p, const char *folder,
                              struct lr_err *e);
 

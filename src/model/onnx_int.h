@@ -10,17 +10,19 @@
 #include "ranklab/err.h"
 #include "ranklab/graph.h"
 
-/* Walks the wire format of len bytes as message desc, without recursion: every length inside
- * its parent, nesting at most 64, no group, a bounded number of fields, no zero byte inside a
- * string, no singular message twice. LR_EPARSE says what is wrong and where. */
+/* Walks the wire format of len bytes as message desc, without recursion: every length
+ * inside its parent, nesting at most 64, no group, a bounded number of fields, no zero
+ * byte inside a string, no singular message twice. LR_EPARSE says what is wrong and
+ * where. */
 enum lr_status lr_onnx_check_wire(const ProtobufCMessageDescriptor *desc,
-                                  const unsigned char *data, size_t len, struct lr_err *e);
+                                  const unsigned char *data, size_t len,
+                                  struct lr_err *e);
 
 /* An allocator on lr_alloc that remembers a failure in *has_failed. */
 ProtobufCAllocator lr_onnx_allocator(bool *has_failed);
 
-/* The tensor of t, named for messages by what. Takes the bytes of raw_data out of t where it
- * can. folder: where external data may lie; NULL refuses them. */
+/* The tensor of t, named for messages by what. Takes the bytes of raw_data out of t where
+ * it can. folder: where external data may lie; NULL refuses them. */
 enum lr_status lr_onnx_tensor(struct lr_tensor **out, Onnx__TensorProto *t,
                               const char *folder, struct lr_err *e);
 /* False when ONNX's type number is none of lr_dtype. */

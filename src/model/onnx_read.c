@@ -1,6 +1,6 @@
-/* ONNX files to graphs: the wire format is checked, protobuf-c unpacks, then values are made
- * for initializers, inputs and node outputs, nodes are named, connected and sorted. Every
- * name in the file is untrusted; look-ups go through an ordered set. */
+/* ONNX files to graphs: the wire format is checked, protobuf-c unpacks, then values are
+ * made for initializers, inputs and node outputs, nodes are named, connected and sorted.
+ * Every name in the file is untrusted; look-ups go through an ordered set. */
 #include "ranklab/onnx.h"
 
 #include <stdio.h>
@@ -12,8 +12,8 @@
 struct reader {
     struct lr_graph *g;
     Onnx__GraphProto *p;
-    struct lr_names values;  /* name -> value index */
-    char **node_names;       /* per node of the file */
+    struct lr_names values; /* name -> value index */
+    char **node_names;      /* per node of the file */
     const char *folder;
     const struct lr_notes *notes;
 };
@@ -22,8 +22,8 @@ static enum lr_status read_shape(struct lr_shape *s, const Onnx__TensorShapeProt
                                  const char *name, struct lr_err *e)
 {
     if (p->n_dim > LR_MAX_DIMS)
-        return lr_err_set(e, LR_EUNSUP, "%.100s: %zu dimensions, at most %d supported", name,
-                          p->n_dim, LR_MAX_DIMS);
+        return lr_err_set(e, LR_EUNSUP, "%.100s: %zu dimensions, at most %d supported",
+                          name, p->n_dim, LR_MAX_DIMS);
     s->n_dims = (int)p->n_dim;
     for (size_t i = 0; i < p->n_dim; i++) {
         const Onnx__TensorShapeProto__Dimension *d = p->dim[i];
@@ -40,15 +40,16 @@ static enum lr_status read_info(struct lr_value *v, const Onnx__ValueInfoProto *
 {
     const Onnx__TypeProto *t = p->type;
 
-    if (p->doc_string && *p->doc_string && lr_string_set(&v->doc, p->doc_string, e) != LR_OK)
+    if (p->doc_string && *p->doc_string &&
+        lr_string_set(&v->doc, p->doc_string, e) != LR_OK)
         return LR_ENOMEM;
     if (!t || t->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET)
         return LR_OK;
     if (t->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !t->tensor_type)
         return lr_err_set(e, LR_EUNSUP, "%s %.100s is no tensor", kind, v->name);
     if (!lr_onnx_dtype(&v->dtype, t->tensor_type->elem_type) && v->is_input)
-        return lr_err_set(e, LR_EUNSUP, "%s %.100s: element type %d is not supported", kind,
-                          v->name, t->tensor_type->elem_type);
+        return lr_err_set(e, LR_EUNSUP, "%s %.100s: element type %d is not supported",
+                          kind, v->name, t->tensor_type->elem_type);
     if (!t->tensor_type->shape)
         return LR_OK;
     v->has_declared = true;
@@ -154,9 +155,9 @@ static enum lr_status read_outputs(struct reader *r, struct lr_err *e)
 }
 
 /* base + separator + the next number that gives a name not yet in use. */
-static enum lr_status next_name(char **out, struct lr_names *used, struct lr_names *counters,
-                                const char *base, const char *separator, int first,
-                                struct lr_err *e)
+static enum lr_status next_name(char **out, struct lr_names *used,
+                                struct lr_names *counters, const char *base,
+                                const char *separator, int first, struct lr_err *e)
 {
     bool is_new = false;
     int *count = lr_names_put(counters, base, first, &is_new);
@@ -203,8 +204,8 @@ static enum lr_status name_nodes(struct reader *r, struct lr_err *e)
         if (p->name && *p->name) {
             st = next_name(&r->node_names[k], &used, &twins, p->name, "_", 2, e);
             if (st == LR_OK)
-                lr_note(r->notes, LR_NOTE_WARNING, "node name %s is used twice: %s", p->name,
-                        r->node_names[k]);
+                lr_note(r->notes, LR_NOTE_WARNING, "node name %s is used twice: %s",
+                        p->name, r->node_names[k]);
             continue;
         }
         st = lr_string_set(&lower[k], p->op_type ? p->op_type : "", e);

@@ -1,6 +1,6 @@
 /* TensorProto to lr_tensor: raw bytes, the typed lists, and external files. ONNX stores
- * little-endian numbers, as does every machine this is built for (checked below). An external
- * file must lie inside the model's folder once all links are followed. */
+ * little-endian numbers, as does every machine this is built for (checked below). An
+ * external file must lie inside the model's folder once all links are followed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -34,8 +34,8 @@ static enum lr_status wrong_size(const Onnx__TensorProto *t, const struct lr_sha
 {
     char text[LR_MAX_DIMS * 21];
 
-    return lr_err_set(e, LR_EPARSE, "tensor %.100s: shape %s needs %zu %s, got %zu", label(t),
-                      lr_shape_text(text, sizeof(text), s), wanted, unit, got);
+    return lr_err_set(e, LR_EPARSE, "tensor %.100s: shape %s needs %zu %s, got %zu",
+                      label(t), lr_shape_text(text, sizeof(text), s), wanted, unit, got);
 }
 
 static const char *entry(const Onnx__TensorProto *t, const char *key)
@@ -86,9 +86,10 @@ static enum lr_status locate(char **path, const Onnx__TensorProto *t, const char
         return lr_err_set(e, LR_EPARSE, "tensor %.100s: external data without a location",
                           label(t));
     if (location[0] == '/' || location[0] == '\\' || has_parent_step(location))
-        return lr_err_set(e, LR_EPARSE,
-                          "tensor %.100s: external file %.200s is outside the model's folder",
-                          label(t), location);
+        return lr_err_set(
+            e, LR_EPARSE,
+            "tensor %.100s: external file %.200s is outside the model's folder", label(t),
+            location);
     lr_strbuf_printf(&b, "%s/%s", folder, location);
     root = realpath(folder, NULL);
     *path = b.is_failed ? NULL : realpath(b.s, NULL);
@@ -101,9 +102,10 @@ static enum lr_status locate(char **path, const Onnx__TensorProto *t, const char
     while (n > 0 && root[n - 1] == '/')
         n--;
     if (strncmp(*path, root, n) != 0 || (*path)[n] != '/')
-        st = lr_err_set(e, LR_EPARSE,
-                        "tensor %.100s: external file %.200s is outside the model's folder",
-                        label(t), location);
+        st = lr_err_set(
+            e, LR_EPARSE,
+            "tensor %.100s: external file %.200s is outside the model's folder", label(t),
+            location);
 out:
     if (st != LR_OK) {
         free(*path);
@@ -124,8 +126,8 @@ static enum lr_status read_at(void *data, size_t bytes, int fd, int64_t offset,
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return lr_err_set(e, LR_EIO, "tensor %.100s: reading its external file: %s", what,
-                              n < 0 ? strerror(errno) : "it ends too early");
+            return lr_err_set(e, LR_EIO, "tensor %.100s: reading its external file: %s",
+                              what, n < 0 ? strerror(errno) : "it ends too early");
         done += (size_t)n;
     }
     return LR_OK;
@@ -142,8 +144,8 @@ static enum lr_status read_external(struct lr_tensor **out, const Onnx__TensorPr
     enum lr_status st;
 
     if (!folder)
-        return lr_err_set(e, LR_EPARSE, "tensor %.100s: external data are not allowed here",
-                          label(t));
+        return lr_err_set(e, LR_EPARSE,
+                          "tensor %.100s: external data are not allowed here", label(t));
     if (!decimal(entry(t, "offset"), 0, &offset) ||
         !decimal(entry(t, "length"), (int64_t)bytes, &length))
         return lr_err_set(e, LR_EPARSE, "tensor %.100s: offset or length is no number",
@@ -158,12 +160,12 @@ static enum lr_status read_external(struct lr_tensor **out, const Onnx__TensorPr
         st = lr_err_set(e, LR_EIO, "tensor %.100s: %.300s: %s", label(t), path,
                         strerror(errno));
     else if (!S_ISREG(info.st_mode))
-        st = lr_err_set(e, LR_EPARSE, "tensor %.100s: %.300s is no regular file", label(t),
-                        path);
+        st = lr_err_set(e, LR_EPARSE, "tensor %.100s: %.300s is no regular file",
+                        label(t), path);
     else if (offset > info.st_size || length > info.st_size - offset)
         st = lr_err_set(e, LR_EPARSE,
-                        "tensor %.100s: needs bytes %lld to %lld of a file of %lld", label(t),
-                        (long long)offset, (long long)(offset + length - 1),
+                        "tensor %.100s: needs %lld bytes from %lld on of a file of %lld",
+                        label(t), (long long)length, (long long)offset,
                         (long long)info.st_size);
     if (st == LR_OK)
         st = lr_tensor_new(out, dtype, s, e);
@@ -177,8 +179,8 @@ static enum lr_status read_external(struct lr_tensor **out, const Onnx__TensorPr
 
 /* Copies one of the typed lists. */
 static enum lr_status from_list(struct lr_tensor **out, const Onnx__TensorProto *t,
-                                enum lr_dtype dtype, const struct lr_shape *s, size_t count,
-                                struct lr_err *e)
+                                enum lr_dtype dtype, const struct lr_shape *s,
+                                size_t count, struct lr_err *e)
 {
     const void *list = t->int32_data;
     size_t n = t->n_int32_data, size = lr_dtype_size(dtype), step = sizeof(int32_t);
@@ -208,8 +210,8 @@ static enum lr_status from_list(struct lr_tensor **out, const Onnx__TensorProto 
     return st;
 }
 
-static enum lr_status check_finite(const struct lr_tensor *t, const char *name, size_t count,
-                                   struct lr_err *e)
+static enum lr_status check_finite(const struct lr_tensor *t, const char *name,
+                                   size_t count, struct lr_err *e)
 {
     struct lr_tensor *x = NULL;
     bool is_ok = true;
@@ -247,18 +249,20 @@ enum lr_status lr_onnx_tensor(struct lr_tensor **out, Onnx__TensorProto *t,
         return lr_err_set(e, LR_EUNSUP, "tensor %.100s: element type %d is not supported",
                           label(t), t->data_type);
     if (t->n_dims > LR_MAX_DIMS)
-        return lr_err_set(e, LR_EUNSUP, "tensor %.100s: %zu dimensions, at most %d supported",
-                          label(t), t->n_dims, LR_MAX_DIMS);
+        return lr_err_set(e, LR_EUNSUP,
+                          "tensor %.100s: %zu dimensions, at most %d supported", label(t),
+                          t->n_dims, LR_MAX_DIMS);
     if (t->segment)
-        return lr_err_set(e, LR_EUNSUP, "tensor %.100s: segments are not supported", label(t));
+        return lr_err_set(e, LR_EUNSUP, "tensor %.100s: segments are not supported",
+                          label(t));
     if (t->n_dims > 0)
         memcpy(s.dims, t->dims, t->n_dims * sizeof(*t->dims));
     if (lr_shape_count(&count, &s, NULL) != LR_OK ||
         __builtin_mul_overflow((size_t)count, lr_dtype_size(dtype), &bytes) ||
         bytes > INT64_MAX) {
         char text[LR_MAX_DIMS * 21];
-        return lr_err_set(e, LR_EPARSE, "tensor %.100s: shape %s is not possible", label(t),
-                          lr_shape_text(text, sizeof(text), &s));
+        return lr_err_set(e, LR_EPARSE, "tensor %.100s: shape %s is not possible",
+                          label(t), lr_shape_text(text, sizeof(text), &s));
     }
     if (t->has_data_location &&
         t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
@@ -267,7 +271,8 @@ enum lr_status lr_onnx_tensor(struct lr_tensor **out, Onnx__TensorProto *t,
         if (t->raw_data.len != bytes)
             return wrong_size(t, &s, bytes, t->raw_data.len, "bytes", e);
         struct lr_shape none = {.n_dims = 1, .dims = {0}};
-        /* The bytes were allocated by lr_alloc: they change owner instead of being copied. */
+        /* The bytes were allocated by lr_alloc: they change owner instead of being
+         * copied. */
         st = lr_tensor_new(out, dtype, bytes ? &none : &s, e);
         if (st == LR_OK && bytes) {
             lr_free((*out)->data);

@@ -1,6 +1,7 @@
-/* Protobuf's wire format checked ahead of protobuf-c, which recurses once per nesting level
- * and allocates what it is told. The walk keeps its own stack of 64 frames and looks message
- * types up in protobuf-c's descriptors, so it follows whatever onnx.proto was compiled. */
+/* Protobuf's wire format checked ahead of protobuf-c, which recurses once per nesting
+ * level and allocates what it is told. The walk keeps its own stack of 64 frames and
+ * looks message types up in protobuf-c's descriptors, so it follows whatever onnx.proto
+ * was compiled. */
 #include <stdint.h>
 #include <string.h>
 

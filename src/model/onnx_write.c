@@ -1,6 +1,6 @@
-/* Graphs to ONNX files. The protobuf messages only point at the graph's names and weights;
- * protobuf-c streams them into a temporary file, which is read back and compared before it
- * takes the target's place. The same graph always gives the same bytes. */
+/* Graphs to ONNX files. The protobuf messages only point at the graph's names and
+ * weights; protobuf-c streams them into a temporary file, which is read back and compared
+ * before it takes the target's place. The same graph always gives the same bytes. */
 #include "ranklab/onnx.h"
 
 #include <errno.h>
@@ -118,7 +118,9 @@ static Onnx__TensorShapeProto *put_shape(struct writer *w, const struct lr_shape
 
 static Onnx__ValueInfoProto *put_info(struct writer *w, const struct lr_value *v)
 {
-    const struct lr_shape *s = v->tensor ? &v->tensor->shape : v->has_shape ? &v->shape : NULL;
+    const struct lr_shape *s = v->tensor      ? &v->tensor->shape
+                               : v->has_shape ? &v->shape
+                                              : NULL;
     Onnx__ValueInfoProto *p = take(w, 1, sizeof(*p));
     Onnx__TypeProto *type = take(w, 1, sizeof(*type));
     Onnx__TypeProto__Tensor *tensor = take(w, 1, sizeof(*tensor));
@@ -239,8 +241,8 @@ static Onnx__NodeProto *put_node(struct writer *w, const struct lr_node *n)
     return p;
 }
 
-static Onnx__StringStringEntryProto **put_props(struct writer *w, const struct lr_prop *props,
-                                                int n)
+static Onnx__StringStringEntryProto **put_props(struct writer *w,
+                                                const struct lr_prop *props, int n)
 {
     Onnx__StringStringEntryProto **list = take(w, (size_t)n, sizeof(*list));
 
@@ -287,7 +289,8 @@ static void put_values(struct writer *w, Onnx__GraphProto *p)
     for (int v = 0; v < g->n_values; v++) {
         const struct lr_value *x = &g->values[v];
         if (x->tensor) {
-            p->initializer[p->n_initializer++] = put_tensor(w, x->tensor, x->name, x->doc);
+            p->initializer[p->n_initializer++] =
+                put_tensor(w, x->tensor, x->name, x->doc);
             if (g->ir_version < 4)
                 p->input[p->n_input++] = put_info(w, x);
         } else if (x->producer >= 0 && !x->is_output && x->has_shape) {
@@ -373,8 +376,9 @@ enum lr_status lr_onnx_write(const struct lr_graph *g, const char *path, struct 
     }
     size_t size = onnx__model_proto__get_packed_size(&m);
     if (size > INT32_MAX) {
-        st = lr_err_set(e, LR_EUNSUP, "%s: %zu bytes, an ONNX file holds at most 2147483647",
-                        path, size);
+        st = lr_err_set(e, LR_EUNSUP,
+                        "%s: %zu bytes, an ONNX file holds at most 2147483647", path,
+                        size);
         goto out;
     }
     st = lr_file_begin(&f, path, e);

@@ -1,7 +1,7 @@
 /* Rewrites that leave the network's function as it is: Identity and inference Dropout go,
  * BatchNormalization is folded into the convolution or Gemm before it. With
- * k = scale / sqrt(var + epsilon) the folded weights are k w and the bias k (b - mean) + bias,
- * computed in double and rounded once. */
+ * k = scale / sqrt(var + epsilon) the folded weights are k w and the bias k (b - mean) +
+ * bias, computed in double and rounded once. */
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +23,8 @@ static bool is_noop(const struct lr_graph *g, const struct lr_node *n, const int
         return true;
     if (n->op != LR_OP_DROPOUT)
         return false;
-    if (n->n_out > 1 && n->out[1] >= 0 && (uses[n->out[1]] || g->values[n->out[1]].is_output))
+    if (n->n_out > 1 && n->out[1] >= 0 &&
+        (uses[n->out[1]] || g->values[n->out[1]].is_output))
         return false;
     if (n->n_in > 2 && n->in[2] >= 0) {
         const struct lr_tensor *t = g->values[n->in[2]].tensor;
@@ -138,10 +139,11 @@ out:
     return st;
 }
 
-/* Replaces constant input i of node n by t: in place when only n reads it, else as a new value
- * named after base. */
+/* Replaces constant input i of node n by t: in place when only n reads it, else as a new
+ * value named after base. */
 static enum lr_status set_constant(struct lr_graph *g, struct lr_node *n, int i,
-                                   const char *base, struct lr_tensor *t, struct lr_err *e)
+                                   const char *base, struct lr_tensor *t,
+                                   struct lr_err *e)
 {
     char *name = NULL;
     int v = i < n->n_in ? n->in[i] : -1;
@@ -182,14 +184,16 @@ struct target {
     double beta;
 };
 
-static const struct lr_tensor *constant_in(const struct lr_graph *g, const struct lr_node *n,
-                                           int i)
+static const struct lr_tensor *constant_in(const struct lr_graph *g,
+                                           const struct lr_node *n, int i)
 {
     return i < n->n_in && n->in[i] >= 0 ? g->values[n->in[i]].tensor : NULL;
 }
 
-/* Can the node take a scale and a shift per output? Everything checked from the shapes. */
-static bool find_target(struct target *t, const struct lr_graph *g, const struct lr_node *n)
+/* Can the node take a scale and a shift per output? Everything checked from the shapes.
+ */
+static bool find_target(struct target *t, const struct lr_graph *g,
+                        const struct lr_node *n)
 {
     bool has_bias = n->n_in > 2 && n->in[2] >= 0;
 
@@ -199,8 +203,8 @@ static bool find_target(struct target *t, const struct lr_graph *g, const struct
         return false;
     if (n->op == LR_OP_CONV) {
         t->n_out = t->w->shape.n_dims > 2 ? t->w->shape.dims[0] : 0;
-        return t->n_out > 0 && (!t->b || (t->b->shape.n_dims == 1 &&
-                                          t->b->shape.dims[0] == t->n_out));
+        return t->n_out > 0 &&
+               (!t->b || (t->b->shape.n_dims == 1 && t->b->shape.dims[0] == t->n_out));
     }
     if (t->w->shape.n_dims != 2)
         return false;
@@ -211,9 +215,9 @@ static bool find_target(struct target *t, const struct lr_graph *g, const struct
     int64_t count = 1;
     if (t->b && lr_shape_count(&count, &t->b->shape, NULL) != LR_OK)
         return false;
-    return t->n_out > 0 && (!t->b || count == 1 ||
-                            (count == t->n_out &&
-                             t->b->shape.dims[t->b->shape.n_dims - 1] == t->n_out));
+    return t->n_out > 0 &&
+           (!t->b || count == 1 ||
+            (count == t->n_out && t->b->shape.dims[t->b->shape.n_dims - 1] == t->n_out));
 }
 
 /* The folded weights and bias; *is_ok false when they do not fit into float. */
@@ -269,8 +273,8 @@ static enum lr_status fold(struct lr_graph *g, struct lr_node *n, struct lr_node
     if (st != LR_OK || !is_ok)
         goto out;
     lr_strbuf_printf(&base, "%s_weight", n->name);
-    st = base.is_failed ? lr_enomem(e, 64, "a name")
-                        : set_constant(g, n, 1, base.s, w, e);
+    st =
+        base.is_failed ? lr_enomem(e, 64, "a name") : set_constant(g, n, 1, base.s, w, e);
     w = NULL;
     lr_strbuf_reset(&base);
     lr_strbuf_printf(&base, "%s_bias", n->name);
@@ -295,8 +299,8 @@ out:
 /* Is this a normalisation with constant parameters in inference mode? */
 static bool is_plain_bn(const struct lr_graph *g, const struct lr_node *n)
 {
-    if (n->op != LR_OP_BATCH_NORMALIZATION || n->n_in < 5 || n->n_out < 1 || n->out[0] < 0 ||
-        lr_node_int(n, "training_mode", 0) != 0 ||
+    if (n->op != LR_OP_BATCH_NORMALIZATION || n->n_in < 5 || n->n_out < 1 ||
+        n->out[0] < 0 || lr_node_int(n, "training_mode", 0) != 0 ||
         (g->opset < 9 && lr_node_int(n, "spatial", 1) == 0))
         return false;
     for (int i = 0; i < 5; i++)

@@ -1,16 +1,18 @@
 /* Shape rules of the operators by which exporters compute shapes: arithmetic, slices and
- * look-ups on small integer vectors, some of whose elements are multiples of the batch, and
- * on constants. Of activations only Add, Mul and Concat survive inference. */
+ * look-ups on small integer vectors, some of whose elements are multiples of the batch,
+ * and on constants. Of activations only Add, Mul and Concat survive inference. */
 #include <string.h>
 
 #include "model.h"
 
-static bool arithmetic(struct lr_int *out, enum lr_op op, struct lr_int x, struct lr_int y)
+static bool arithmetic(struct lr_int *out, enum lr_op op, struct lr_int x,
+                       struct lr_int y)
 {
     switch (op) {
     case LR_OP_MUL:
         out->times_batch = x.times_batch || y.times_batch;
-        return !(x.times_batch && y.times_batch) && !__builtin_mul_overflow(x.k, y.k, &out->k);
+        return !(x.times_batch && y.times_batch) &&
+               !__builtin_mul_overflow(x.k, y.k, &out->k);
     case LR_OP_DIV:
         /* N / N is a number, 4 N / 2 a multiple of N, N / 2 neither. */
         if (y.k == 0 || y.k == -1 || (y.times_batch && !x.times_batch))
@@ -22,17 +24,19 @@ static bool arithmetic(struct lr_int *out, enum lr_op op, struct lr_int x, struc
         return true;
     case LR_OP_ADD:
         out->times_batch = x.times_batch;
-        return x.times_batch == y.times_batch && !__builtin_add_overflow(x.k, y.k, &out->k);
+        return x.times_batch == y.times_batch &&
+               !__builtin_add_overflow(x.k, y.k, &out->k);
     case LR_OP_SUB:
         out->times_batch = x.times_batch;
-        return x.times_batch == y.times_batch && !__builtin_sub_overflow(x.k, y.k, &out->k);
+        return x.times_batch == y.times_batch &&
+               !__builtin_sub_overflow(x.k, y.k, &out->k);
     default:
         return false;
     }
 }
 
-/* Element-wise arithmetic on known integers; false when one of them is not known or the result
- * is no multiple of the batch. */
+/* Element-wise arithmetic on known integers; false when one of them is not known or the
+ * result is no multiple of the batch. */
 bool lr_infer_combine(struct lr_infer *c, struct lr_int *out, int *n, int *n_dims)
 {
     const struct lr_ints *a = lr_infer_ints(c, 0), *b = lr_infer_ints(c, 1);
@@ -216,7 +220,8 @@ static struct range range_of(int64_t start, int64_t end, int64_t step, int64_t s
 }
 
 /* Input i of a Slice, or before opset 10 the attribute of that name. */
-static int slice_list(struct lr_infer *c, int i, const char *name, int64_t list[LR_MAX_DIMS])
+static int slice_list(struct lr_infer *c, int i, const char *name,
+                      int64_t list[LR_MAX_DIMS])
 {
     const struct lr_ints *x = lr_infer_ints(c, i);
 
@@ -243,12 +248,14 @@ static enum lr_status ranges(struct lr_infer *c, struct range r[LR_MAX_DIMS], bo
     const struct lr_shape *s = lr_infer_in(c, 0);
     int64_t start[LR_MAX_DIMS], end[LR_MAX_DIMS], given[LR_MAX_DIMS], step[LR_MAX_DIMS];
     int n = slice_list(c, 1, "starts", start), n_end = slice_list(c, 2, "ends", end);
-    int n_axes = slice_list(c, 3, "axes", given), n_steps = slice_list(c, 4, "steps", step);
+    int n_axes = slice_list(c, 3, "axes", given),
+        n_steps = slice_list(c, 4, "steps", step);
 
     *is_ok = n > 0 && n_end >= 0 && n_axes >= 0 && n_steps >= 0;
     if (!*is_ok)
         return lr_infer_why(c, e, "the range of Slice is not constant");
-    if (n != n_end || (n_axes && n != n_axes) || (n_steps && n != n_steps) || n > s->n_dims)
+    if (n != n_end || (n_axes && n != n_axes) || (n_steps && n != n_steps) ||
+        n > s->n_dims)
         return lr_infer_bad(c, e, "Slice with %d starts and %d ends for %d dimensions", n,
                             n_end, s->n_dims);
     for (int i = 0; i < s->n_dims; i++)
@@ -261,7 +268,8 @@ static enum lr_status ranges(struct lr_infer *c, struct range r[LR_MAX_DIMS], bo
         if (st != LR_OK)
             return st;
         if (by == 0 || by < -LR_MAX_DIM || by > LR_MAX_DIM || s->dims[axis] < 0)
-            return lr_infer_bad(c, e, "Slice of axis %d with step %lld", axis, (long long)by);
+            return lr_infer_bad(c, e, "Slice of axis %d with step %lld", axis,
+                                (long long)by);
         r[axis] = range_of(start[i], end[i], by, s->dims[axis]);
     }
     return LR_OK;

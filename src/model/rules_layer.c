@@ -1,6 +1,6 @@
 /* Shape rules of the operators that compute: convolution, pooling, matrix products,
- * normalisation, activations and sums. Every weight's shape is checked against the data here
- * once, so that the engine and the solvers can rely on it. */
+ * normalisation, activations and sums. Every weight's shape is checked against the data
+ * here once, so that the engine and the solvers can rely on it. */
 #include <string.h>
 
 #include "model.h"
@@ -53,9 +53,8 @@ enum lr_status lr_rule_dropout(struct lr_infer *c, struct lr_err *e)
     enum lr_status st = LR_OK;
     int64_t count;
 
-    if (lr_infer_has(c, 2) &&
-        (!t || lr_shape_count(&count, &t->shape, NULL) != LR_OK || count != 1 ||
-         lr_tensor_int_at(t, 0) != 0))
+    if (lr_infer_has(c, 2) && (!t || lr_shape_count(&count, &t->shape, NULL) != LR_OK ||
+                               count != 1 || lr_tensor_int_at(t, 0) != 0))
         st = lr_infer_why(c, e, "Dropout in training mode");
     if (st == LR_OK && c->node->n_out > 1 && c->node->out[1] >= 0) {
         int v = c->node->out[1];
@@ -64,7 +63,8 @@ enum lr_status lr_rule_dropout(struct lr_infer *c, struct lr_err *e)
         if (st == LR_OK)
             st = lr_infer_out(c, 1, LR_DT_BOOL, lr_infer_in(c, 0), e);
     }
-    return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), lr_infer_in(c, 0), e) : st;
+    return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), lr_infer_in(c, 0), e)
+                       : st;
 }
 
 enum lr_status lr_rule_softmax(struct lr_infer *c, struct lr_err *e)
@@ -110,7 +110,8 @@ enum lr_status lr_rule_batch_norm(struct lr_infer *c, struct lr_err *e)
     for (int i = 1; i < 5; i++) {
         const struct lr_shape *p = lr_infer_in(c, i);
         if (!p)
-            return lr_err_set(e, LR_EPARSE, "%.100s: %s is missing", c->node->name, names[i]);
+            return lr_err_set(e, LR_EPARSE, "%.100s: %s is missing", c->node->name,
+                              names[i]);
         if (!is_shape_1d(p, s->dims[1]) &&
             !(c->g->opset < 9 && lr_node_int(c->node, "spatial", 1) == 0)) {
             char text[LR_MAX_DIMS * 21];
@@ -149,7 +150,8 @@ static int64_t positions(int64_t size, int64_t begin, int64_t end, int64_t k, in
     return n;
 }
 
-/* The output's height and width. *is_done: the node cannot be handled, the reason is set. */
+/* The output's height and width. *is_done: the node cannot be handled, the reason is set.
+ */
 static enum lr_status slide(struct lr_infer *c, struct lr_window *w, struct lr_shape *out,
                             bool *is_done, struct lr_err *e)
 {
@@ -169,9 +171,10 @@ static enum lr_status slide(struct lr_infer *c, struct lr_window *w, struct lr_s
     out->dims[3] = positions(in->dims[3], w->pad_left, w->pad_right, w->kw, w->dil_w,
                              w->stride_w, w->ceil_mode && c->node->op != LR_OP_CONV);
     if (out->dims[2] < 1 || out->dims[3] < 1)
-        return lr_infer_bad(c, e, "the %lldx%lld window is larger than the padded %lldx%lld data",
-                            (long long)w->kh, (long long)w->kw, (long long)in->dims[2],
-                            (long long)in->dims[3]);
+        return lr_infer_bad(
+            c, e, "the %lldx%lld window is larger than the padded %lldx%lld data",
+            (long long)w->kh, (long long)w->kw, (long long)in->dims[2],
+            (long long)in->dims[3]);
     return LR_OK;
 }
 
@@ -190,14 +193,15 @@ enum lr_status lr_rule_conv(struct lr_infer *c, struct lr_err *e)
         return lr_err_set(e, LR_EPARSE, "%.100s: Conv without weights", c->node->name);
     if (in->n_dims < 3 || ws->n_dims != in->n_dims)
         return lr_infer_bad(c, e, "weights of shape %s do not fit data of shape %s",
-                            lr_shape_text(a, sizeof(a), ws), lr_shape_text(b, sizeof(b), in));
-    if (group < 1 || ws->dims[0] < 1 || ws->dims[0] % group != 0 ||
-        ws->dims[1] < 1 || ws->dims[1] > LR_MAX_DIM || group > LR_MAX_DIM ||
+                            lr_shape_text(a, sizeof(a), ws),
+                            lr_shape_text(b, sizeof(b), in));
+    if (group < 1 || ws->dims[0] < 1 || ws->dims[0] % group != 0 || ws->dims[1] < 1 ||
+        ws->dims[1] > LR_MAX_DIM || group > LR_MAX_DIM ||
         in->dims[1] != ws->dims[1] * group)
-        return lr_infer_bad(c, e,
-                            "weights of shape %s with %lld group%s do not fit %lld channels",
-                            lr_shape_text(a, sizeof(a), ws), (long long)group,
-                            group == 1 ? "" : "s", (long long)in->dims[1]);
+        return lr_infer_bad(
+            c, e, "weights of shape %s with %lld group%s do not fit %lld channels",
+            lr_shape_text(a, sizeof(a), ws), (long long)group, group == 1 ? "" : "s",
+            (long long)in->dims[1]);
     if (bs && !is_shape_1d(bs, ws->dims[0]))
         return lr_infer_bad(c, e, "bias of shape %s, but %lld filters",
                             lr_shape_text(a, sizeof(a), bs), (long long)ws->dims[0]);
@@ -259,7 +263,8 @@ enum lr_status lr_rule_gemm(struct lr_infer *c, struct lr_err *e)
 
     if (!b)
         return lr_err_set(e, LR_EPARSE, "%.100s: Gemm needs two matrices", c->node->name);
-    if (a->n_dims != 2 || b->n_dims != 2 || a->dims[is_ta ? 0 : 1] != b->dims[is_tb ? 1 : 0])
+    if (a->n_dims != 2 || b->n_dims != 2 ||
+        a->dims[is_ta ? 0 : 1] != b->dims[is_tb ? 1 : 0])
         return lr_infer_bad(c, e, "cannot multiply %s%s by %s%s",
                             lr_shape_text(p, sizeof(p), a), is_ta ? " (transposed)" : "",
                             lr_shape_text(q, sizeof(q), b), is_tb ? " (transposed)" : "");
@@ -276,7 +281,8 @@ enum lr_status lr_rule_gemm(struct lr_infer *c, struct lr_err *e)
                                 lr_shape_text(p, sizeof(p), z),
                                 lr_shape_text(q, sizeof(q), &out));
         if (first != 1 && first != out.dims[0])
-            return lr_infer_why(c, e, "the bias has a fixed batch of %lld", (long long)first);
+            return lr_infer_why(c, e, "the bias has a fixed batch of %lld",
+                                (long long)first);
     }
     enum lr_status st = check_same_type(c, 3, e);
     if (st == LR_OK && (!lr_infer_const(c, 1) || (z && !lr_infer_const(c, 2))))
@@ -284,8 +290,8 @@ enum lr_status lr_rule_gemm(struct lr_infer *c, struct lr_err *e)
     return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &out, e) : st;
 }
 
-/* numpy broadcasting of the leading n dimensions of a and b, aligned at their ends. *is_ok:
- * the batch stays in dimension 0. LR_ESHAPE when sizes contradict each other. */
+/* numpy broadcasting of the leading n dimensions of a and b, aligned at their ends.
+ * *is_ok: the batch stays in dimension 0. LR_ESHAPE when sizes contradict each other. */
 static enum lr_status broadcast(struct lr_infer *c, struct lr_shape *out,
                                 const struct lr_shape *a, const struct lr_shape *b,
                                 bool *is_ok, struct lr_err *e)
@@ -316,8 +322,8 @@ static enum lr_status broadcast(struct lr_infer *c, struct lr_shape *out,
     }
     return LR_OK;
 bad:
-    return lr_infer_bad(c, e, "shapes %s and %s do not fit", lr_shape_text(p, sizeof(p), a),
-                        lr_shape_text(q, sizeof(q), b));
+    return lr_infer_bad(c, e, "shapes %s and %s do not fit",
+                        lr_shape_text(p, sizeof(p), a), lr_shape_text(q, sizeof(q), b));
 }
 
 enum lr_status lr_rule_broadcast(struct lr_infer *c, struct lr_err *e)
@@ -358,7 +364,8 @@ enum lr_status lr_rule_matmul(struct lr_infer *c, struct lr_err *e)
     if (b->dims[b->n_dims - 2] == -1 && a->dims[a->n_dims - 1] == -1)
         return lr_infer_why(c, e, "MatMul over the batch");
     if (a->dims[a->n_dims - 1] != b->dims[b->n_dims - 2])
-        return lr_infer_bad(c, e, "cannot multiply %s by %s", lr_shape_text(p, sizeof(p), a),
+        return lr_infer_bad(c, e, "cannot multiply %s by %s",
+                            lr_shape_text(p, sizeof(p), a),
                             lr_shape_text(q, sizeof(q), b));
     ha = *a;
     hb = *b;

@@ -100,8 +100,8 @@ enum lr_status lr_rule_flatten(struct lr_infer *c, struct lr_err *e)
     return view(c, &out, e);
 }
 
-/* What a Reshape's target means for data of shape in. *is_ok false: a reason has been set.
- * *is_batch_made: a fixed first number was taken to be the batch. */
+/* What a Reshape's target means for data of shape in. *is_ok false: a reason has been
+ * set. *is_batch_made: a fixed first number was taken to be the batch. */
 static enum lr_status reshape(struct lr_infer *c, struct lr_shape *out, bool *is_ok,
                               bool *is_batch_made, const struct lr_ints *t,
                               struct lr_err *e)
@@ -124,8 +124,9 @@ static enum lr_status reshape(struct lr_infer *c, struct lr_shape *out, bool *is
         int64_t k = t->v[i].k;
         bool is_copy = k == 0 && !is_zero_kept && !t->v[i].times_batch;
         if (is_copy && i >= in->n_dims)
-            return lr_infer_bad(c, e, "target size 0 at %d, but the data have %d dimensions",
-                                i, in->n_dims);
+            return lr_infer_bad(c, e,
+                                "target size 0 at %d, but the data have %d dimensions", i,
+                                in->n_dims);
         if ((t->v[i].times_batch && k == 1) || (is_copy && i == 0 && has_batch)) {
             *is_ok = *is_ok && i == 0 && has_batch;
             is_free = i == 0;
@@ -203,9 +204,10 @@ static enum lr_status keep_target(struct lr_infer *c, const struct lr_ints *t,
     }
     bool has_batch = out->n_dims > 0 && out->dims[0] == -1;
     for (int i = 0; i < t->n; i++)
-        list[i].k = t->v[i].k == -1 && !t->v[i].times_batch && !(has_batch && is_zero_kept)
-                        ? -1
-                        : out->dims[i];
+        list[i].k =
+            t->v[i].k == -1 && !t->v[i].times_batch && !(has_batch && is_zero_kept)
+                ? -1
+                : out->dims[i];
     if (has_batch)
         list[0].k = is_zero_kept ? -1 : 0;
     *x = (struct lr_ints){1, t->n, list};
@@ -282,7 +284,8 @@ enum lr_status lr_rule_transpose(struct lr_infer *c, struct lr_err *e)
     for (int i = 0; i < s->n_dims; i++) {
         int64_t k = n ? given[i] : s->n_dims - 1 - i;
         if (k < 0 || k >= s->n_dims || (seen & 1u << k))
-            return lr_infer_bad(c, e, "perm is no permutation of %d dimensions", s->n_dims);
+            return lr_infer_bad(c, e, "perm is no permutation of %d dimensions",
+                                s->n_dims);
         seen |= 1u << k;
         perm[i] = (int)k;
         out.dims[i] = s->dims[k];
@@ -325,8 +328,8 @@ enum lr_status lr_rule_pad(struct lr_infer *c, struct lr_err *e)
     return st == LR_OK ? out_same_type(c, &out, e) : st;
 }
 
-/* The axes of (Un)squeeze, an attribute or input 1, as a bit set over n_dims. *n: how many,
- * -1 when none are given. *is_ok false: they are not constant. */
+/* The axes of (Un)squeeze, an attribute or input 1, as a bit set over n_dims. *n: how
+ * many, -1 when none are given. *is_ok false: they are not constant. */
 static enum lr_status axes(struct lr_infer *c, unsigned *set, int *n, int extra,
                            bool *is_ok, struct lr_err *e)
 {
@@ -346,7 +349,8 @@ static enum lr_status axes(struct lr_infer *c, unsigned *set, int *n, int extra,
     }
     int n_dims = lr_infer_in(c, 0)->n_dims + (extra ? (int)(count < 99 ? count : 99) : 0);
     if (count > LR_MAX_DIMS || n_dims > LR_MAX_DIMS)
-        return lr_infer_bad(c, e, "%zu axes lead beyond %d dimensions", count, LR_MAX_DIMS);
+        return lr_infer_bad(c, e, "%zu axes lead beyond %d dimensions", count,
+                            LR_MAX_DIMS);
     for (size_t i = 0; i < count; i++) {
         int axis;
         enum lr_status st = lr_infer_axis(c, &axis, list[i], n_dims, e);

@@ -1,6 +1,6 @@
-/* Comparing two graphs: what is written to a file must come back as the same network. Values
- * are compared by name, because their indices depend on the order in which they were made;
- * shapes of inner values are not part of the comparison. */
+/* Comparing two graphs: what is written to a file must come back as the same network.
+ * Values are compared by name, because their indices depend on the order in which they
+ * were made; shapes of inner values are not part of the comparison. */
 #include <string.h>
 
 #include "model.h"
@@ -39,7 +39,8 @@ static bool same_attr(const struct lr_attr *a, const struct lr_attr *b)
     case LR_ATTR_INTS:
         return a->n == b->n && same_bytes(a->ints, b->ints, a->n * sizeof(*a->ints));
     case LR_ATTR_FLOATS:
-        return a->n == b->n && same_bytes(a->floats, b->floats, a->n * sizeof(*a->floats));
+        return a->n == b->n &&
+               same_bytes(a->floats, b->floats, a->n * sizeof(*a->floats));
     case LR_ATTR_TENSOR:
         return same_tensor(a->tensor, b->tensor);
     case LR_ATTR_STRING:
@@ -61,8 +62,8 @@ static bool same_values(const struct lr_graph *a, const int *va, int na,
     return true;
 }
 
-static enum lr_status compare_node(const struct lr_graph *a, const struct lr_graph *b, int k,
-                                   struct lr_err *e)
+static enum lr_status compare_node(const struct lr_graph *a, const struct lr_graph *b,
+                                   int k, struct lr_err *e)
 {
     const struct lr_node *x = &a->nodes[k], *y = &b->nodes[k];
 
@@ -82,8 +83,8 @@ static enum lr_status compare_node(const struct lr_graph *a, const struct lr_gra
 }
 
 /* The constants of b, looked up by name. */
-static enum lr_status compare_constants(const struct lr_graph *a, const struct lr_graph *b,
-                                        struct lr_err *e)
+static enum lr_status compare_constants(const struct lr_graph *a,
+                                        const struct lr_graph *b, struct lr_err *e)
 {
     struct lr_names names = {0};
     enum lr_status st = LR_OK;
@@ -128,7 +129,8 @@ static bool same_inputs(const struct lr_graph *a, const struct lr_graph *b)
     if (!same_values(a, a->inputs, a->n_inputs, b, b->inputs, b->n_inputs))
         return false;
     for (int i = 0; i < a->n_inputs; i++) {
-        const struct lr_value *x = &a->values[a->inputs[i]], *y = &b->values[b->inputs[i]];
+        const struct lr_value *x = &a->values[a->inputs[i]],
+                              *y = &b->values[b->inputs[i]];
         if (x->dtype != y->dtype || x->has_shape != y->has_shape ||
             (x->has_shape && !lr_shape_equal(&x->shape, &y->shape)) ||
             !same_text(x->doc, y->doc))
@@ -143,8 +145,9 @@ enum lr_status lr_graph_same(const struct lr_graph *a, const struct lr_graph *b,
     enum lr_status st;
 
     if (a->ir_version != b->ir_version || a->model_version != b->model_version ||
-        a->opset != b->opset || !same_text(a->name, b->name) || !same_text(a->doc, b->doc) ||
-        !same_text(a->graph_doc, b->graph_doc) || !same_text(a->domain, b->domain) ||
+        a->opset != b->opset || !same_text(a->name, b->name) ||
+        !same_text(a->doc, b->doc) || !same_text(a->graph_doc, b->graph_doc) ||
+        !same_text(a->domain, b->domain) ||
         !same_text(a->producer_name, b->producer_name) ||
         !same_text(a->producer_version, b->producer_version) ||
         !same_props(a->opsets, a->n_opsets, b->opsets, b->n_opsets) ||

@@ -1,5 +1,5 @@
-/* Topological order of a graph's nodes, by Kahn's algorithm. A file that is sorted already, as
- * ONNX demands, keeps its order. */
+/* Topological order of a graph's nodes, by Kahn's algorithm. A file that is sorted
+ * already, as ONNX demands, keeps its order. */
 #include <string.h>
 
 #include "model.h"
@@ -13,8 +13,8 @@ static bool is_sorted(const struct lr_graph *g)
     return true;
 }
 
-/* Kahn's algorithm; waiting[k] counts the inputs of node k that are still to be computed and
- * the readers of a value are found through lists threaded by input. */
+/* Kahn's algorithm; waiting[k] counts the inputs of node k that are still to be computed
+ * and the readers of a value are found through lists threaded by input. */
 enum lr_status lr_graph_sort(struct lr_graph *g, struct lr_err *e)
 {
     size_t n_edges = 0, at = 0;
@@ -24,7 +24,8 @@ enum lr_status lr_graph_sort(struct lr_graph *g, struct lr_err *e)
         return LR_OK;
     for (int k = 0; k < n; k++)
         n_edges += (size_t)g->nodes[k].n_in;
-    int *waiting = lr_calloc((size_t)n, sizeof(int)), *order = lr_calloc((size_t)n, sizeof(int));
+    int *waiting = lr_calloc((size_t)n, sizeof(int)),
+        *order = lr_calloc((size_t)n, sizeof(int));
     int *first = lr_alloc((size_t)n, sizeof(int));
     int *next = lr_alloc(n_edges, sizeof(int)), *who = lr_alloc(n_edges, sizeof(int));
     struct lr_node *sorted = lr_calloc((size_t)n, sizeof(*sorted));

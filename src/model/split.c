@@ -34,24 +34,26 @@ static enum lr_status check_parts(struct lr_shape *shapes, const struct lr_graph
         if (x->cout < 1 || x->cin < 1 || x->kh < 1 || x->kw < 1 || x->stride_h < 1 ||
             x->stride_w < 1 || x->dil_h < 1 || x->dil_w < 1 || x->pad_top < 0 ||
             x->pad_left < 0 || x->pad_bottom < 0 || x->pad_right < 0 || !x->w)
-            return lr_err_set(e, LR_EINVAL, "%.100s: part %d of the split is not complete",
-                              n->name, i + 1);
+            return lr_err_set(e, LR_EINVAL,
+                              "%.100s: part %d of the split is not complete", n->name,
+                              i + 1);
         if (x->cin != s.dims[1])
             return lr_err_set(e, LR_EINVAL, "%.100s: part %d takes %d channels, not %lld",
                               n->name, i + 1, x->cin, (long long)s.dims[1]);
         s.dims[1] = x->cout;
-        s.dims[2] = part_size(s.dims[2], x->pad_top, x->pad_bottom, x->kh, x->dil_h,
-                              x->stride_h);
-        s.dims[3] = part_size(s.dims[3], x->pad_left, x->pad_right, x->kw, x->dil_w,
-                              x->stride_w);
+        s.dims[2] =
+            part_size(s.dims[2], x->pad_top, x->pad_bottom, x->kh, x->dil_h, x->stride_h);
+        s.dims[3] =
+            part_size(s.dims[3], x->pad_left, x->pad_right, x->kw, x->dil_w, x->stride_w);
         if (s.dims[2] < 1 || s.dims[3] < 1)
             return lr_err_set(e, LR_EINVAL, "%.100s: part %d is larger than its data",
                               n->name, i + 1);
         shapes[i] = s;
     }
     if (!lr_shape_equal(&s, end))
-        return lr_err_set(e, LR_EINVAL, "%.100s: the split gives shape %s, not %s", n->name,
-                          lr_shape_text(p, sizeof(p), &s), lr_shape_text(q, sizeof(q), end));
+        return lr_err_set(e, LR_EINVAL, "%.100s: the split gives shape %s, not %s",
+                          n->name, lr_shape_text(p, sizeof(p), &s),
+                          lr_shape_text(q, sizeof(q), end));
     return LR_OK;
 }
 
@@ -156,10 +158,11 @@ static enum lr_status check_layer(const struct lr_graph *g, int v, int n_parts,
         return lr_err_set(e, LR_EINVAL, "value %d is not the output of a node", v);
     const struct lr_node *n = &g->nodes[g->values[v].producer];
     if (n->op != LR_OP_CONV)
-        return lr_err_set(e, LR_EINVAL, "%.100s: a %s is no convolution", n->name, n->type);
+        return lr_err_set(e, LR_EINVAL, "%.100s: a %s is no convolution", n->name,
+                          n->type);
     if (n_parts < 1 || n_parts > MAX_PARTS)
-        return lr_err_set(e, LR_EINVAL, "%.100s: a split has 1 to %d parts, not %d", n->name,
-                          MAX_PARTS, n_parts);
+        return lr_err_set(e, LR_EINVAL, "%.100s: a split has 1 to %d parts, not %d",
+                          n->name, MAX_PARTS, n_parts);
     if (lr_node_int(n, "group", 1) != 1)
         return lr_err_set(e, LR_EUNSUP, "%.100s: a grouped convolution cannot be split",
                           n->name);

@@ -1,5 +1,6 @@
 /* Kernel, stride and padding of convolutions and poolings with auto_pad resolved, and the
- * parameters of Clip and Pad, which are attributes in old opsets and inputs in new ones. */
+ * parameters of Clip and Pad, which are attributes in old opsets and inputs in new ones.
+ */
 #include <float.h>
 #include <string.h>
 
@@ -18,13 +19,14 @@ static enum lr_status pair(int64_t v[2], const struct lr_node *n, const char *na
                           n->name, name, count);
     for (int i = 0; i < 2; i++)
         if (v[i] < 1 || v[i] > LR_MAX_DIM)
-            return lr_err_set(e, LR_ESHAPE, "%s: %s %lld is out of range, at least 1 needed",
-                              n->name, name, (long long)v[i]);
+            return lr_err_set(e, LR_ESHAPE,
+                              "%s: %s %lld is out of range, at least 1 needed", n->name,
+                              name, (long long)v[i]);
     return LR_OK;
 }
 
-/* ONNX: SAME gives ceil(size / stride) positions; an odd padding has its larger half at the
- * end for SAME_UPPER, at the begin for SAME_LOWER. */
+/* ONNX: SAME gives ceil(size / stride) positions; an odd padding has its larger half at
+ * the end for SAME_UPPER, at the begin for SAME_LOWER. */
 static void same_pads(int64_t *begin, int64_t *end, int64_t size, int64_t extent,
                       int64_t stride, bool is_upper)
 {
@@ -46,14 +48,15 @@ static enum lr_status resolve_pads(struct lr_window *w, const struct lr_node *n,
     if (strcmp(mode, "NOTSET") == 0 || *mode == '\0') {
         size_t count = lr_node_ints(n, "pads", pads, 4);
         if (count != 0 && count != 4)
-            return lr_err_set(e, LR_EUNSUP, "%s: pads has %zu values, only 4 are supported",
-                              n->name, count);
+            return lr_err_set(e, LR_EUNSUP,
+                              "%s: pads has %zu values, only 4 are supported", n->name,
+                              count);
     } else if (strcmp(mode, "SAME_UPPER") == 0 || strcmp(mode, "SAME_LOWER") == 0) {
         bool is_upper = strcmp(mode, "SAME_UPPER") == 0;
-        same_pads(&pads[0], &pads[2], in->dims[2], (w->kh - 1) * w->dil_h + 1, w->stride_h,
-                  is_upper);
-        same_pads(&pads[1], &pads[3], in->dims[3], (w->kw - 1) * w->dil_w + 1, w->stride_w,
-                  is_upper);
+        same_pads(&pads[0], &pads[2], in->dims[2], (w->kh - 1) * w->dil_h + 1,
+                  w->stride_h, is_upper);
+        same_pads(&pads[1], &pads[3], in->dims[3], (w->kw - 1) * w->dil_w + 1,
+                  w->stride_w, is_upper);
     } else if (strcmp(mode, "VALID") != 0) {
         return lr_err_set(e, LR_EPARSE, "%s: auto_pad %.40s is not known", n->name, mode);
     }
@@ -68,15 +71,15 @@ static enum lr_status resolve_pads(struct lr_window *w, const struct lr_node *n,
     return LR_OK;
 }
 
-static const struct lr_value *input_value(const struct lr_graph *g, const struct lr_node *n,
-                                          int i)
+static const struct lr_value *input_value(const struct lr_graph *g,
+                                          const struct lr_node *n, int i)
 {
     return i < n->n_in && n->in[i] >= 0 ? &g->values[n->in[i]] : NULL;
 }
 
 /* The shape of a constant or of an inferred value, NULL when not known. */
-static const struct lr_shape *input_shape(const struct lr_graph *g, const struct lr_node *n,
-                                          int i)
+static const struct lr_shape *input_shape(const struct lr_graph *g,
+                                          const struct lr_node *n, int i)
 {
     const struct lr_value *v = input_value(g, n, i);
 
@@ -95,11 +98,12 @@ enum lr_status lr_node_window(struct lr_window *w, const struct lr_graph *g,
 
     *w = (struct lr_window){.group = 1};
     if (!in)
-        return lr_err_set(e, LR_ESHAPE, "%s: the shape of its input is not known", n->name);
+        return lr_err_set(e, LR_ESHAPE, "%s: the shape of its input is not known",
+                          n->name);
     if (in->n_dims != 4 || (n_kernel != 0 && n_kernel != 2))
-        return lr_err_set(e, LR_EUNSUP,
-                          "%s: %d spatial dimension%s, only 2 are supported", n->name,
-                          in->n_dims > 2 ? in->n_dims - 2 : 0, in->n_dims == 3 ? "" : "s");
+        return lr_err_set(
+            e, LR_EUNSUP, "%s: %d spatial dimension%s, only 2 are supported", n->name,
+            in->n_dims > 2 ? in->n_dims - 2 : 0, in->n_dims == 3 ? "" : "s");
     st = pair(kernel, n, "kernel_shape", 1, e);
     if (st == LR_OK)
         st = pair(stride, n, "strides", 1, e);
@@ -112,10 +116,10 @@ enum lr_status lr_node_window(struct lr_window *w, const struct lr_graph *g,
         if (!ws || ws->n_dims != 4)
             return lr_err_set(e, LR_ESHAPE, "%s: its weights need 4 dimensions", n->name);
         if (n_kernel && (kernel[0] != ws->dims[2] || kernel[1] != ws->dims[3]))
-            return lr_err_set(
-                e, LR_ESHAPE, "%s: kernel_shape %lldx%lld, but the weights are %lldx%lld",
-                n->name, (long long)kernel[0], (long long)kernel[1],
-                (long long)ws->dims[2], (long long)ws->dims[3]);
+            return lr_err_set(e, LR_ESHAPE,
+                              "%s: kernel_shape %lldx%lld, but the weights are %lldx%lld",
+                              n->name, (long long)kernel[0], (long long)kernel[1],
+                              (long long)ws->dims[2], (long long)ws->dims[3]);
         kernel[0] = ws->dims[2];
         kernel[1] = ws->dims[3];
     } else if (!n_kernel) {
@@ -133,8 +137,10 @@ enum lr_status lr_node_window(struct lr_window *w, const struct lr_graph *g,
     return resolve_pads(w, n, in, e);
 }
 
-/* The single number of constant input i: false when the input is there but not constant. */
-static bool scalar_input(float *x, const struct lr_graph *g, const struct lr_node *n, int i)
+/* The single number of constant input i: false when the input is there but not constant.
+ */
+static bool scalar_input(float *x, const struct lr_graph *g, const struct lr_node *n,
+                         int i)
 {
     const struct lr_value *v = input_value(g, n, i);
     struct lr_tensor *t = NULL;
@@ -175,10 +181,12 @@ enum lr_status lr_node_pad(int64_t *pads, size_t max, float *value,
 
     *value = 0;
     if (strcmp(mode, "constant") != 0)
-        return lr_err_set(e, LR_EUNSUP, "%s: padding mode %.40s, only constant is supported",
-                          n->name, mode);
+        return lr_err_set(e, LR_EUNSUP,
+                          "%s: padding mode %.40s, only constant is supported", n->name,
+                          mode);
     if (!in)
-        return lr_err_set(e, LR_EUNSUP, "%s: the shape of its input is not known", n->name);
+        return lr_err_set(e, LR_EUNSUP, "%s: the shape of its input is not known",
+                          n->name);
     if (g->opset < 11) {
         const struct lr_attr *a = lr_node_attr(n, "value");
         *value = a && a->kind == LR_ATTR_FLOAT ? a->f : 0;

@@ -1,4 +1,5 @@
-/* Plots through gnuplot, which is never given a shell, a user's path or an unquoted name. */
+/* Plots through gnuplot, which is never given a shell, a user's path or an unquoted name.
+ */
 #ifndef RANKLAB_OUT_PLOT_H
 #define RANKLAB_OUT_PLOT_H
 
@@ -10,8 +11,8 @@
 #include "ranklab/progress.h"
 
 enum out_series_style { OUT_LINES, OUT_LINESPOINTS, OUT_POINTS, OUT_BARS };
-/* x NULL: 0, 1, 2, ...; low/high: error bars, or NULL (NaN: none here). A point whose x or y
- * is not finite, or not positive on a logarithmic axis, is a gap. */
+/* x NULL: 0, 1, 2, ...; low/high: error bars, or NULL (NaN: none here). A point whose x
+ * or y is not finite, or not positive on a logarithmic axis, is a gap. */
 struct out_series {
     const char *title; /* untrusted; NULL or "": no entry in the key */
     enum out_series_style style;
@@ -41,13 +42,14 @@ struct out_plot {
 
 /* The complete gnuplot script with its data (reads nothing else); terminal: "svg", "png",
  * "pngcairo", "pdfcairo", "dumb size W,H", "qt", "wxt", "x11", or NULL for the user's own
- * and a window; output: a plain file name (NULL: standard output). LR_EINVAL when there is
- * nothing to plot. */
+ * and a window; output: a plain file name (NULL: standard output). LR_EINVAL when there
+ * is nothing to plot. */
 enum lr_status out_plot_script(struct lr_strbuf *b, const struct out_plot *p,
                                const char *terminal, const char *output,
                                struct lr_err *e);
 /* Runs gnuplot in a private folder and moves the result to path (.svg .png .pdf), all or
- * nothing. LR_EBACKEND: gnuplot is missing, failed (its first message) or took over 30 s. */
+ * nothing. LR_EBACKEND: gnuplot is missing, failed (its first message) or took over 30 s.
+ */
 enum lr_status out_plot_file(const struct out_plot *p, const char *path,
                              struct lr_err *e);
 /* Writes the script (with a terminal for looking at it in a window) to path. */

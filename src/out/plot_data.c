@@ -270,18 +270,30 @@ void plot_clean(struct lr_strbuf *b, const char *s, size_t max)
     }
 }
 
+/* Whether gnuplot reads a doubled apostrophe here: the scanner of 5.4 stumbles over two
+ * at the beginning and over more than two in a row. */
+static bool can_double(const char *start, const char *c)
+{
+    return c > start && c[-1] != '\'' && c[1] != '\'';
+}
+
 void plot_quote(struct lr_strbuf *b, enum plot_quoting q, const char *s, size_t max)
 {
-    char quote = q == PLOT_IN_COMMAND ? '\'' : '"',
-         doubled = q == PLOT_IN_COMMAND ? '\'' : '\\';
+    char quote = q == PLOT_IN_COMMAND ? '\'' : '"';
     struct lr_strbuf clean = {0};
 
     plot_clean(&clean, s, max);
+    const char *start = clean.s ? clean.s : "";
     lr_strbuf_putc(b, quote);
-    for (const char *c = clean.s ? clean.s : ""; *c; c++) {
-        if (*c == doubled)
+    for (const char *c = start; *c; c++) {
+        if (q == PLOT_IN_DATA && *c == '"')
+            lr_strbuf_putc(b, '\'');
+        else if (q == PLOT_IN_DATA && *c == '\\')
+            lr_strbuf_puts(b, "\\\\");
+        else if (q == PLOT_IN_COMMAND && *c == '\'')
+            lr_strbuf_puts(b, can_double(start, c) ? "''" : "\xE2\x80\x99");
+        else
             lr_strbuf_putc(b, *c);
-        lr_strbuf_putc(b, q == PLOT_IN_DATA && *c == '"' ? '\'' : *c);
     }
     lr_strbuf_putc(b, quote);
     b->is_failed |= clean.is_failed;

@@ -32,8 +32,9 @@ void plot_thin(const struct out_plot *p, const struct out_series *s, int n_colum
  * (these become U+FFFD), cut with "..." after max characters. NULL: nothing. */
 void plot_clean(struct lr_strbuf *b, const char *s, size_t max);
 /* The same as a gnuplot string, the only way for text into a script: in a command in
- * single quotes, doubled inside, in which gnuplot replaces nothing; in a row of data in
- * double quotes (no others are known there) with ' for " and doubled backslashes. */
+ * single quotes, doubled inside (or U+2019 where gnuplot cannot read that), in which
+ * nothing is replaced; in a row of data in double quotes (no others are known there) with
+ * ' for " and doubled backslashes. */
 enum plot_quoting { PLOT_IN_COMMAND, PLOT_IN_DATA };
 void plot_quote(struct lr_strbuf *b, enum plot_quoting q, const char *s, size_t max);
 

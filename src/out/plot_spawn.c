@@ -23,7 +23,9 @@
 
 extern char **environ;
 
-enum { MAX_OUTPUT = 16 << 20, MAX_MESSAGES = 16384, SLICE_MS = 20, SCRIPT_FD = 3 };
+enum { MAX_OUTPUT = 16 << 20, MAX_MESSAGES = 16384, SLICE_MS = 20 };
+/* Descriptors of a program that is left running. */
+enum { SCRIPT_FD = 3, ALIVE_FD = 4 };
 
 static int64_t now_ms(void)
 {
@@ -169,9 +171,9 @@ out:
     return rc;
 }
 
-/* A pipe whose ends are neither 0, 1 nor 2, so that dup2 in the child cannot mix them up.
- */
-static int make_pipe(int ends[2])
+/* A pipe whose ends are lowest or more, so that dup2 in the child cannot mix them up with
+ * their targets; the reading end does not block. */
+static int make_pipe(int ends[2], int lowest)
 {
     int raw[2], err = 0;
 
@@ -179,7 +181,7 @@ static int make_pipe(int ends[2])
     if (pipe2(raw, O_CLOEXEC) != 0)
         return errno;
     for (int i = 0; i < 2; i++) {
-        ends[i] = fcntl(raw[i], F_DUPFD_CLOEXEC, 3);
+        ends[i] = fcntl(raw[i], F_DUPFD_CLOEXEC, lowest);
         if (ends[i] < 0)
             err = errno;
         close(raw[i]);
@@ -256,9 +258,9 @@ enum lr_status plot_spawn(struct lr_strbuf *out, const char *const argv[],
     bool is_late;
     pid_t pid = -1;
 
-    int rc = make_pipe(out_pipe);
+    int rc = make_pipe(out_pipe, 3);
     if (rc == 0)
-        rc = make_pipe(err_pipe);
+        rc = make_pipe(err_pipe, 3);
     if (rc == 0)
         rc = spawn(&pid, argv, dir, out_pipe[1], err_pipe[1]);
     close_end(&out_pipe[1]);
@@ -293,7 +295,7 @@ out:
  * neither allocates nor locks). The grandchild belongs to nobody, so nobody must reap it.
  */
 static void start_detached(const char *const argv[], char **env, int in, int script,
-                           int errors, int status)
+                           int errors, int status, int alive)
 {
     sigset_t none;
 
@@ -304,16 +306,15 @@ static void start_detached(const char *const argv[], char **env, int in, int scr
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
     pid_t pid = fork();
+    if (pid > 0)
+        _exit(0);
     if (pid == 0 && dup2(in, 0) == 0 && dup2(errors, 1) == 1 && dup2(errors, 2) == 2 &&
-        dup2(script, SCRIPT_FD) == SCRIPT_FD && chdir("/") == 0)
+        dup2(script, SCRIPT_FD) == SCRIPT_FD && dup2(alive, ALIVE_FD) == ALIVE_FD &&
+        chdir("/") == 0)
         execvpe(argv[0], (char *const *)(uintptr_t)argv, env);
-    if (pid > 0) {
-        ssize_t n = write(status, &pid, sizeof(pid));
-        _exit(n == sizeof(pid) ? 0 : 1);
-    }
-    pid = -errno;
-    ssize_t n = write(status, &pid, sizeof(pid));
-    _exit(n == sizeof(pid) ? 0 : 1);
+    int err = errno;
+    ssize_t n = write(status, &err, sizeof(err));
+    _exit(n == sizeof(err) ? 127 : 126);
 }
 
 /* dup2 clears the close-on-exec mark only when it really copies, so every descriptor is
@@ -331,35 +332,32 @@ static int open_high(const char *path, int flags)
     return high;
 }
 
-/* Reads what the child and the grandchild report: the grandchild's number, and an error
- * when it could not become the program. The pipe closes when it has. */
-static int read_start(int fd, pid_t *pid)
+/* Waits until the program runs: the pipe closes then. An error that kept it from starting
+ * is returned. */
+static int read_start(int fd)
 {
-    pid_t value;
-    int err = 0;
+    struct pollfd p = {fd, POLLIN, 0};
+    int err = 0, value;
 
-    *pid = -1;
     for (;;) {
         ssize_t n = read(fd, &value, sizeof(value));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n != sizeof(value))
-            break;
-        if (value > 0)
-            *pid = value;
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            poll(&p, 1, SLICE_MS);
+        else if (n == sizeof(value))
+            err = value;
         else
-            err = -value;
+            return err;
     }
-    return err;
 }
 
-/* Not our child, so its end is seen by its number disappearing. */
-static bool ends_within(pid_t pid, int timeout_ms)
+/* Not our child, so its end is seen by the other end of a pipe that only it holds. */
+static bool ends_within(int fd, int timeout_ms)
 {
-    struct timespec slice = {0, SLICE_MS * 1000000L};
+    struct pollfd p = {fd, POLLIN, 0};
+    int64_t end = now_ms() + timeout_ms;
 
-    for (int64_t end = now_ms() + timeout_ms; now_ms() < end; nanosleep(&slice, NULL))
-        if (kill(pid, 0) != 0)
+    for (int64_t left = timeout_ms; left > 0; left = end - now_ms())
+        if (poll(&p, 1, (int)left) > 0)
             return true;
     return false;
 }
@@ -368,9 +366,10 @@ enum lr_status plot_spawn_detached(const char *const argv[], const char *input,
                                    const char *errors, int timeout_ms, struct lr_err *e)
 {
     char message[256] = "", text[1024];
-    int in = -1, script = -1, log = -1, ends[2] = {-1, -1}, rc = 0;
+    int in = -1, script = -1, log = -1, rc = 0;
+    int started[2] = {-1, -1}, alive[2] = {-1, -1};
     char **env = make_environment(true);
-    pid_t pid = -1, program = -1;
+    pid_t pid = -1;
 
     if (!env) {
         rc = ENOMEM;
@@ -379,26 +378,25 @@ enum lr_status plot_spawn_detached(const char *const argv[], const char *input,
     in = open_high("/dev/null", O_RDONLY);
     script = open_high(input, O_RDONLY);
     log = open_high(errors, O_RDWR | O_CREAT);
-    if (in < 0 || script < 0 || log < 0 || pipe2(ends, O_CLOEXEC) != 0) {
+    if (in < 0 || script < 0 || log < 0)
         rc = errno;
+    if (rc == 0)
+        rc = make_pipe(started, 10);
+    if (rc == 0)
+        rc = make_pipe(alive, 10);
+    if (rc != 0)
         goto out;
-    }
-    int status = fcntl(ends[1], F_DUPFD_CLOEXEC, 10);
-    if (status < 0) {
-        rc = errno;
-        goto out;
-    }
     pid = fork();
     if (pid == 0)
-        start_detached(argv, env, in, script, log, status);
+        start_detached(argv, env, in, script, log, started[1], alive[1]);
     rc = pid < 0 ? errno : 0;
-    close(status);
-    close_end(&ends[1]);
+    close_end(&started[1]);
+    close_end(&alive[1]);
     if (rc == 0)
-        rc = read_start(ends[0], &program);
+        rc = read_start(started[0]);
     while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
-    if (rc == 0 && program > 0 && ends_within(program, timeout_ms)) {
+    if (rc == 0 && ends_within(alive[0], timeout_ms)) {
         ssize_t n = pread(log, text, sizeof(text) - 1, 0);
         text[n > 0 ? n : 0] = '\0';
         first_message(message, sizeof(message), text);
@@ -407,8 +405,10 @@ out:
     close_end(&in);
     close_end(&script);
     close_end(&log);
-    close_end(&ends[0]);
-    close_end(&ends[1]);
+    close_end(&started[0]);
+    close_end(&started[1]);
+    close_end(&alive[0]);
+    close_end(&alive[1]);
     lr_free(env);
     if (rc != 0)
         return start_error(argv[0], rc, e);

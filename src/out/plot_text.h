@@ -6,18 +6,18 @@
 
 enum { PLOT_MAX_SIDE = 2000 };
 
-/* A picture of cells, each a character, over which dots can be drawn: braille dots, 2 x 4 in
- * a cell, or one dot a cell as the given ASCII mark. Characters win over dots. Everything
- * outside is left out. */
+/* A picture of cells, each a character, over which dots can be drawn: braille dots, 2 x 4
+ * in a cell, or one dot a cell as the given ASCII mark. Characters win over dots.
+ * Everything outside is left out. */
 struct plot_canvas {
     int width, height; /* cells */
     bool is_ascii;
     unsigned char *dots; /* [height * width]: a braille pattern, or the ASCII mark */
-    char (*text)[5];     /* [height * width]: a character; "" none; "\1" the right half of a
-                            wide one */
+    char (*text)[5]; /* [height * width]: a character; "" none; "\1" the right half of a
+                        wide one */
 };
-enum lr_status plot_canvas_new(struct plot_canvas *c, int width, int height, bool is_ascii,
-                               struct lr_err *e);
+enum lr_status plot_canvas_new(struct plot_canvas *c, int width, int height,
+                               bool is_ascii, struct lr_err *e);
 void plot_canvas_free(struct plot_canvas *c);
 /* Dots per cell: 2 and 4, or 1 and 1. */
 int plot_canvas_dots_x(const struct plot_canvas *c);
@@ -38,7 +38,8 @@ enum lr_status plot_draw(struct lr_strbuf *b, const struct out_plot *p, int widt
 enum lr_status plot_draw_bars(struct lr_strbuf *b, const struct out_plot *p,
                               const struct plot_extent *x, int width, int height,
                               bool is_ascii, struct lr_err *e);
-/* Distances of tics on a linear axis: 1, 2 or 5 times a power of ten, at most n in length. */
+/* Distances of tics on a linear axis: 1, 2 or 5 times a power of ten, at most n in
+ * length. */
 double plot_tic_step(double length, int n);
 
 #endif

@@ -385,10 +385,9 @@ def test_regression(rng):
     assert close(loss(model), loss(full) + np.sum(s[rank:] ** 2), 1e-9)
     assert loss(regressor.truncate_plain(z, rank)) > 1.2 * loss(model)
     for _ in range(50):
-        near = LowRank(model.p + 1e-3 * rng.standard_normal((d, rank)), model.q, model.b)
-        assert loss(near) > loss(model)
-        near = LowRank(model.p, model.q, model.b + 1e-3 * rng.standard_normal(d))
-        assert loss(near) > loss(model)
+        dp, db = 1e-3 * rng.standard_normal((d, rank)), 1e-3 * rng.standard_normal(d)
+        assert loss(LowRank(model.p + dp, model.q, model.b)) > loss(model)
+        assert loss(LowRank(model.p, model.q, model.b + db)) > loss(model)
     # z = y is PCA, and the full rank is the identity.
     assert close(regressor.solve(y, rank).matrix(), solve_pca(y, rank).matrix(), 1e-7)
     assert close(regressor.solve(y, d).matrix(), np.eye(d), 1e-7)
@@ -483,9 +482,9 @@ def test_selection(rng):
 
 def self_test():
     rng = np.random.default_rng(20150607)
-    n_failed = 0
     tests = (test_z_step, test_regression, test_singular_gram, test_relu, test_weights,
              test_selection)
+    n_failed = 0
     for test in tests:
         try:
             test(rng)

@@ -58,8 +58,8 @@ FNR == NR {
     n_actual++
     if (n_actual > n_expected || !same(expected[n_actual], $0)) {
         if (n_bad++ < 5) {
-            printf "line %d\n  expected: %s\n  actual:   %s\n", n_actual,
-                n_actual > n_expected ? "(nothing)" : expected[n_actual], $0
+            wanted = n_actual <= n_expected ? expected[n_actual] : "(nothing)"
+            printf "line %d\n  expected: %s\n  actual:   %s\n", n_actual, wanted, $0
         }
     }
 }

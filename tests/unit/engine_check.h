@@ -58,16 +58,17 @@ static UNUSED void assert_value(const struct trial *t, int v, const float *got, 
         }
         double d = fabs((double)got[at] - want[i]);
         if (!(d <= 2e-5 * scale)) {
-            print_error("%s[%lld]: %g instead of %g\n", t->g->values[v].name, (long long)i,
-                        (double)got[at], want[i]);
+            print_error("%s[%lld]: %g instead of %g\n", t->g->values[v].name,
+                        (long long)i, (double)got[at], want[i]);
             fail();
         }
     }
 }
 
-/* Compiles with the outputs given and compares them on every image, batch images a time. */
-static UNUSED void check_outputs(const struct trial *t, const struct lr_net_output *o, int n_o,
-                                 int batch, int convolution)
+/* Compiles with the outputs given and compares them on every image, batch images a time.
+ */
+static UNUSED void check_outputs(const struct trial *t, const struct lr_net_output *o,
+                                 int n_o, int batch, int convolution)
 {
     struct lr_err e = {0};
     struct lr_net *net = NULL;

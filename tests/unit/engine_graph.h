@@ -1,6 +1,6 @@
-/* Small graphs for the engine's tests, built node by node. Every maker appends to the graph
- * and returns a value index; shapes are filled in by engine_naive.h, which runs the graph with
- * loops of its own. Allocation failures end the test. */
+/* Small graphs for the engine's tests, built node by node. Every maker appends to the
+ * graph and returns a value index; shapes are filled in by engine_naive.h, which runs the
+ * graph with loops of its own. Allocation failures end the test. */
 #ifndef RANKLAB_TEST_ENGINE_GRAPH_H
 #define RANKLAB_TEST_ENGINE_GRAPH_H
 
@@ -57,8 +57,11 @@ static UNUSED struct lr_shape shape_of(int n, const int64_t *dims)
     return s;
 }
 
-#define DIMS(...)                                                                          \
-    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]) { __VA_ARGS__ }
+#define DIMS(...)                                                                        \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])               \
+    {                                                                                    \
+        __VA_ARGS__                                                                      \
+    }
 
 /* An activation input; dims[0] = -1 for the batch. */
 static UNUSED int input(struct build *b, int n, const int64_t *dims)
@@ -77,8 +80,8 @@ static UNUSED void output(struct build *b, int v)
 {
     struct lr_graph *g = b->g;
     g->values[v].is_output = true;
-    g->outputs =
-        lr_realloc(g->outputs, (size_t)g->n_outputs, (size_t)g->n_outputs + 1, sizeof(int));
+    g->outputs = lr_realloc(g->outputs, (size_t)g->n_outputs, (size_t)g->n_outputs + 1,
+                            sizeof(int));
     g->outputs[g->n_outputs++] = v;
 }
 
@@ -131,8 +134,8 @@ static UNUSED int node(struct build *b, enum lr_op op, const char *type, ...)
     char name[64];
     va_list ap;
     int out = value_new(b, "v"), in[8], n_in = 0;
-    g->nodes =
-        lr_realloc(g->nodes, (size_t)g->n_nodes, (size_t)g->n_nodes + 1, sizeof *g->nodes);
+    g->nodes = lr_realloc(g->nodes, (size_t)g->n_nodes, (size_t)g->n_nodes + 1,
+                          sizeof *g->nodes);
     assert_non_null(g->nodes);
     struct lr_node *n = &g->nodes[g->n_nodes];
     memset(n, 0, sizeof *n);
@@ -157,11 +160,12 @@ static UNUSED int node(struct build *b, enum lr_op op, const char *type, ...)
     return out;
 }
 
-static UNUSED struct lr_attr *attr(struct build *b, const char *name, enum lr_attr_kind kind)
+static UNUSED struct lr_attr *attr(struct build *b, const char *name,
+                                   enum lr_attr_kind kind)
 {
     struct lr_node *n = &b->g->nodes[b->g->n_nodes - 1];
-    n->attrs =
-        lr_realloc(n->attrs, (size_t)n->n_attrs, (size_t)n->n_attrs + 1, sizeof *n->attrs);
+    n->attrs = lr_realloc(n->attrs, (size_t)n->n_attrs, (size_t)n->n_attrs + 1,
+                          sizeof *n->attrs);
     n->attrs[n->n_attrs] = (struct lr_attr){.name = lr_strdup(name), .kind = kind};
     return &n->attrs[n->n_attrs++];
 }
@@ -193,9 +197,9 @@ static UNUSED void set_ints(struct build *b, const char *name, int n, const int6
 }
 
 /* k x k convolution from c to d channels; pads: top, left, bottom, right. */
-static UNUSED int conv(struct build *b, int x, int64_t c, int64_t d, int64_t kh, int64_t kw,
-                       int64_t stride, int64_t dil, int64_t group, const int64_t pads[4],
-                       bool has_bias)
+static UNUSED int conv(struct build *b, int x, int64_t c, int64_t d, int64_t kh,
+                       int64_t kw, int64_t stride, int64_t dil, int64_t group,
+                       const int64_t pads[4], bool has_bias)
 {
     int w = weight(b, 0.3, DIMS(d, c / group, kh, kw));
     int bias = has_bias ? weight(b, 0.5, DIMS(d)) : -2;

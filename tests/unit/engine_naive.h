@@ -1,61 +1,13 @@
-/* An interpreter for graphs in plain loops and double precision, written from the operators'
- * definitions: the oracle of the engine's tests. It also finds the shapes and writes them
- * into the graph. */
+/* An interpreter for graphs in plain loops and double precision, written from the
+ * operators' definitions: the oracle of the engine's tests. It also finds the shapes and
+ * writes them into the graph. */
 #ifndef RANKLAB_TEST_ENGINE_NAIVE_H
 #define RANKLAB_TEST_ENGINE_NAIVE_H
 
 #include <float.h>
 #include <math.h>
 
-#include "engine_graph.h"
-
-struct nt {
-    int n;
-    int64_t d[LR_MAX_DIMS];
-    double *x; /* NULL: not computed */
-    bool is_batched;
-};
-
-struct naive {
-    struct nt *t; /* per value */
-    int n_values;
-};
-
-static int64_t nt_count(const struct nt *t)
-{
-    int64_t c = 1;
-    for (int i = 0; i < t->n; i++)
-        c *= t->d[i];
-    return c;
-}
-
-static void nt_alloc(struct nt *t)
-{
-    lr_free(t->x);
-    t->x = lr_calloc((size_t)nt_count(t), sizeof(double));
-    assert_non_null(t->x);
-}
-
-static void nt_4(struct nt *t, int64_t a, int64_t b, int64_t c, int64_t d)
-{
-    t->n = 4;
-    t->d[0] = a;
-    t->d[1] = b;
-    t->d[2] = c;
-    t->d[3] = d;
-    nt_alloc(t);
-}
-
-static double *at4(const struct nt *t, int64_t i, int64_t c, int64_t y, int64_t x)
-{
-    return &t->x[((i * t->d[1] + c) * t->d[2] + y) * t->d[3] + x];
-}
-
-static int64_t ints_at(const struct lr_node *n, const char *name, int i, int64_t otherwise)
-{
-    int64_t v[16];
-    return lr_node_ints(n, name, v, 16) > (size_t)i ? v[i] : otherwise;
-}
+#include "engine_move.h"
 
 static void naive_conv(const struct lr_node *n, struct nt *y, const struct nt *x,
                        const struct nt *w, const struct nt *bias)
@@ -75,7 +27,8 @@ static void naive_conv(const struct lr_node *n, struct nt *y, const struct nt *x
                     for (int64_t c = 0; c < cg; c++)
                         for (int64_t a = 0; a < w->d[2]; a++)
                             for (int64_t e = 0; e < w->d[3]; e++) {
-                                int64_t r = p * sh - pt + a * dh, s = q * sw - pl + e * dw;
+                                int64_t r = p * sh - pt + a * dh,
+                                        s = q * sw - pl + e * dw;
                                 if (r >= 0 && s >= 0 && r < x->d[2] && s < x->d[3])
                                     sum += *at4(x, i, o / dg * cg + c, r, s) *
                                            *at4(w, o, c, a, e);
@@ -95,14 +48,16 @@ static int64_t pooled(int64_t in, int64_t pads, int64_t k, int64_t stride, int64
     return out;
 }
 
-static void naive_pool(const struct lr_node *n, struct nt *y, const struct nt *x, bool is_max)
+static void naive_pool(const struct lr_node *n, struct nt *y, const struct nt *x,
+                       bool is_max)
 {
     int64_t kh = ints_at(n, "kernel_shape", 0, 1), kw = ints_at(n, "kernel_shape", 1, 1);
     int64_t sh = ints_at(n, "strides", 0, 1), sw = ints_at(n, "strides", 1, 1);
     int64_t dh = ints_at(n, "dilations", 0, 1), dw = ints_at(n, "dilations", 1, 1);
     int64_t pt = ints_at(n, "pads", 0, 0), pl = ints_at(n, "pads", 1, 0);
     int64_t pb = ints_at(n, "pads", 2, 0), pr = ints_at(n, "pads", 3, 0);
-    bool is_ceil = lr_node_int(n, "ceil_mode", 0), all = lr_node_int(n, "count_include_pad", 0);
+    bool is_ceil = lr_node_int(n, "ceil_mode", 0),
+         all = lr_node_int(n, "count_include_pad", 0);
     nt_4(y, x->d[0], x->d[1], pooled(x->d[2], pt + pb, kh, sh, dh, is_ceil, pt),
          pooled(x->d[3], pl + pr, kw, sw, dw, is_ceil, pl));
     for (int64_t i = 0; i < y->d[0] * y->d[1]; i++)
@@ -125,25 +80,6 @@ static void naive_pool(const struct lr_node *n, struct nt *y, const struct nt *x
             }
 }
 
-/* Index into t for position pos of a result of n dimensions, dimensions of 1 repeated. */
-static int64_t repeated(const struct nt *t, int n, const int64_t *pos)
-{
-    int64_t at = 0;
-    for (int i = 0; i < t->n; i++) {
-        int64_t p = pos[i + n - t->n];
-        at = at * t->d[i] + (t->d[i] == 1 ? 0 : p);
-    }
-    return at;
-}
-
-static void unravel(int64_t i, const struct nt *t, int64_t *pos)
-{
-    for (int k = t->n - 1; k >= 0; k--) {
-        pos[k] = i % t->d[k];
-        i /= t->d[k];
-    }
-}
-
 static void broadcast_dims(struct nt *y, const struct nt *a, const struct nt *c, int skip)
 {
     y->n = a->n > c->n ? a->n : c->n;
@@ -154,7 +90,8 @@ static void broadcast_dims(struct nt *y, const struct nt *a, const struct nt *c,
     }
 }
 
-static void naive_binary(struct nt *y, const struct nt *a, const struct nt *c, bool is_mul)
+static void naive_binary(struct nt *y, const struct nt *a, const struct nt *c,
+                         bool is_mul)
 {
     int64_t pos[LR_MAX_DIMS];
     broadcast_dims(y, a, c, 0);
@@ -170,7 +107,8 @@ static void naive_gemm(const struct lr_node *n, struct nt *y, const struct nt *a
                        const struct nt *w, const struct nt *c)
 {
     bool ta = lr_node_int(n, "transA", 0), tb = lr_node_int(n, "transB", 0);
-    double alpha = (double)lr_node_float(n, "alpha", 1), beta = (double)lr_node_float(n, "beta", 1);
+    double alpha = (double)lr_node_float(n, "alpha", 1),
+           beta = (double)lr_node_float(n, "beta", 1);
     int64_t k = a->d[!ta];
     y->n = 2;
     y->d[0] = a->d[ta];
@@ -183,7 +121,8 @@ static void naive_gemm(const struct lr_node *n, struct nt *y, const struct nt *a
                 sum += a->x[ta ? l * a->d[1] + i : i * a->d[1] + l] *
                        w->x[tb ? j * w->d[1] + l : l * w->d[1] + j];
             int64_t pos[2] = {i, j};
-            y->x[i * y->d[1] + j] = alpha * sum + (c ? beta * c->x[repeated(c, 2, pos)] : 0);
+            y->x[i * y->d[1] + j] =
+                alpha * sum + (c ? beta * c->x[repeated(c, 2, pos)] : 0);
         }
 }
 
@@ -226,7 +165,8 @@ static void naive_matmul(struct nt *y, const struct nt *a0, const struct nt *c0)
 
 static double naive_function(const struct lr_node *n, struct naive *r, double v)
 {
-    double lo = (double)lr_node_float(n, "min", -FLT_MAX), hi = (double)lr_node_float(n, "max", FLT_MAX);
+    double lo = (double)lr_node_float(n, "min", -FLT_MAX),
+           hi = (double)lr_node_float(n, "max", FLT_MAX);
     switch (n->op) {
     case LR_OP_RELU:
         return v > 0 ? v : 0;
@@ -245,13 +185,6 @@ static double naive_function(const struct lr_node *n, struct naive *r, double v)
     default:
         return v;
     }
-}
-
-static void copy_shape(struct nt *y, const struct nt *x)
-{
-    y->n = x->n;
-    memcpy(y->d, x->d, sizeof y->d);
-    nt_alloc(y);
 }
 
 static void naive_softmax(const struct lr_graph *g, const struct lr_node *n, struct nt *y,
@@ -280,7 +213,8 @@ static void naive_softmax(const struct lr_graph *g, const struct lr_node *n, str
 static void naive_lrn(const struct lr_node *n, struct nt *y, const struct nt *x)
 {
     int64_t size = lr_node_int(n, "size", 1), inner = 1, c = x->d[1];
-    double alpha = (double)lr_node_float(n, "alpha", 1e-4F), beta = (double)lr_node_float(n, "beta", 0.75F),
+    double alpha = (double)lr_node_float(n, "alpha", 1e-4F),
+           beta = (double)lr_node_float(n, "beta", 0.75F),
            bias = (double)lr_node_float(n, "bias", 1);
     copy_shape(y, x);
     for (int i = 2; i < x->n; i++)
@@ -295,7 +229,8 @@ static void naive_lrn(const struct lr_node *n, struct nt *y, const struct nt *x)
     }
 }
 
-static void naive_bn(const struct lr_node *n, struct naive *r, struct nt *y, const struct nt *x)
+static void naive_bn(const struct lr_node *n, struct naive *r, struct nt *y,
+                     const struct nt *x)
 {
     const double eps = (double)lr_node_float(n, "epsilon", 1e-5F);
     int64_t inner = 1;
@@ -307,80 +242,6 @@ static void naive_bn(const struct lr_node *n, struct naive *r, struct nt *y, con
         y->x[i] = r->t[n->in[1]].x[c] * (x->x[i] - r->t[n->in[3]].x[c]) /
                       sqrt(r->t[n->in[4]].x[c] + eps) +
                   r->t[n->in[2]].x[c];
-    }
-}
-
-static void naive_concat(const struct lr_node *n, struct naive *r, struct nt *y)
-{
-    int axis = (int)lr_node_int(n, "axis", 1);
-    int64_t pos[LR_MAX_DIMS], start = 0;
-    const struct nt *first = &r->t[n->in[0]];
-    axis = axis < 0 ? axis + first->n : axis;
-    y->n = first->n;
-    memcpy(y->d, first->d, sizeof y->d);
-    y->d[axis] = 0;
-    for (int j = 0; j < n->n_in; j++)
-        y->d[axis] += r->t[n->in[j]].d[axis];
-    nt_alloc(y);
-    for (int j = 0; j < n->n_in; j++) {
-        const struct nt *x = &r->t[n->in[j]];
-        for (int64_t i = 0; i < nt_count(x); i++) {
-            unravel(i, x, pos);
-            pos[axis] += start;
-            y->x[repeated(y, y->n, pos)] = x->x[i];
-        }
-        start += x->d[axis];
-    }
-}
-
-static void naive_transpose(const struct lr_node *n, struct nt *y, const struct nt *x)
-{
-    int64_t pos[LR_MAX_DIMS], from[LR_MAX_DIMS];
-    y->n = x->n;
-    for (int i = 0; i < x->n; i++)
-        y->d[i] = x->d[ints_at(n, "perm", i, x->n - 1 - i)];
-    nt_alloc(y);
-    for (int64_t i = 0; i < nt_count(y); i++) {
-        unravel(i, y, pos);
-        for (int k = 0; k < x->n; k++)
-            from[ints_at(n, "perm", k, x->n - 1 - k)] = pos[k];
-        int64_t at = 0;
-        for (int k = 0; k < x->n; k++)
-            at = at * x->d[k] + from[k];
-        y->x[i] = x->x[at];
-    }
-}
-
-static void naive_pad(const struct lr_node *n, struct naive *r, struct nt *y,
-                      const struct nt *x)
-{
-    const char *mode = lr_node_string(n, "mode", "constant");
-    int64_t pos[LR_MAX_DIMS], pads[2 * LR_MAX_DIMS];
-    double fill = (double)lr_node_float(n, "value", 0);
-    if (n->n_in > 2 && n->in[2] >= 0)
-        fill = r->t[n->in[2]].x[0];
-    for (int i = 0; i < 2 * x->n; i++)
-        pads[i] = n->n_in > 1 ? (int64_t)r->t[n->in[1]].x[i] : ints_at(n, "pads", i, 0);
-    y->n = x->n;
-    for (int i = 0; i < x->n; i++)
-        y->d[i] = x->d[i] + pads[i] + pads[i + x->n];
-    nt_alloc(y);
-    for (int64_t i = 0; i < nt_count(y); i++) {
-        bool is_out = false;
-        int64_t at = 0;
-        unravel(i, y, pos);
-        for (int k = 0; k < x->n; k++) {
-            int64_t p = pos[k] - pads[k], last = x->d[k] - 1;
-            if (p < 0 || p > last) {
-                is_out = true;
-                if (strcmp(mode, "edge") == 0)
-                    p = p < 0 ? 0 : last;
-                else
-                    p = p < 0 ? -p : 2 * last - p;
-            }
-            at = at * x->d[k] + p;
-        }
-        y->x[i] = is_out && strcmp(mode, "constant") == 0 ? fill : x->x[at];
     }
 }
 
@@ -397,53 +258,11 @@ static void naive_global_pool(struct nt *y, const struct nt *x)
         y->x[i / inner] += x->x[i] / (double)inner;
 }
 
-/* Flatten, Reshape, Squeeze, Unsqueeze: only what the tests use. */
-static void naive_view(const struct lr_node *n, struct naive *r, struct nt *y,
-                       const struct nt *x)
-{
-    int64_t known = 1;
-    int free_dim = -1;
-    y->n = 0;
-    if (n->op == LR_OP_FLATTEN) {
-        int axis = (int)lr_node_int(n, "axis", 1);
-        y->n = 2;
-        y->d[0] = y->d[1] = 1;
-        for (int i = 0; i < x->n; i++)
-            y->d[i >= axis] *= x->d[i];
-    } else if (n->op == LR_OP_RESHAPE) {
-        y->n = (int)r->t[n->in[1]].d[0];
-        for (int i = 0; i < y->n; i++) {
-            y->d[i] = (int64_t)r->t[n->in[1]].x[i];
-            if (y->d[i] == 0)
-                y->d[i] = x->d[i];
-            if (y->d[i] == -1)
-                free_dim = i;
-            else
-                known *= y->d[i];
-        }
-        if (free_dim >= 0)
-            y->d[free_dim] = nt_count(x) / known;
-    } else if (n->op == LR_OP_SQUEEZE) {
-        for (int i = 0; i < x->n; i++)
-            if (i < 2 || x->d[i] != 1)
-                y->d[y->n++] = x->d[i];
-    } else if (n->op == LR_OP_UNSQUEEZE) { /* one axis, 1 */
-        y->d[y->n++] = x->d[0];
-        y->d[y->n++] = 1;
-        for (int i = 1; i < x->n; i++)
-            y->d[y->n++] = x->d[i];
-    } else {
-        y->n = x->n;
-        memcpy(y->d, x->d, sizeof y->d);
-    }
-    nt_alloc(y);
-    memcpy(y->x, x->x, (size_t)nt_count(x) * sizeof(double));
-}
-
 static void naive_node(const struct lr_graph *g, struct naive *r, const struct lr_node *n)
 {
     struct nt *y = &r->t[n->out[0]];
-    const struct nt *x = &r->t[n->in[0]], *x1 = n->n_in > 1 && n->in[1] >= 0 ? &r->t[n->in[1]] : NULL;
+    const struct nt *x = &r->t[n->in[0]],
+                    *x1 = n->n_in > 1 && n->in[1] >= 0 ? &r->t[n->in[1]] : NULL;
     const struct nt *x2 = n->n_in > 2 && n->in[2] >= 0 ? &r->t[n->in[2]] : NULL;
     for (int i = 0; i < n->n_in; i++)
         if (n->in[i] >= 0 && r->t[n->in[i]].is_batched)

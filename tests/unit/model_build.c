@@ -81,7 +81,8 @@ int mb_ints(struct lr_graph *g, const char *name, int n_dims, int n, const int64
     return add(g, name, LR_DT_I64, n_dims, (int64_t[]){n}, v);
 }
 
-int mb_node(struct lr_graph *g, const char *type, const char *name, int n_in, const int *in)
+int mb_node(struct lr_graph *g, const char *type, const char *name, int n_in,
+            const int *in)
 {
     char out_name[200];
     struct lr_err e = {0};
@@ -154,7 +155,8 @@ int mb_bn(struct lr_graph *g, const char *name, int x, int c)
     return mb_node(g, "BatchNormalization", name, 5, in);
 }
 
-int mb_max_pool(struct lr_graph *g, const char *name, int x, int k, int stride, int is_ceil)
+int mb_max_pool(struct lr_graph *g, const char *name, int x, int k, int stride,
+                int is_ceil)
 {
     int v = mb_unary(g, "MaxPool", name, x);
 
@@ -249,7 +251,8 @@ static void eval_gemm(const struct lr_graph *g, const struct lr_node *n, const d
     const float *w = data_of(g, n, 1), *b = data_of(g, n, 2);
     int64_t k = g->values[n->in[0]].shape.dims[1];
     int is_trans = lr_node_int(n, "transB", 0) != 0;
-    double alpha = (double)lr_node_float(n, "alpha", 1), beta = (double)lr_node_float(n, "beta", 1);
+    double alpha = (double)lr_node_float(n, "alpha", 1),
+           beta = (double)lr_node_float(n, "beta", 1);
 
     for (int64_t j = 0; j < count; j++) {
         double sum = 0;

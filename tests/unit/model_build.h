@@ -18,7 +18,8 @@ int mb_weight(struct lr_graph *g, const char *name, int n_dims, const int64_t *d
 int mb_floats(struct lr_graph *g, const char *name, int n_dims, int n, const float *v);
 int mb_ints(struct lr_graph *g, const char *name, int n_dims, int n, const int64_t *v);
 /* A node with n_in inputs and one output NAME_out, whose index is returned. */
-int mb_node(struct lr_graph *g, const char *type, const char *name, int n_in, const int *in);
+int mb_node(struct lr_graph *g, const char *type, const char *name, int n_in,
+            const int *in);
 int mb_unary(struct lr_graph *g, const char *type, const char *name, int x);
 int mb_binary(struct lr_graph *g, const char *type, const char *name, int x, int y);
 /* k x k convolution with bias from c to d channels. */
@@ -26,7 +27,8 @@ int mb_conv(struct lr_graph *g, const char *name, int x, int c, int d, int k, in
             int pad);
 /* BatchNormalization with random parameters and positive variances. */
 int mb_bn(struct lr_graph *g, const char *name, int x, int c);
-int mb_max_pool(struct lr_graph *g, const char *name, int x, int k, int stride, int is_ceil);
+int mb_max_pool(struct lr_graph *g, const char *name, int x, int k, int stride,
+                int is_ceil);
 /* The node that computes v. */
 struct lr_node *mb_of(struct lr_graph *g, int v);
 void mb_set_int(struct lr_graph *g, int v, const char *name, int64_t i);

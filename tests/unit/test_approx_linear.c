@@ -310,6 +310,43 @@ static void linear__shortcut_is_subtracted_from_the_target(void **state)
     fixture_free(&f);
 }
 
+/* One buffer for target and yhat is PCA only without a shortcut. */
+static void linear__shared_buffer_with_shortcut_is_a_regression(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_make(9, 9, 300, 0, true, 24);
+    struct lr_lowrank shared, apart;
+    memcpy(f.target, f.yhat, 300 * 9 * sizeof(float));
+    assert_int_equal(lr_solve_linear(&apart, &f.s, 4, NULL, NULL), LR_OK);
+    f.s.target = f.s.yhat;
+    assert_int_equal(lr_solve_linear(&shared, &f.s, 4, NULL, NULL), LR_OK);
+    assert_true(largest_difference(shared.q, apart.q, 36) == 0);
+    assert_true(largest_difference(shared.b, apart.b, 9) == 0);
+    lr_lowrank_free(&shared);
+    lr_lowrank_free(&apart);
+    fixture_free(&f);
+}
+
+/* A channel 10^-4 as strong as the others still counts, one of 10^-8 does not. */
+static void linear__keeps_weak_channels_above_the_cut(void **state)
+{
+    (void)state;
+    const float scales[] = {1e-4f, 1e-8f};
+    for (int k = 0; k < 2; k++) {
+        struct fixture f = fixture_make(6, 6, 200, 0, false, 25);
+        struct lr_lowrank m;
+        double before;
+        for (size_t i = 0; i < 200; i++)
+            f.yhat[i * 6 + 2] = scales[k] * f.target[i * 6 + 2];
+        assert_int_equal(lr_solve_linear(&m, &f.s, 6, NULL, NULL), LR_OK);
+        assert_int_equal(m.n_data_rank, 6 - k);
+        lr_response_error(NULL, &before, &f.s, &m, 0, 200, NULL);
+        assert_true(k == 0 ? sqrt(before) < 1e-4 : before > 1e-3);
+        lr_lowrank_free(&m);
+        fixture_free(&f);
+    }
+}
+
 static void count_note(void *ctx, enum lr_note_level level, const char *text)
 {
     int *n = ctx;
@@ -493,6 +530,8 @@ int main(void)
         cmocka_unit_test(linear__full_rank_reproduces_the_responses),
         cmocka_unit_test(linear__full_rank_undoes_an_invertible_map),
         cmocka_unit_test(linear__shortcut_is_subtracted_from_the_target),
+        cmocka_unit_test(linear__shared_buffer_with_shortcut_is_a_regression),
+        cmocka_unit_test(linear__keeps_weak_channels_above_the_cut),
         cmocka_unit_test(linear__dead_layer_gives_its_constant),
         cmocka_unit_test(linear__notes_fewer_rows_than_filters),
         cmocka_unit_test(linear__refuses_bad_arguments),
@@ -501,5 +540,6 @@ int main(void)
         cmocka_unit_test(svd__refuses_bad_arguments),
         cmocka_unit_test(method__table_is_consistent),
     };
+    lr_la_set_threads(1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,9 +227,8 @@ static double reference_z(struct reference *r, const struct lr_samples *s, doubl
     return sum;
 }
 
-static void check_reference(bool has_shortcut, uint64_t seed)
+static void check_reference(size_t d, size_t n, bool has_shortcut, uint64_t seed)
 {
-    size_t d = 10, n = 1500;
     struct fixture f = fixture_make((int)d, (int)d, n, 0.2, has_shortcut, seed);
     struct reference r = {.d = d, .n = n, .rank = 3};
     struct record rec;
@@ -283,13 +282,42 @@ static void check_reference(bool has_shortcut, uint64_t seed)
 static void relu__equals_the_plain_alternation(void **state)
 {
     (void)state;
-    check_reference(false, 50);
+    check_reference(10, 1500, false, 50);
 }
 
 static void relu__with_shortcut_equals_the_plain_alternation(void **state)
 {
     (void)state;
-    check_reference(true, 51);
+    check_reference(10, 1500, true, 51);
+}
+
+/* More blocks of rows than there are accumulators. */
+static void relu__with_many_rows_equals_the_plain_alternation(void **state)
+{
+    (void)state;
+    check_reference(4, 19000, false, 52);
+}
+
+/* Wide enough for several rounds of blocks in one pass. */
+static void relu__sees_every_row_of_a_wide_layer(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_make(256, 12, 18000, 0.1, false, 53);
+    struct record r;
+    struct lr_solve_opts o = options(&r, 1, 0);
+    struct lr_lowrank start, m;
+    double first, last;
+    f.s.is_relu = true;
+    assert_int_equal(lr_solve_linear(&start, &f.s, 120, NULL, NULL), LR_OK);
+    assert_int_equal(lr_solve_relu(&m, &f.s, 120, NULL, &o, NULL), LR_OK);
+    lr_response_error(&first, NULL, &f.s, &start, 0, 18000, NULL);
+    lr_response_error(&last, NULL, &f.s, &m, 0, 18000, NULL);
+    assert_int_equal(m.best_iteration, 1);
+    assert_true(fabs(r.fit[0] - first) < 1e-4 * first);
+    assert_true(fabs(r.fit[1] - last) < 1e-4 * last);
+    lr_lowrank_free(&start);
+    lr_lowrank_free(&m);
+    fixture_free(&f);
 }
 
 /* ---- choice of the iterate, starts, threads ---- */
@@ -370,7 +398,7 @@ static void relu__full_rank_reproduces_the_responses(void **state)
 static void relu__does_not_depend_on_threads(void **state)
 {
     (void)state;
-    struct fixture f = fixture_make(24, 24, 5000, 0.1, false, 63);
+    struct fixture f = fixture_make(48, 48, 5000, 0.1, false, 63);
     struct lr_lowrank m[3];
     int before = lr_la_threads();
     f.s.is_relu = true;
@@ -383,12 +411,12 @@ static void relu__does_not_depend_on_threads(void **state)
     for (int k = 1; k < 3; k++) {
         double *a = product_of(&m[0]), *b = product_of(&m[k]);
         assert_int_equal(m[0].best_iteration, m[k].best_iteration);
-        assert_true(largest_difference(a, b, 24 * 24) < 1e-9);
-        assert_true(largest_difference(m[0].b, m[k].b, 24) < 1e-9);
+        assert_true(largest_difference(a, b, 48 * 48) < 1e-9);
+        assert_true(largest_difference(m[0].b, m[k].b, 48) < 1e-9);
         free(a);
         free(b);
     }
-    assert_true(largest_difference(m[1].p, m[2].p, 24 * 6) == 0);
+    assert_true(largest_difference(m[1].p, m[2].p, 48 * 6) == 0);
     for (int k = 0; k < 3; k++)
         lr_lowrank_free(&m[k]);
     fixture_free(&f);
@@ -511,6 +539,8 @@ int main(void)
         cmocka_unit_test(relu__is_never_above_its_start_on_validation_rows),
         cmocka_unit_test(relu__equals_the_plain_alternation),
         cmocka_unit_test(relu__with_shortcut_equals_the_plain_alternation),
+        cmocka_unit_test(relu__with_many_rows_equals_the_plain_alternation),
+        cmocka_unit_test(relu__sees_every_row_of_a_wide_layer),
         cmocka_unit_test(relu__traced_errors_are_those_of_the_result),
         cmocka_unit_test(relu__begins_at_the_start_given),
         cmocka_unit_test(relu__full_rank_reproduces_the_responses),

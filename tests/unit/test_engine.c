@@ -1,4 +1,5 @@
-/* The engine as a whole: chains, branches, fusion, buffers, outputs, resuming, refusals. */
+/* The engine as a whole: chains, branches, fusion, buffers, outputs, resuming, refusals.
+ */
 #include "engine_check.h"
 
 /* The embedded network's kind: convolutions, pooling, fully connected. */
@@ -79,7 +80,8 @@ static void engine__compiles_only_what_is_needed(void **state)
     trial_free(&t);
 }
 
-/* x -> conv -> relu -> conv -> add x -> relu, twice, the second time with a strided shortcut. */
+/* x -> conv -> relu -> conv -> add x -> relu, twice, the second time with a strided
+ * shortcut. */
 static int residual(struct build *b, int64_t c)
 {
     const int64_t pads[4] = {1, 1, 1, 1}, none[4] = {0};
@@ -89,8 +91,9 @@ static int residual(struct build *b, int64_t c)
     int z = relu(b, conv(b, y, c, 2 * c, 3, 3, 2, 1, 1, pads, true));
     z = relu(b, add(b, down, conv3(b, z, 2 * c, 2 * c)));
     z = relu(b, add(b, z, conv3(b, z, 2 * c, 2 * c)));
-    return gemm(b, flatten(b, node(b, LR_OP_GLOBAL_AVERAGE_POOL, "GlobalAveragePool", z, -2)),
-                2 * c, 7);
+    return gemm(
+        b, flatten(b, node(b, LR_OP_GLOBAL_AVERAGE_POOL, "GlobalAveragePool", z, -2)),
+        2 * c, 7);
 }
 
 static void engine__fuses_residual_additions(void **state)
@@ -136,7 +139,8 @@ static void engine__reuses_buffers_across_branches(void **state)
         int v[40], n = 0;
         v[n++] = conv3(&b, input(&b, DIMS(-1, 3, 7, 6)), 3, 16);
         while (n < 16) {
-            int p = v[lr_rng_below(&b.rng, (uint64_t)n)], q = v[lr_rng_below(&b.rng, (uint64_t)n)];
+            int p = v[lr_rng_below(&b.rng, (uint64_t)n)],
+                q = v[lr_rng_below(&b.rng, (uint64_t)n)];
             switch (lr_rng_below(&b.rng, 5)) {
             case 0:
                 v[n++] = conv3(&b, p, 16, 16);

@@ -20,7 +20,8 @@ static void conv__matches_loops(void **state)
         int64_t group = seed % 4 == 3 ? pick(&b, 2, 4) : 1;
         int64_t c = group * pick(&b, 1, 9), d = group * pick(&b, 1, 18);
         int64_t kh = pick(&b, 1, 5), kw = pick(&b, 1, 4), dil = seed % 3 == 2 ? 2 : 1;
-        int64_t pads[4] = {pick(&b, 0, 2), pick(&b, 0, 2), pick(&b, 0, 2), pick(&b, 0, 2)};
+        int64_t pads[4] = {pick(&b, 0, 2), pick(&b, 0, 2), pick(&b, 0, 2),
+                           pick(&b, 0, 2)};
         int x = input(&b, DIMS(-1, c, pick(&b, 9, 13), pick(&b, 9, 13)));
         int y = conv(&b, x, c, d, kh, kw, pick(&b, 1, 3), dil, group, pads, seed % 2);
         check_graph(&b, seed % 5 ? relu(&b, y) : y);
@@ -123,8 +124,7 @@ static void global_pooling__matches_loops(void **state)
                 : i == 1 ? input(&b, DIMS(-1, 7, 5))
                 : i == 2 ? blocked(&b, 16, 7, 6)
                          : blocked(&b, 19, 7, 6);
-        check_graph(&b,
-                    node(&b, LR_OP_GLOBAL_AVERAGE_POOL, "GlobalAveragePool", x, -2));
+        check_graph(&b, node(&b, LR_OP_GLOBAL_AVERAGE_POOL, "GlobalAveragePool", x, -2));
     }
 }
 
@@ -179,11 +179,13 @@ static void batch_normalization__matches_loops(void **state)
                 : i == 2 ? input(&b, DIMS(-1, c))
                 : i == 3 ? input(&b, DIMS(-1, c, 5))
                          : max_pool2(&b, input(&b, DIMS(-1, c, 6, 6)));
-        int s = weight(&b, 1, DIMS(c)), o = weight(&b, 1, DIMS(c)), m = weight(&b, 1, DIMS(c));
+        int s = weight(&b, 1, DIMS(c)), o = weight(&b, 1, DIMS(c)),
+            m = weight(&b, 1, DIMS(c));
         int v = weight(&b, 1, DIMS(c));
         for (int64_t k = 0; k < c; k++)
             ((float *)b.g->values[v].tensor->data)[k] = 0.1F + 0.3F * (float)k;
-        int y = node(&b, LR_OP_BATCH_NORMALIZATION, "BatchNormalization", x, s, o, m, v, -2);
+        int y =
+            node(&b, LR_OP_BATCH_NORMALIZATION, "BatchNormalization", x, s, o, m, v, -2);
         set_float(&b, "epsilon", 1e-3);
         check_graph(&b, i == 2 ? y : relu(&b, y));
     }
@@ -195,7 +197,8 @@ static void concat__matches_loops(void **state)
     for (int i = 0; i < 8; i++) {
         struct build b = build_new(650 + (uint64_t)i, 12);
         int64_t c = i % 2 ? 16 : 9;
-        int x = blocked(&b, 16, 6, 6), y = conv3(&b, x, 16, c), z = relu(&b, conv3(&b, y, c, c));
+        int x = blocked(&b, 16, 6, 6), y = conv3(&b, x, 16, c),
+            z = relu(&b, conv3(&b, y, c, c));
         int axis = i / 2 == 0 ? 1 : i / 2 == 1 ? -3 : i / 2;
         int v = axis == 1 || axis == -3 ? node(&b, LR_OP_CONCAT, "Concat", x, y, z, -2)
                                         : node(&b, LR_OP_CONCAT, "Concat", y, z, -2);
@@ -381,19 +384,22 @@ static void views__match_loops(void **state)
         struct build b = build_new(880 + (uint64_t)i, 12);
         int x = relu(&b, blocked(&b, 16, 4, 5)), y;
         if (i == 0)
-            y = node(&b, LR_OP_RESHAPE, "Reshape", x, integers(&b, 3, (int64_t[]){0, -1, 4}), -2);
+            y = node(&b, LR_OP_RESHAPE, "Reshape", x,
+                     integers(&b, 3, (int64_t[]){0, -1, 4}), -2);
         else if (i == 1)
             y = node(&b, LR_OP_SQUEEZE, "Squeeze",
                      node(&b, LR_OP_GLOBAL_AVERAGE_POOL, "GlobalAveragePool", x, -2), -2);
         else if (i == 2)
-            y = node(&b, LR_OP_CAST, "Cast", node(&b, LR_OP_UNSQUEEZE, "Unsqueeze", x, -2), -2);
+            y = node(&b, LR_OP_CAST, "Cast",
+                     node(&b, LR_OP_UNSQUEEZE, "Unsqueeze", x, -2), -2);
         else
             y = node(&b, LR_OP_DROPOUT, "Dropout", flatten(&b, x), -2);
         check_graph(&b, node(&b, LR_OP_TANH, "Tanh", y, -2));
     }
 }
 
-/* What would mix images, and what is not constant where it must be, is refused by name. */
+/* What would mix images, and what is not constant where it must be, is refused by name.
+ */
 static void operators__refuse_what_cannot_run(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Shape inference: every rule with a case computed by hand, and the contradictions each must
- * refuse by name. */
+/* Shape inference: every rule with a case computed by hand, and the contradictions each
+ * must refuse by name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -67,7 +67,8 @@ static void infer__resolves_auto_pad_when_same_or_valid(void **state)
         struct lr_graph *g = mb_graph(13);
         struct lr_window w;
         int v = mb_conv(g, "c", mb_image(g, 1, 1, 8, 8), 1, 2, 3, 2, 0);
-        assert_int_equal(lr_node_set_string(mb_of(g, v), "auto_pad", cases[i].mode, NULL), 0);
+        assert_int_equal(lr_node_set_string(mb_of(g, v), "auto_pad", cases[i].mode, NULL),
+                         0);
         mb_infer(g);
         mb_assert_shape(g, v, cases[i].shape);
         assert_int_equal(lr_node_window(&w, g, mb_of(g, v), NULL), LR_OK);
@@ -213,8 +214,9 @@ static void infer__broadcasts_sums_when_shapes_fit(void **state)
     for (size_t i = 0; i < 4; i++) {
         struct lr_graph *g = mb_graph(13);
         int x = mb_image(g, 1, 4, 5, 5);
-        assert_plain(g, mb_binary(g, "Add", "a", mb_weight(g, "w", fits[i].n, fits[i].dims), x),
-                     "Nx4x5x5");
+        assert_plain(
+            g, mb_binary(g, "Add", "a", mb_weight(g, "w", fits[i].n, fits[i].dims), x),
+            "Nx4x5x5");
     }
     struct lr_graph *g = mb_graph(13);
     int x = mb_image(g, 1, 4, 5, 5);

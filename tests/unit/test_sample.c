@@ -3,6 +3,7 @@
 #include "session_fixture.h"
 
 #include "ranklab/approx.h"
+#include "ranklab/la.h"
 
 enum { N_IMAGES = 37, AREA = FX_SIZE * FX_SIZE };
 
@@ -318,5 +319,6 @@ int main(void)
         cmocka_unit_test(sample__stops_on_request),
         cmocka_unit_test(sample__refuses_values_that_are_no_maps),
     };
+    lr_la_set_threads(1); /* the networks are too small to share */
     return cmocka_run_group_tests_name("sample", tests, set_up, tear_down);
 }

@@ -1,6 +1,7 @@
 /* Sessions: opening, the plan with its states and undo, rank selection, evaluation. */
 #include "session_fixture.h"
 
+#include "ranklab/la.h"
 #include "ranklab/session.h"
 
 enum { N_CALIB = 60, N_EVAL = 41 };
@@ -477,6 +478,10 @@ static void session__evaluate_wants_a_solved_plan_and_images(void **state)
     assert_false(t->s.has_eval);
     assert_ok(lr_session_redo(&t->s, fx_e));
     assert_false(t->s.has_eval);
+    assert_ok(lr_session_evaluate(&r, &t->s, 0, NULL, fx_e));
+    assert_true(t->s.has_eval);
+    set_rank(t, 2, 5);
+    assert_false(t->s.has_eval);
     assert_ok(lr_session_open(&t->s, fx_path(path, &t->folder, "chain.onnx"), NULL, NULL,
                               fx_e));
     assert_int_equal(lr_session_evaluate(&r, &t->s, 0, NULL, &e), LR_EINVAL);
@@ -639,5 +644,6 @@ int main(void)
         TEST(session__layer_sets_prefer_names),
         TEST(session__layer_sets_that_match_nothing_say_so),
     };
+    lr_la_set_threads(1); /* the networks are too small to share */
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

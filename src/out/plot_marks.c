@@ -1,0 +1,156 @@
+/* Vertical marks of a plot: a dashed line in the colour of the curve, its label above the
+ * plot, where it hides nothing, and a ring where line and curve meet. Labels that would
+ * touch are raised level by level; those that find no level are left out. */
+#include "plot_script.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "number.h"
+#include "ranklab/text.h"
+
+enum { MAX_LABEL = 28, MAX_LEVELS = 4 };
+static const double LEVEL_HEIGHT = 0.06; /* of the plot's height */
+
+int plot_columns(const char *s, size_t max)
+{
+    struct lr_strbuf b = {0};
+
+    plot_clean(&b, s, max);
+    int n = b.s ? lr_text_columns(b.s) : 0;
+    lr_strbuf_free(&b);
+    return n;
+}
+
+static bool has_label(const struct out_mark *m)
+{
+    return m->label && *m->label && isfinite(m->x);
+}
+
+static int compare_marks(const void *a, const void *b)
+{
+    const struct out_mark *const *p = a, *const *q = b;
+
+    return ((*p)->x > (*q)->x) - ((*p)->x < (*q)->x);
+}
+
+/* Width of a character as a share of the plot's width. */
+static double character(const struct plot_writer *w)
+{
+    return w->is_dumb ? 1.0 / (w->dumb_width > 20 ? w->dumb_width - 14 : 6) : 1.0 / 78;
+}
+
+/* Each label gets the lowest level where it touches no other one. */
+static void give_levels(struct plot_labels *l, const struct plot_writer *w)
+{
+    double ends[MAX_LEVELS], length = w->x.x_max - w->x.x_min;
+
+    for (int k = 0; k < MAX_LEVELS; k++)
+        ends[k] = -HUGE_VAL;
+    for (size_t i = 0; i < w->p->n_marks; i++) {
+        const struct out_mark *m = l->order[i];
+        l->levels[i] = -1;
+        if (!has_label(m))
+            continue;
+        double centre = (m->x - w->x.x_min) / length;
+        double half = 0.5 * (plot_columns(m->label, MAX_LABEL) + 1) * character(w);
+        for (int k = 0; k < (w->is_dumb ? 1 : MAX_LEVELS); k++) {
+            if (centre - half < ends[k])
+                continue;
+            ends[k] = centre + half;
+            l->levels[i] = k;
+            if (k >= l->n_levels)
+                l->n_levels = k + 1;
+            break;
+        }
+    }
+}
+
+enum lr_status plot_place_labels(struct plot_labels *l, const struct plot_writer *w,
+                                 struct lr_err *e)
+{
+    size_t n = w->p->n_marks;
+
+    *l = (struct plot_labels){0};
+    l->order = lr_alloc(n, sizeof(*l->order));
+    l->levels = lr_alloc(n, sizeof(*l->levels));
+    if (!l->order || !l->levels) {
+        plot_labels_free(l);
+        return lr_enomem(e, n * sizeof(*l->order), "the marks of a plot");
+    }
+    for (size_t i = 0; i < n; i++)
+        l->order[i] = &w->p->marks[i];
+    if (n)
+        qsort(l->order, n, sizeof(*l->order), compare_marks);
+    give_levels(l, w);
+    return LR_OK;
+}
+
+void plot_labels_free(struct plot_labels *l)
+{
+    lr_free(l->order);
+    lr_free(l->levels);
+    *l = (struct plot_labels){0};
+}
+
+static bool has_series(const struct plot_writer *w, const struct out_mark *m)
+{
+    return m->series >= 0 && (size_t)m->series < w->p->n_series;
+}
+
+void plot_put_marks(struct plot_writer *w, const struct plot_labels *l)
+{
+    struct lr_strbuf *b = w->b;
+
+    for (size_t i = 0; i < w->p->n_marks; i++) {
+        const struct out_mark *m = l->order[i];
+        int level = l->levels[i];
+        const char *colour =
+            has_series(w, m) ? plot_styles[m->series % PLOT_N_STYLES].colour : "#404040";
+        double top = level > 0 ? 1 + LEVEL_HEIGHT * level : 1;
+        if (!isfinite(m->x))
+            continue;
+        lr_strbuf_puts(b, "set arrow from first ");
+        out_number_shortest(b, m->x);
+        lr_strbuf_puts(b, ", graph 0 to first ");
+        out_number_shortest(b, m->x);
+        /* In characters, the row above the plot must stay free for the labels. */
+        lr_strbuf_printf(b,
+                         ", graph %.3f nohead back linecolor rgb '%s' linewidth 1 "
+                         "dashtype (8,6)\n",
+                         w->is_dumb ? 0.97 : top, colour);
+        if (level < 0)
+            continue;
+        lr_strbuf_puts(b, "set label ");
+        plot_quote(b, PLOT_IN_COMMAND, m->label, MAX_LABEL);
+        lr_strbuf_puts(b, " at first ");
+        out_number_shortest(b, m->x);
+        lr_strbuf_printf(
+            b, ", graph %.3f center offset 0,%s noenhanced textcolor rgb '%s'\n", top,
+            w->is_dumb ? "1" : "0.6", colour);
+    }
+}
+
+bool plot_put_rings(struct plot_writer *w)
+{
+    bool has_any = false;
+
+    for (size_t i = 0; i < w->p->n_marks && !w->is_dumb; i++) {
+        const struct out_mark *m = &w->p->marks[i];
+        if (!has_series(w, m) || !isfinite(m->x))
+            continue;
+        double y = plot_y_at(w->p, &w->p->series[m->series], m->x);
+        if (!isfinite(y))
+            continue;
+        if (!has_any)
+            lr_strbuf_puts(w->b, "$rings << EOD\n");
+        has_any = true;
+        out_number_shortest(w->b, m->x);
+        lr_strbuf_putc(w->b, ' ');
+        out_number_shortest(w->b, y);
+        lr_strbuf_printf(w->b, " %d\n", m->series % PLOT_N_STYLES + 1);
+    }
+    if (has_any)
+        lr_strbuf_puts(w->b, "EOD\n");
+    return has_any;
+}

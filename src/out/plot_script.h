@@ -1,0 +1,44 @@
+/* What the parts of the script writer share. */
+#ifndef RANKLAB_OUT_PLOT_SCRIPT_H
+#define RANKLAB_OUT_PLOT_SCRIPT_H
+
+#include "plot_data.h"
+
+/* Looks of the series; they repeat after the last. */
+enum { PLOT_N_STYLES = 8 };
+struct plot_style {
+    const char *colour, *dash;
+    int point;
+};
+extern const struct plot_style plot_styles[PLOT_N_STYLES];
+
+struct plot_writer {
+    struct lr_strbuf *b;
+    const struct out_plot *p;
+    struct plot_extent x;
+    bool is_dumb;
+    int dumb_width;
+    /* of the series being written */
+    const struct out_series *s;
+    double offset;
+    bool has_row;
+};
+
+/* The marks by x, each with the level above the plot where its label stands; -1: none. */
+struct plot_labels {
+    const struct out_mark **order; /* [n_marks] */
+    int *levels;                   /* [n_marks] */
+    int n_levels;
+};
+enum lr_status plot_place_labels(struct plot_labels *l, const struct plot_writer *w,
+                                 struct lr_err *e);
+void plot_labels_free(struct plot_labels *l);
+/* Lines and labels of the marks. */
+void plot_put_marks(struct plot_writer *w, const struct plot_labels *l);
+/* The data of the rings where marks meet their curves; false when there are none. */
+bool plot_put_rings(struct plot_writer *w);
+
+/* Columns of the first max characters of s, cleaned. */
+int plot_columns(const char *s, size_t max);
+
+#endif

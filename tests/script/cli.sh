@@ -1,0 +1,134 @@
+#!/bin/sh
+# The program as shells see it: options, exit statuses, streams, files of the user.
+# usage: cli.sh [RANKLAB]
+. "$(dirname "$0")/lib.sh"
+passed=0
+failed=0
+new_folder
+cd "$work/run" || exit 2
+
+# check NAME EXPECTED-STATUS EXPECTED-TEXT COMMAND...: runs it, both streams together; the
+# output must hold the text (a basic regular expression; empty: any output).
+check()
+{
+    name=$1 status=$2 text=$3
+    shift 3
+    "$@" >"$work/out" 2>&1 </dev/null
+    code=$?
+    if [ "$code" -ne "$status" ]; then
+        fail "$name" "exit status $code, expected $status"
+    elif [ -n "$text" ] && ! grep -q -e "$text" "$work/out"; then
+        fail "$name" "no '$text' in the output"
+    else
+        passed=$((passed + 1))
+    fi
+}
+
+fail()
+{
+    failed=$((failed + 1))
+    echo "FAIL $1: $2"
+    head -5 "$work/out"
+}
+
+sh_check()
+{
+    name=$1 status=$2 text=$3
+    check "$name" "$status" "$text" sh -c "$4" "$ranklab"
+}
+
+r=$ranklab
+check version 0 "ranklab [0-9]" "$r" --version
+check help 0 "usage: ranklab" "$r" --help
+check unknown-long 2 "unknown option --frobnicate" "$r" --frobnicate
+check unknown-short 2 "unknown option -z" "$r" -z
+check missing-value 2 "needs a value" "$r" -e
+check bad-format 2 "unknown format xml" "$r" --format xml
+check bad-threads 2 "whole number" "$r" --threads none
+check bad-color 2 "auto, always or never" "$r" --color blue
+check two-models 2 "only one network" "$r" a.onnx b.onnx
+check nothing-to-do 0 "" "$r" -b
+check missing-script 1 "missing.rl: No such file" "$r" missing.rl
+check missing-model 1 "ranklab: open: missing.onnx" "$r" -b missing.onnx
+check model-then-command 0 "^conv7 " "$r" -b fashion.onnx -e layers
+check order 0 "" "$r" -b -e 'echo 1' -f sub/inner.rl -e 'echo 3'
+[ "$(cat "$work/out" | tr '\n' ' ')" = "1 inner 3 " ] || fail order "wrong order"
+check stops 1 "" "$r" -b -e 'echo 1' -e nonsense -e 'echo 3'
+grep -q 3 "$work/out" && fail stops "went on"
+check keeps-going 1 "^3$" "$r" -k -e 'echo 1' -e nonsense -e 'echo 3'
+check position 1 "^-e:1:7: unknown command nonsense" "$r" -e 'echo; nonsense'
+check prefix-in-script 1 "scripts need whole words" "$r" -e 'ech 1'
+check quit-stops 0 "" "$r" -e 'echo 1; quit; echo 2' -e 'echo 3'
+[ "$(cat "$work/out")" = 1 ] || fail quit-stops "went on"
+sh_check stdin 0 "^from stdin$" 'echo "echo from stdin" | "$0"'
+sh_check stdin-error 1 "stdin:2:1: unknown command nonsense" 'printf "echo 1\nnonsense\n" | "$0"'
+sh_check stdin-dash 0 "^from stdin$" 'echo "echo from stdin" | "$0" -b -f -'
+sh_check batch-ignores-stdin 0 "^1$" 'echo "nonsense" | "$0" -b -e "echo 1"'
+sh_check no-newline 0 "^last$" 'printf "echo last" | "$0"'
+sh_check crlf 0 "^dos$" 'printf "echo dos\r\n" | "$0"'
+sh_check zero-byte 1 "not a text file" 'printf "echo \000\n" | "$0"'
+sh_check closed-pipe 141 "" '{ "$0" -b fashion.onnx -e "layers; help; help; help; help; help; help"; echo $? >status; } | :; sleep 0.1; exit $(cat status)'
+[ -s "$work/out" ] && fail closed-pipe "not quiet"
+[ -w /dev/full ] && sh_check full-disk 1 "No space left" '"$0" -e help >/dev/full'
+sh_check closed-stdout 1 "standard output" '"$0" -e help >&-'
+sh_check redirect-stays 1 "" 'echo old >t.csv; "$0" -b fashion.onnx -e "rank conv3 1000" -e "layers > t.csv"; s=$?; grep -q old t.csv && exit $s'
+check color 1 "$(printf '\033')" "$r" --color always -e nonsense
+check no-color 1 "" "$r" -e nonsense
+grep -q "$(printf '\033')" "$work/out" && fail no-color "an escape sequence"
+check seed 0 "seed *7" "$r" --seed 7 -e 'show seed'
+check ascii 0 "" "$r" -b --ascii fashion.onnx -e layers
+LC_ALL=C grep -q '[^ -~]' "$work/out" && fail ascii "something else than ASCII"
+check directory-as-script 1 "is a folder" "$r" -f sub
+check safe-plot 1 "starts no program" "$r" -b --safe @fashion -e 'data calib @fashion --count 30' \
+    -e 'plot energy conv2 --to a.svg'
+
+# files of the user
+mkdir -p "$HOME/.config/ranklab"
+echo 'echo from init' >"$HOME/.config/ranklab/init.rl"
+check init 0 "^from init$" "$r" -e 'echo 1'
+check no-init 0 "" "$r" --no-init -e 'echo 1'
+grep -q init "$work/out" && fail no-init "init.rl was run"
+rm "$HOME/.config/ranklab/init.rl"
+
+# the automatic record of a session is a script that gives the same
+rm -rf "$HOME/.local"
+check recorded 0 "" "$r" -b fashion.onnx -e 'rank conv3 40; rank conv4 50%; try nonsense; layers > a.csv'
+session=$(ls "$HOME"/.local/state/ranklab/sessions/*.rl)
+mv a.csv first.csv
+check replay-check 0 "no errors" "$r" -b -e "source $session --check"
+check replay 0 "" "$r" -b -f "$session"
+cmp -s a.csv first.csv || fail replay "the replayed session gives another table"
+[ "$(stat -c %a "$session")" = 600 ] || fail replay "the session file is readable by others"
+rm -rf "$HOME/.local"
+check no-command-no-record 0 "" "$r" -b
+[ -z "$(ls "$HOME/.local/state/ranklab/sessions" 2>/dev/null)" ] ||
+    fail no-command-no-record "a record of nothing"
+check record 0 "" "$r" -b fashion.onnx -e 'rank conv3 40' -e 'record mine.rl' -e 'rank conv4 20'
+check record-replay 0 "conv4: rank 64 -> 20" "$r" -b -f mine.rl
+sh_check no-home 0 "^1$" 'env -u HOME "$0" -e "echo 1"'
+
+# the same input gives the same bytes
+sh_check same-bytes 0 "" 'for i in 1 2; do "$0" -b --threads 1 @fashion -e "data calib @fashion --count 60" -e "select --speedup 2; solve; error" --format json 2>&1 >$i.json; done; cmp 1.json 2.json'
+
+# generated files
+check man 0 "^.TH RANKLAB" "$r" -b -e 'help --man'
+if command -v man >/dev/null 2>&1; then
+    sh_check man-renders 0 "" '"$0" -b -e "help --man" >ranklab.1; man --warnings -l ranklab.1 2>&1 >/dev/null | grep -v "cannot" | grep . && exit 1; exit 0'
+fi
+sh_check bash-completion 0 "" '"$0" -b -e "help --completion bash" >c.bash; bash -n c.bash'
+
+# an interrupt ends a batch run with 130, and old files stay
+# (a shell lets its background jobs ignore ^C; env undoes that)
+sh_check interrupt 130 "interrupted; nothing was changed" '
+    env --default-signal=INT "$0" -b @fashion -e "echo ready; select --speedup 3 > s.csv" >log 2>&1 &
+    pid=$!
+    n=0
+    until grep -q ready log || [ $n -gt 600 ]; do sleep 0.05; n=$((n + 1)); done
+    kill -INT $pid
+    wait $pid
+    s=$?
+    cat log
+    exit $s'
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,25 @@
+# What is written can be read back, and gives what the session gives.
+open resnet.onnx
+data calib zeros.npy
+close
+open fashion.onnx
+run zeros.npy original.npy --original
+run zeros.npy same.npy
+export onnx same.onnx
+rank all full
+method all svd
+rank conv3,conv4 50%
+try export onnx fast.onnx
+try run zeros.npy out.npy
+solve
+export onnx fast.onnx
+export config fast.json
+export table layers layers.csv
+run zeros.npy fast.npy
+try run missing.npy out.npy
+try run text.onnx out.npy
+try run zeros.npy missing/out.npy
+try run zeros.npy
+open fast.onnx
+assert model.layers == 9
+run zeros.npy again.npy

@@ -1,0 +1,12 @@
+# args --safe --ascii
+# Without another program: text only, by the built-in plot.
+open @fashion
+data calib @fashion --count 200
+set plot-terminal builtin
+plot energy conv3 --script energy.gp --width 60
+try plot energy conv3 --to energy.svg
+try plot energy conv3 --to window
+try plot energy conv3 --to energy.gif
+try plot error
+try plot energy conv3 --width 5
+try plot ranks

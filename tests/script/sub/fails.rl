@@ -1,0 +1,3 @@
+echo inside
+  rank conv3 4
+echo not reached either

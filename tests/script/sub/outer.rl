@@ -1,0 +1,1 @@
+source inner.rl; echo outer done
