@@ -1,7 +1,8 @@
 /* The network as a graph of ONNX operators: values, nodes, shapes, costs, rewrites.
  * A graph is built by a reader or by lr_graph_clone and is then changed only through the
  * functions here; values and nodes are named by index. Value indices never change during the
- * life of a graph (rewrites append values), node indices do when nodes are inserted. */
+ * life of a graph (rewrites append values; one no longer used loses its tensor and producer),
+ * node indices do when nodes are inserted or removed. */
 #ifndef RANKLAB_GRAPH_H
 #define RANKLAB_GRAPH_H
 

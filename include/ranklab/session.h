@@ -81,8 +81,8 @@ extern const struct lr_embedded lr_embedded[];
 extern const int lr_n_embedded;
 const struct lr_embedded *lr_embedded_find(const char *name); /* with the @ */
 
-/* Opens a path or @NAME, replacing what was open only when all went well. @NAME also opens
- * its calibration and evaluation images. input: NULL or the first input's shape. */
+/* Opens a path or @NAME, replacing what was open (its images too) only when all went well.
+ * @NAME also opens its calibration and evaluation images. input: NULL or the first input's shape. */
 enum lr_status lr_session_open(struct lr_session *s, const char *model,
                                const struct lr_shape *input,
                                const struct lr_progress *progress, struct lr_err *e);
@@ -126,9 +126,12 @@ void lr_session_totals(struct lr_totals *t, const struct lr_session *s);
 /* ---- changes of the plan; each is one undo step, applied whole or not at all ---- */
 
 /* ranks[i] for the n layers listed. LR_EINVAL names the first layer that refuses. After it
- * those layers' factors that no longer fit are dropped, layers after them become stale. */
+ * those layers' factors that no longer fit are dropped, layers after them become stale. Layers
+ * that cannot be approximated are passed over with a note, but refuse when no other is listed.
+ * A change that changes nothing is no undo step. */
 enum lr_status lr_session_set_ranks(struct lr_session *s, const int *layers,
                                     const int *ranks, int n, struct lr_err *e);
+/* relu becomes pca, with a note, where no ReLU follows. */
 enum lr_status lr_session_set_method(struct lr_session *s, const int *layers, int n,
                                      enum lr_method m, struct lr_err *e);
 
@@ -166,8 +169,9 @@ enum lr_status lr_session_undo(struct lr_session *s, struct lr_err *e); /* LR_EI
 enum lr_status lr_session_redo(struct lr_session *s, struct lr_err *e);
 
 /* Layer indices of a set such as "conv2..conv5", "3", "@stale", "all", "conv*,fc"; names are
- * matched first, then numbers (1-based). *out: lr_free it. LR_EINVAL: nothing matches, with
- * the nearest name. */
+ * matched first, then numbers (1-based). Network order, each layer once. *out: lr_free it.
+ * LR_EINVAL: nothing matches, with the nearest name; only @stale (chosen or stale) and @solved
+ * may be empty (*n 0). */
 enum lr_status lr_session_layer_set(int **out, int *n, const struct lr_session *s,
                                     const char *text, struct lr_err *e);
 

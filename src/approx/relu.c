@@ -134,8 +134,7 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
     size_t d = v->d, r = v->r, n_slots = SLOT_BYTES / (d * (r + 1) * sizeof(double));
     n_slots = n_slots < 1 ? 1 : n_slots > MAX_SLOTS ? MAX_SLOTS : n_slots;
     v->n_slots = n_slots < v->n_blocks ? n_slots : v->n_blocks;
-    /* About 4e9 operations, a fraction of a tenth of a second, but all slots take part.
-     */
+    /* About 4e9 operations, a tenth of a second at most, but every slot takes part. */
     double ops = 2.0 * BLOCK * (double)(v->rank * (r + d) + d * r);
     v->is_large = ops * (double)v->n_blocks > LR_LARGE;
     v->n_together = (size_t)(4e9 / ops / (double)v->n_slots + 1) * v->n_slots;

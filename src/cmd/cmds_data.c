@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const struct out_column data_columns[] = {
-    {"role", "", OUT_TEXT, 0, 0},          {"source", "source", OUT_TEXT, 0, 0},
-    {"images", "images", OUT_INT, 0, 0},   {"classes", "classes", OUT_INT, 0, 0},
+    {"role", "", OUT_TEXT, 0, 0},        {"source", "source", OUT_TEXT, 0, 0},
+    {"images", "images", OUT_INT, 0, 0}, {"classes", "classes", OUT_INT, 0, 0},
     {"sha256", NULL, OUT_TEXT, 0, 0},
 };
 
@@ -34,15 +34,16 @@ static enum lr_status show_data(struct cmd_ctx *c, struct cmd_error *e)
     return cmd_table(c, &t, e);
 }
 
-static enum lr_status take_reals(int *n, float *to, const struct cmd_value *v, int channels,
-                                 bool is_divisor, struct cmd_error *e)
+static enum lr_status take_reals(int *n, float *to, const struct cmd_value *v,
+                                 int channels, bool is_divisor, struct cmd_error *e)
 {
     if (!v->is_set)
         return LR_OK;
     if (v->n_reals != 1 && v->n_reals != channels)
-        return cmd_fail_at(e, v->begin, LR_EINVAL,
-                           "%s has %d numbers; give one or one for each of the %d channels",
-                           v->text, v->n_reals, channels);
+        return cmd_fail_at(
+            e, v->begin, LR_EINVAL,
+            "%s has %d numbers; give one or one for each of the %d channels", v->text,
+            v->n_reals, channels);
     *n = v->n_reals;
     for (int i = 0; i < v->n_reals; i++) {
         to[i] = (float)v->reals[i];
@@ -111,8 +112,8 @@ static enum lr_status run_data(struct cmd_ctx *c, const struct cmd_call *call,
         return st;
     const struct lr_dataset *d = role->i == 1 ? c->session->eval : c->session->calib;
     if (lr_dataset_labels(d))
-        cmd_say(c, "%s: %" PRId64 " images of %d classes", role->text, lr_dataset_count(d),
-                lr_dataset_classes(d));
+        cmd_say(c, "%s: %" PRId64 " images of %d classes", role->text,
+                lr_dataset_count(d), lr_dataset_classes(d));
     else
         cmd_say(c, "%s: %" PRId64 " images without labels", role->text,
                 lr_dataset_count(d));
@@ -121,17 +122,24 @@ static enum lr_status run_data(struct cmd_ctx *c, const struct cmd_call *call,
 
 static const char *const roles[] = {"calib", "eval", NULL};
 static const struct cmd_param data_args[] = {
-    {.name = "ROLE", .type = CMD_T_CHOICE, .flags = CMD_OPTIONAL, .choices = roles,
+    {.name = "ROLE",
+     .type = CMD_T_CHOICE,
+     .flags = CMD_OPTIONAL,
+     .choices = roles,
      .help = "what the images are for"},
     {.name = "SRC", .type = CMD_T_IMAGES, .flags = CMD_OPTIONAL},
     {0}};
 static const struct cmd_param data_options[] = {
-    {.name = "count", .type = CMD_T_INT, .min = 1, .max = 1e12,
+    {.name = "count",
+     .type = CMD_T_INT,
+     .min = 1,
+     .max = 1e12,
      .help = "draw this many at random"},
     {.name = "seed", .type = CMD_T_INT, .min = 0, .max = 9e18, .help = "for that draw"},
     {.name = "mean", .type = CMD_T_REALS, .help = "subtracted after scaling"},
     {.name = "std", .type = CMD_T_REALS, .help = "divides after that"},
-    {.name = "scale", .type = CMD_T_REAL,
+    {.name = "scale",
+     .type = CMD_T_REAL,
      .help = "factor of the stored values; 1/255 for bytes, 1 for floats"},
     {.name = "labels", .type = CMD_T_PATH_IN, .help = "classes of the images"},
     {.name = "bgr", .type = CMD_T_FLAG, .help = "swap the first and the third channel"},
@@ -140,10 +148,12 @@ static const struct cmd_param data_options[] = {
 static const struct cmd_row rows[] = {
     {.name = "da$ta",
      .summary = "images to calibrate with and to evaluate on",
-     .detail = "Without arguments: what is loaded. value = (stored * scale - mean) / std.\n"
-               "Embedded images (@fashion) know their own mean and std. New calibration\n"
-               "images change what solve works from, not what is solved already.\n",
-     .examples = "data\ndata calib @fashion --count 300\ndata eval @fashion --count 500\n",
+     .detail =
+         "Without arguments: what is loaded. value = (stored * scale - mean) / std.\n"
+         "Embedded images (@fashion) know their own mean and std. New calibration\n"
+         "images change what solve works from, not what is solved already.\n",
+     .examples =
+         "data\ndata calib @fashion --count 300\ndata eval @fashion --count 500\n",
      .args = data_args,
      .options = data_options,
      .flags = CMD_CHANGES | CMD_TABLE,

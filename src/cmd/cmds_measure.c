@@ -62,9 +62,9 @@ static enum lr_status read_input(struct job *j, const struct cmd_value *v,
     const struct lr_shape *d = &j->x->shape;
     if (d->n_dims != 4 || d->dims[0] < 1 || d->dims[1] != s->in_c ||
         d->dims[2] != s->in_h || d->dims[3] != s->in_w)
-        return cmd_fail_at(e, v->begin, LR_ESHAPE, "%s is %s; the network takes Nx%dx%dx%d",
-                           v->text, lr_shape_text(shape, sizeof(shape), d), s->in_c, s->in_h,
-                           s->in_w);
+        return cmd_fail_at(
+            e, v->begin, LR_ESHAPE, "%s is %s; the network takes Nx%dx%dx%d", v->text,
+            lr_shape_text(shape, sizeof(shape), d), s->in_c, s->in_h, s->in_w);
     j->n = d->dims[0];
     j->per_in = (size_t)s->in_c * (size_t)s->in_h * (size_t)s->in_w;
     return LR_OK;
@@ -85,7 +85,8 @@ static enum lr_status make_output(struct job *j, struct cmd_error *e)
     j->shape.dims[0] = j->n;
     j->out = lr_alloc((size_t)j->n * j->per_out, sizeof(float));
     if (!j->out)
-        return lr_enomem(&e->err, (size_t)j->n * j->per_out * sizeof(float), "the output");
+        return lr_enomem(&e->err, (size_t)j->n * j->per_out * sizeof(float),
+                         "the output");
     return LR_OK;
 }
 
@@ -105,7 +106,8 @@ static enum lr_status run_batches(struct job *j, struct cmd_error *e)
         int m = j->n - i < opts.batch ? (int)(j->n - i) : opts.batch;
         const float *in = x + (size_t)i * j->per_in;
         size_t per_image = 0;
-        st = lr_progress_tick(&j->c->progress, (double)i / (double)j->n, "running", &e->err);
+        st = lr_progress_tick(&j->c->progress, (double)i / (double)j->n, "running",
+                              &e->err);
         if (!st)
             st = lr_net_run(j->net, m, &in, &e->err);
         if (st)
@@ -147,32 +149,39 @@ done:
     return st;
 }
 
-static const struct cmd_param eval_options[] = {
-    {.name = "count", .type = CMD_T_INT, .min = 1, .max = 1e12,
-     .help = "only the first images"},
-    {0}};
+static const struct cmd_param eval_options[] = {{.name = "count",
+                                                 .type = CMD_T_INT,
+                                                 .min = 1,
+                                                 .max = 1e12,
+                                                 .help = "only the first images"},
+                                                {0}};
 static const struct cmd_param run_args[] = {
-    {.name = "IN", .type = CMD_T_PATH_IN, .help = ".npy, images x channels x height x width"},
+    {.name = "IN",
+     .type = CMD_T_PATH_IN,
+     .help = ".npy, images x channels x height x width"},
     {.name = "OUT", .type = CMD_T_PATH_OUT, .help = ".npy"},
     {0}};
 static const struct cmd_param run_options[] = {
-    {.name = "original", .type = CMD_T_FLAG, .help = "the network as it was opened"}, {0}};
+    {.name = "original", .type = CMD_T_FLAG, .help = "the network as it was opened"},
+    {0}};
 
 static const struct cmd_row rows[] = {
     {.name = "ev$al",
      .key = "F5",
      .summary = "accuracy of the approximated network against the original",
-     .detail = "Both networks see the same images. difference is approximated minus original\n"
-               "in points, with its paired 95 % interval low..high; agree is the share of\n"
-               "images with the same answer; output error is |o - o'|^2 / |o|^2.\n",
+     .detail =
+         "Both networks see the same images. difference is approximated minus original\n"
+         "in points, with its paired 95 % interval low..high; agree is the share of\n"
+         "images with the same answer; output error is |o - o'|^2 / |o|^2.\n",
      .examples = "solve; eval --count 200\n",
      .options = eval_options,
      .flags = CMD_NEEDS_MODEL | CMD_NEEDS_EVAL | CMD_TABLE | CMD_SLOW,
      .run = run_eval},
     {.name = "ru$n",
      .summary = "push a tensor through the approximated network",
-     .detail = "The values go in as they stand, without mean and std. The first output of the\n"
-               "network is written as float32.\n",
+     .detail =
+         "The values go in as they stand, without mean and std. The first output of the\n"
+         "network is written as float32.\n",
      .args = run_args,
      .options = run_options,
      .flags = CMD_NEEDS_MODEL | CMD_SLOW,

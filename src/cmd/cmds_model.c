@@ -13,13 +13,15 @@ static void say_data(struct cmd_ctx *c)
 
     if (s->calib && s->eval)
         cmd_say(c, "calibration images: %lld; evaluation images: %lld",
-                (long long)lr_dataset_count(s->calib), (long long)lr_dataset_count(s->eval));
+                (long long)lr_dataset_count(s->calib),
+                (long long)lr_dataset_count(s->eval));
 }
 
 static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
 {
-    const struct cmd_value *model = cmd_arg(call, "MODEL"), *input = cmd_option(call, "input");
+    const struct cmd_value *model = cmd_arg(call, "MODEL"),
+                           *input = cmd_option(call, "input");
     struct lr_session *s = c->session;
     char macs[32], params[32], *path = NULL;
     int n = 0;
@@ -40,7 +42,8 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
             cmd_amount(macs, sizeof(macs), (double)cost.macs),
             cmd_amount(params, sizeof(params), (double)cost.params));
     if (s->n_bn_folded)
-        cmd_say(c, "%d batch normalisations folded into their convolutions", s->n_bn_folded);
+        cmd_say(c, "%d batch normalisations folded into their convolutions",
+                s->n_bn_folded);
     if (n == s->n_layers && n)
         cmd_say(c, "all %d convolutions can be approximated", n);
     else
@@ -211,7 +214,8 @@ static double weight_energy(const struct lr_spectrum *s, int rank)
     return all > 0 ? part / all : 1;
 }
 
-/* What each rank would cost: about a dozen ranks, the plan's and break-even among them. */
+/* What each rank would cost: about a dozen ranks, the plan's and break-even among them.
+ */
 static void rank_rows(struct out_table *t, const struct cmd_ctx *c, int layer)
 {
     const struct lr_session *s = c->session;
@@ -252,7 +256,8 @@ static enum lr_status run_info(struct cmd_ctx *c, const struct cmd_call *call,
     layer = n == 1 ? layers[0] : -1;
     lr_free(layers);
     if (layer < 0)
-        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s are %d layers; name one", v->text, n);
+        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s are %d layers; name one", v->text,
+                           n);
     if (s->calib && s->layers[layer].is_approximable) {
         char buf[256];
         if (!lr_graph_blocker(s->graph, buf, sizeof(buf)))
@@ -283,10 +288,11 @@ static const struct cmd_param info_args[] = {{.name = "LAYER", .type = CMD_T_LAY
 static const struct cmd_row rows[] = {
     {.name = "o$pen",
      .summary = "load a network",
-     .detail = "Reads an ONNX file, folds batch normalisation where that is exact, and says\n"
-               "which convolutions can be approximated and why the others cannot. An\n"
-               "embedded network (@fashion) brings its images along. What was open before is\n"
-               "replaced only when all went well.\n",
+     .detail =
+         "Reads an ONNX file, folds batch normalisation where that is exact, and says\n"
+         "which convolutions can be approximated and why the others cannot. An\n"
+         "embedded network (@fashion) brings its images along. What was open before is\n"
+         "replaced only when all went well.\n",
      .examples = "open @fashion\n",
      .args = open_args,
      .options = open_options,
@@ -300,9 +306,10 @@ static const struct cmd_row rows[] = {
     {.name = "l$ayers",
      .alias = "ls",
      .summary = "one row per convolution: shape, rank, cost, error, state",
-     .detail = "The row total sums all convolutions, the row network every node. energy is\n"
-               "the share of the responses' energy that the rank keeps; error is the held-out\n"
-               "response error after the nonlinearity.\n",
+     .detail =
+         "The row total sums all convolutions, the row network every node. energy is\n"
+         "the share of the responses' energy that the rank keeps; error is the held-out\n"
+         "response error after the nonlinearity.\n",
      .examples = "layers\nlayers conv2..conv4\n",
      .args = set_args,
      .flags = CMD_NEEDS_MODEL | CMD_TABLE,
@@ -315,7 +322,8 @@ static const struct cmd_row rows[] = {
      .run = run_info},
     {.name = "co$st",
      .summary = "multiply-adds and parameters, before and after",
-     .detail = "speedup is the theoretical one: multiply-adds before over multiply-adds after,\n"
+     .detail = "speedup is the theoretical one: multiply-adds before over multiply-adds "
+               "after,\n"
                "the 1x1 parts included.\n",
      .examples = "cost\n",
      .args = set_args,
@@ -323,4 +331,5 @@ static const struct cmd_row rows[] = {
      .run = run_cost},
 };
 
-const struct cmd_group cmd_group_model = {"Network", rows, sizeof(rows) / sizeof(rows[0])};
+const struct cmd_group cmd_group_model = {"Network", rows,
+                                          sizeof(rows) / sizeof(rows[0])};

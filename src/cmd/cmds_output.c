@@ -75,11 +75,8 @@ static enum lr_status draw_energy(struct drawing *d, struct cmd_ctx *c, const in
             y[rank] = 100 * (rank ? lr_spectrum_energy(spectrum, rank) : 0);
         }
         at += 2 * (size_t)(l->d + 1);
-        d->series[k] = (struct out_series){.title = l->name,
-                                           .style = OUT_LINES,
-                                           .n = (size_t)l->d + 1,
-                                           .x = x,
-                                           .y = y};
+        d->series[k] = (struct out_series){
+            .title = l->name, .style = OUT_LINES, .n = (size_t)l->d + 1, .x = x, .y = y};
         if (lr_session_state(s, layers[i]) != LR_STATE_WHOLE) {
             int rank = s->plan[layers[i]].rank;
             snprintf(d->labels[k], sizeof(d->labels[k]), "%d", rank);
@@ -165,12 +162,15 @@ static enum lr_status show_text(struct cmd_ctx *c, const struct out_plot *p, int
 static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
                                 const struct out_plot *p, struct cmd_error *e)
 {
-    const struct cmd_value *to = cmd_option(call, "to"), *script = cmd_option(call, "script"),
+    const struct cmd_value *to = cmd_option(call, "to"),
+                           *script = cmd_option(call, "script"),
                            *width = cmd_option(call, "width"),
                            *height = cmd_option(call, "height");
     enum cmd_plot_terminal where = c->settings.plot_terminal;
     int w = width->is_set ? (int)width->i : c->settings.width ? c->settings.width : 72;
-    int h = height->is_set ? (int)height->i : c->settings.height ? c->settings.height : 20;
+    int h = height->is_set       ? (int)height->i
+            : c->settings.height ? c->settings.height
+                                 : 20;
     char *path = NULL;
     enum lr_status st = LR_OK;
 
@@ -240,7 +240,8 @@ static enum lr_status run_plot(struct cmd_ctx *c, const struct cmd_call *call,
 
 enum { WHAT_ONNX, WHAT_CONFIG, WHAT_TABLE };
 
-static enum lr_status export_onnx(struct cmd_ctx *c, const char *path, struct cmd_error *e)
+static enum lr_status export_onnx(struct cmd_ctx *c, const char *path,
+                                  struct cmd_error *e)
 {
     struct lr_graph *g = NULL;
     struct lr_totals t;
@@ -316,7 +317,8 @@ static bool config_head(struct out_config *k, const struct lr_session *s)
            copy_text(&k->engine_version, lr_engine_version());
 }
 
-static enum lr_status export_config(struct cmd_ctx *c, const char *path, struct cmd_error *e)
+static enum lr_status export_config(struct cmd_ctx *c, const char *path,
+                                    struct cmd_error *e)
 {
     const struct lr_session *s = c->session;
     struct out_config k = {0};
@@ -329,7 +331,8 @@ static enum lr_status export_config(struct cmd_ctx *c, const char *path, struct 
         is_ok = config_layer(&k.layers[i], s, i);
     }
     if (!is_ok)
-        st = lr_enomem(&e->err, (size_t)s->n_layers * sizeof(*k.layers), "a configuration");
+        st = lr_enomem(&e->err, (size_t)s->n_layers * sizeof(*k.layers),
+                       "a configuration");
     else
         st = out_config_write(&k, path, &e->err);
     out_config_free(&k);
@@ -338,8 +341,8 @@ static enum lr_status export_config(struct cmd_ctx *c, const char *path, struct 
     return st;
 }
 
-static enum lr_status write_table(struct cmd_ctx *c, struct out_table *t, const char *path,
-                                  struct cmd_error *e)
+static enum lr_status write_table(struct cmd_ctx *c, struct out_table *t,
+                                  const char *path, struct cmd_error *e)
 {
     struct lr_strbuf b = {0};
     enum lr_status st =
@@ -387,8 +390,8 @@ static enum lr_status export_table(struct cmd_ctx *c, const struct cmd_value *wh
 static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
                                  struct cmd_error *e)
 {
-    const struct cmd_value *what = cmd_arg(call, "WHAT"), *a = cmd_arg(call, "FILE|TABLE"),
-                           *b = cmd_arg(call, "FILE");
+    const struct cmd_value *what = cmd_arg(call, "WHAT"),
+                           *a = cmd_arg(call, "FILE|TABLE"), *b = cmd_arg(call, "FILE");
     bool is_table = what->i == WHAT_TABLE;
     char *path = NULL;
     enum lr_status st;
@@ -425,17 +428,25 @@ static const struct cmd_param plot_args[] = {
     {.name = "SET", .type = CMD_T_SET, .flags = CMD_OPTIONAL},
     {0}};
 static const struct cmd_param plot_options[] = {
-    {.name = "to", .type = CMD_T_PATH_OUT, .choices = targets,
+    {.name = "to",
+     .type = CMD_T_PATH_OUT,
+     .choices = targets,
      .help = "text, window, or a .svg, .png, .pdf file"},
     {.name = "script", .type = CMD_T_PATH_OUT, .help = "write the gnuplot script"},
     {.name = "by", .type = CMD_T_CHOICE, .choices = axes, .help = "x axis of energy"},
-    {.name = "width", .type = CMD_T_INT, .min = 20, .max = 1000, .help = "columns of text"},
+    {.name = "width",
+     .type = CMD_T_INT,
+     .min = 20,
+     .max = 1000,
+     .help = "columns of text"},
     {.name = "height", .type = CMD_T_INT, .min = 8, .max = 500, .help = "lines of text"},
     {0}};
 static const char *const things[] = {"onnx", "config", "table", NULL};
 static const struct cmd_param export_args[] = {
     {.name = "WHAT", .type = CMD_T_CHOICE, .choices = things, .help = "what to write"},
-    {.name = "FILE|TABLE", .type = CMD_T_PATH_OUT, .choices = tables,
+    {.name = "FILE|TABLE",
+     .type = CMD_T_PATH_OUT,
+     .choices = tables,
      .help = "for table: layers, cost, error or eval"},
     {.name = "FILE", .type = CMD_T_PATH_OUT, .flags = CMD_OPTIONAL, .help = "for table"},
     {0}};
@@ -444,9 +455,10 @@ static const struct cmd_row rows[] = {
     {.name = "p$lot",
      .key = "p",
      .summary = "draw the spectra or the errors of layers",
-     .detail = "energy: the share of energy that each rank keeps, chosen ranks marked; error:\n"
-               "the held-out error of the solved layers beside that of the linear solution.\n"
-               "Without --to the plot is drawn as text.\n",
+     .detail =
+         "energy: the share of energy that each rank keeps, chosen ranks marked; error:\n"
+         "the held-out error of the solved layers beside that of the linear solution.\n"
+         "Without --to the plot is drawn as text, unless --script asks for the script.\n",
      .examples = "plot energy conv3,conv4 --width 60 --height 16\nplot error\n",
      .args = plot_args,
      .options = plot_options,
@@ -455,9 +467,10 @@ static const struct cmd_row rows[] = {
     {.name = "exp$ort",
      .key = "F9",
      .summary = "write the faster network, the plan, or a table",
-     .detail = "onnx: the approximated network, read back and compared before ok is said.\n"
-               "config: ranks, methods and what was measured, as JSON. table: layers, cost,\n"
-               "error or eval; the file's ending picks csv, json, md or text.\n",
+     .detail =
+         "onnx: the approximated network, read back and compared before ok is said.\n"
+         "config: ranks, methods and what was measured, as JSON. table: layers, cost,\n"
+         "error or eval; the file's ending picks csv, json, md or text.\n",
      .examples = "export onnx fast.onnx\n"
                  "export table layers layers.csv\n",
      .args = export_args,

@@ -1,4 +1,5 @@
-/* Commands that change the plan: ranks, methods, selection for a budget, and the way back. */
+/* Commands that change the plan: ranks, methods, selection for a budget, and the way
+ * back. */
 #include "cmd/context.h"
 
 #include <inttypes.h>
@@ -125,8 +126,8 @@ static int round_up(int rank, int step, int d)
 }
 
 /* The rank that v asks of layer i. */
-static enum lr_status rank_of(int *rank, struct cmd_ctx *c, int i, const struct cmd_value *v,
-                              int step, struct cmd_error *e)
+static enum lr_status rank_of(int *rank, struct cmd_ctx *c, int i,
+                              const struct cmd_value *v, int step, struct cmd_error *e)
 {
     struct lr_rank_layer l = lr_session_rank_layer(c->session, i);
 
@@ -152,9 +153,9 @@ static enum lr_status rank_of(int *rank, struct cmd_ctx *c, int i, const struct 
     case CMD_RANK_SPEEDUP:
         *rank = lr_rank_for_speedup(&l, v->r);
         if (*rank < 1)
-            return cmd_fail_at(e, v->begin, LR_EINVAL,
-                               "%s cannot be %gx as fast: rank 1 gives %.3gx", l.name, v->r,
-                               (double)lr_macs_whole(&l) / (double)lr_macs_split(&l, 1));
+            return cmd_fail_at(
+                e, v->begin, LR_EINVAL, "%s cannot be %gx as fast: rank 1 gives %.3gx",
+                l.name, v->r, (double)lr_macs_whole(&l) / (double)lr_macs_split(&l, 1));
         *rank = lr_rank_round(&l, *rank, step);
         return LR_OK;
     case CMD_RANK_FULL:
@@ -249,8 +250,8 @@ static enum lr_status run_method(struct cmd_ctx *c, const struct cmd_call *call,
     if (st)
         return st;
     st = before_take(&old, c->session, e);
-    if (!st && lr_session_set_method(c->session, layers, n, lr_method_find(name->text)->id,
-                                     &e->err))
+    if (!st && lr_session_set_method(c->session, layers, n,
+                                     lr_method_find(name->text)->id, &e->err))
         st = cmd_blame(e, set);
     if (!st) {
         say_changes(c, &old);
@@ -276,8 +277,8 @@ static const struct out_column select_columns[] = {
     {"reason", NULL, OUT_TEXT, 0, 0},
 };
 
-static void select_total(struct out_table *t, const char *name, int64_t before, int64_t now,
-                         double speedup)
+static void select_total(struct out_table *t, const char *name, int64_t before,
+                         int64_t now, double speedup)
 {
     out_text(t, name);
     for (int i = 0; i < 4; i++)
@@ -355,12 +356,13 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
                                         : macs->is_set   ? macs
                                         : params->is_set ? params
                                                          : energy;
-        if (st == LR_EINVAL && c->session->calib)
+        if (st == LR_EINVAL && (c->session->calib || !o.rule->needs_spectra))
             cmd_blame(e, asked);
         before_free(&old);
         return st;
     }
-    out_table_init(&t, select_columns, sizeof(select_columns) / sizeof(select_columns[0]));
+    out_table_init(&t, select_columns,
+                   sizeof(select_columns) / sizeof(select_columns[0]));
     select_rows(&t, c->session, &old);
     before_free(&old);
     st = cmd_table(c, &t, e);
@@ -405,21 +407,35 @@ static enum lr_status run_redo(struct cmd_ctx *c, const struct cmd_call *call,
 
 static const struct cmd_param rank_args[] = {
     {.name = "SET", .type = CMD_T_SET}, {.name = "VALUE", .type = CMD_T_RANK}, {0}};
-static const struct cmd_param rank_options[] = {
-    {.name = "round", .type = CMD_T_INT, .min = 1, .max = 4096,
-     .help = "ranks as multiples of this"},
-    {0}};
+static const struct cmd_param rank_options[] = {{.name = "round",
+                                                 .type = CMD_T_INT,
+                                                 .min = 1,
+                                                 .max = 4096,
+                                                 .help = "ranks as multiples of this"},
+                                                {0}};
 static const struct cmd_param method_args[] = {
     {.name = "SET", .type = CMD_T_SET}, {.name = "METHOD", .type = CMD_T_METHOD}, {0}};
 static const struct cmd_param select_options[] = {
-    {.name = "speedup", .type = CMD_T_FACTOR, .min = 1, .max = 1e9,
+    {.name = "speedup",
+     .type = CMD_T_FACTOR,
+     .min = 1,
+     .max = 1e9,
      .help = "of all convolutions together"},
-    {.name = "macs", .type = CMD_T_AMOUNT, .min = 1, .max = 9e18,
+    {.name = "macs",
+     .type = CMD_T_AMOUNT,
+     .min = 1,
+     .max = 9e18,
      .help = "limit of multiply-adds of all convolutions"},
-    {.name = "params", .type = CMD_T_AMOUNT, .min = 1, .max = 9e18,
+    {.name = "params",
+     .type = CMD_T_AMOUNT,
+     .min = 1,
+     .max = 9e18,
      .help = "limit of their parameters"},
     {.name = "energy", .type = CMD_T_SHARE, .help = "every layer keeps this share"},
-    {.name = "round", .type = CMD_T_INT, .min = 1, .max = 4096,
+    {.name = "round",
+     .type = CMD_T_INT,
+     .min = 1,
+     .max = 4096,
      .help = "ranks as multiples of this"},
     {.name = "rule", .type = CMD_T_RULE, .help = "how ranks are compared"},
     {.name = "keep", .type = CMD_T_SET, .help = "these stay whole"},
@@ -429,10 +445,11 @@ static const struct cmd_row rows[] = {
     {.name = "ra$nk",
      .key = "F2",
      .summary = "set the rank of layers",
-     .detail = "64 sets that rank, 50% a share of the filters, e=99% the smallest rank that\n"
-               "keeps 99 % of the energy, x=2 the largest that makes the layer twice as\n"
-               "fast, full leaves the layer whole. Nothing is solved; the answer names the\n"
-               "energy lost and the new totals.\n",
+     .detail =
+         "64 sets that rank, 50% a share of the filters, e=99% the smallest rank that\n"
+         "keeps 99 % of the energy, x=2 the largest that makes the layer twice as\n"
+         "fast, full leaves the layer whole. Nothing is solved; the answer names the\n"
+         "energy lost and the new totals.\n",
      .examples = "rank conv3 40\nrank conv4..conv6 50%\nrank conv5 e=95% --round 8\n"
                  "rank conv2 full\n",
      .args = rank_args,
@@ -442,8 +459,9 @@ static const struct cmd_row rows[] = {
     {.name = "m$ethod",
      .key = "m",
      .summary = "set how layers are approximated",
-     .detail = "relu minimises the error after the ReLU, pca the error of the responses, svd\n"
-               "that of the filters; keep leaves a layer whole.\n",
+     .detail =
+         "relu minimises the error after the ReLU, pca the error of the responses, svd\n"
+         "that of the filters; keep leaves a layer whole.\n",
      .examples = "method conv4 pca\nmethod all relu\n",
      .args = method_args,
      .flags = CMD_NEEDS_MODEL | CMD_CHANGES,
@@ -451,9 +469,10 @@ static const struct cmd_row rows[] = {
     {.name = "sel$ect",
      .key = "F4",
      .summary = "choose the ranks of all layers for a budget",
-     .detail = "Sets ranks and solves nothing. --speedup is that of the row total: all\n"
-               "convolutions, those that stay whole and the 1x1 parts included. Layers with\n"
-               "method keep stay whole.\n",
+     .detail =
+         "Sets ranks and solves nothing. --speedup is that of the row total: all\n"
+         "convolutions, those that stay whole and the 1x1 parts included. Layers with\n"
+         "method keep stay whole.\n",
      .examples = "select --speedup 2.5\nselect --energy 99% --keep conv2\n"
                  "select --speedup 3 --round 4 --rule uniform\n",
      .options = select_options,

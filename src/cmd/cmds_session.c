@@ -43,7 +43,8 @@ static enum lr_status run_record(struct cmd_ctx *c, const struct cmd_call *call,
         if (!c->user_record.path)
             cmd_say(c, "nothing is being recorded");
         else
-            cmd_say(c, "%s %s", is_stop ? "recorded" : "recording to", c->user_record.path);
+            cmd_say(c, "%s %s", is_stop ? "recorded" : "recording to",
+                    c->user_record.path);
         if (is_stop)
             cmd_record_stop(&c->user_record);
         return LR_OK;
@@ -107,7 +108,8 @@ static const struct out_column setting_columns[] = {
     {"summary", "", OUT_TEXT, 0, 0},
 };
 
-static enum lr_status show_settings(struct cmd_ctx *c, const char *only, struct cmd_error *e)
+static enum lr_status show_settings(struct cmd_ctx *c, const char *only,
+                                    struct cmd_error *e)
 {
     struct out_table t;
     struct lr_strbuf text = {0};
@@ -215,7 +217,8 @@ static enum lr_status run_version(struct cmd_ctx *c, const struct cmd_call *call
     char buf[64];
 
     (void)call;
-    out_table_init(&t, version_columns, sizeof(version_columns) / sizeof(version_columns[0]));
+    out_table_init(&t, version_columns,
+                   sizeof(version_columns) / sizeof(version_columns[0]));
     out_text(&t, PACKAGE_VERSION);
     out_text(&t, lr_la_version());
     out_text(&t, lr_engine_version());
@@ -251,17 +254,21 @@ static enum lr_status run_assert(struct cmd_ctx *c, const struct cmd_call *call,
 
 /* ---- rows ---- */
 
-static const struct cmd_param source_args[] = {{.name = "FILE", .type = CMD_T_PATH_IN}, {0}};
+static const struct cmd_param source_args[] = {{.name = "FILE", .type = CMD_T_PATH_IN},
+                                               {0}};
 static const struct cmd_param source_options[] = {
     {.name = "check", .type = CMD_T_FLAG, .help = "parse it, run nothing"}, {0}};
 static const struct cmd_param record_args[] = {
     {.name = "FILE", .type = CMD_T_PATH_OUT, .flags = CMD_OPTIONAL}, {0}};
 static const struct cmd_param record_options[] = {
     {.name = "stop", .type = CMD_T_FLAG, .help = "end it"}, {0}};
-static const struct cmd_param history_args[] = {
-    {.name = "N", .type = CMD_T_INT, .flags = CMD_OPTIONAL, .min = 1, .max = 1e9,
-     .help = "only the last ones"},
-    {0}};
+static const struct cmd_param history_args[] = {{.name = "N",
+                                                 .type = CMD_T_INT,
+                                                 .flags = CMD_OPTIONAL,
+                                                 .min = 1,
+                                                 .max = 1e9,
+                                                 .help = "only the last ones"},
+                                                {0}};
 static const struct cmd_param set_args[] = {
     {.name = "NAME", .type = CMD_T_SETTING, .flags = CMD_OPTIONAL},
     {.name = "VALUE", .type = CMD_T_TEXT, .flags = CMD_OPTIONAL},
@@ -273,29 +280,35 @@ static const struct cmd_param help_args[] = {
 static const char *const shells[] = {"bash", NULL};
 static const struct cmd_param help_options[] = {
     {.name = "man", .type = CMD_T_FLAG, .help = "the manual page, for man(1)"},
-    {.name = "completion", .type = CMD_T_CHOICE, .choices = shells,
+    {.name = "completion",
+     .type = CMD_T_CHOICE,
+     .choices = shells,
      .help = "completion for a shell"},
     {.name = "examples", .type = CMD_T_FLAG, .flags = CMD_HIDDEN},
     {0}};
-static const struct cmd_param apropos_args[] = {{.name = "WORD", .type = CMD_T_TEXT}, {0}};
+static const struct cmd_param apropos_args[] = {{.name = "WORD", .type = CMD_T_TEXT},
+                                                {0}};
 static const struct cmd_param echo_args[] = {
     {.name = "TEXT", .type = CMD_T_WORDS, .flags = CMD_OPTIONAL}, {0}};
-static const struct cmd_param try_args[] = {{.name = "COMMAND", .type = CMD_T_COMMAND}, {0}};
+static const struct cmd_param try_args[] = {{.name = "COMMAND", .type = CMD_T_COMMAND},
+                                            {0}};
 static const struct cmd_param assert_args[] = {{.name = "EXPR", .type = CMD_T_EXPR}, {0}};
 
 static const struct cmd_row rows[] = {
     {.name = "sou$rce",
      .summary = "run the commands of a file",
-     .detail = "A relative name is taken from the folder of the script that says source, at\n"
-               "the prompt from the working folder.\n",
+     .detail =
+         "A relative name is taken from the folder of the script that says source, at\n"
+         "the prompt from the working folder.\n",
      .args = source_args,
      .options = source_options,
      .flags = CMD_CHANGES | CMD_SLOW | CMD_NOT_RECORDED,
      .run = run_source},
     {.name = "rec$ord",
      .summary = "write what is done to a file, as a script",
-     .detail = "The commands accepted so far are written first, then each new one. Without\n"
-               "FILE: where it goes.\n",
+     .detail =
+         "The commands accepted so far are written first, then each new one. Without\n"
+         "FILE: where it goes.\n",
      .args = record_args,
      .options = record_options,
      .flags = CMD_NOT_RECORDED,
@@ -362,4 +375,5 @@ static const struct cmd_row rows[] = {
      .run = run_quit},
 };
 
-const struct cmd_group cmd_group_session = {"Session", rows, sizeof(rows) / sizeof(rows[0])};
+const struct cmd_group cmd_group_session = {"Session", rows,
+                                            sizeof(rows) / sizeof(rows[0])};

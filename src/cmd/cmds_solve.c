@@ -22,8 +22,9 @@ static void say_errors(struct cmd_ctx *c, int n_solved, enum lr_mode mode)
         n++;
     }
     if (n)
-        cmd_say(c, "solved %d layer%s, %s; mean held-out error %.4f (linear %.4f)", n_solved,
-                n_solved == 1 ? "" : "s", lr_mode_name(mode), held / n, linear / n);
+        cmd_say(c, "solved %d layer%s, %s; mean held-out error %.4f (linear %.4f)",
+                n_solved, n_solved == 1 ? "" : "s", lr_mode_name(mode), held / n,
+                linear / n);
     else
         cmd_say(c, "solved %d layer%s, %s", n_solved, n_solved == 1 ? "" : "s",
                 lr_mode_name(mode));
@@ -73,7 +74,9 @@ static enum lr_status run_error(struct cmd_ctx *c, const struct cmd_call *call,
 static const struct cmd_param set_args[] = {
     {.name = "SET", .type = CMD_T_SET, .flags = CMD_OPTIONAL}, {0}};
 static const struct cmd_param solve_options[] = {
-    {.name = "mode", .type = CMD_T_CHOICE, .choices = modes,
+    {.name = "mode",
+     .type = CMD_T_CHOICE,
+     .choices = modes,
      .help = "what the fit sees as its input"},
     {0}};
 
@@ -81,10 +84,11 @@ static const struct cmd_row rows[] = {
     {.name = "sol$ve",
      .key = "s",
      .summary = "compute the approximation of the chosen layers",
-     .detail = "Without SET: every layer that is chosen or stale, shallow to deep. asym fits\n"
-               "each layer to what the network approximated so far feeds it, sym to the\n"
-               "original's input, symhat takes the approximated input on both sides. ^C\n"
-               "stops and leaves everything as it was.\n",
+     .detail =
+         "Without SET: every layer that is chosen or stale, shallow to deep. asym fits\n"
+         "each layer to what the network approximated so far feeds it, sym to the\n"
+         "original's input, symhat takes the approximated input on both sides. ^C\n"
+         "stops and leaves everything as it was.\n",
      .examples = "rank conv3,conv4 50%; solve\nsolve conv4 --mode sym\n",
      .args = set_args,
      .options = solve_options,
@@ -92,14 +96,16 @@ static const struct cmd_row rows[] = {
      .run = run_solve},
     {.name = "er$ror",
      .summary = "response errors of the solved layers",
-     .detail = "|r(y) - r(y')|^2 / |r(y)|^2 of each layer's response y: calib on the images\n"
-               "the solver saw, held-out on others, linear that of the linear solution there,\n"
-               "before f without the nonlinearity; own with the original input, inherited\n"
-               "from the layers before, refit what remains of both.\n",
+     .detail =
+         "|r(y) - r(y')|^2 / |r(y)|^2 of each layer's response y: calib on the images\n"
+         "the solver saw, held-out on others, linear that of the linear solution there,\n"
+         "before f without the nonlinearity; own with the original input, inherited\n"
+         "from the layers before, refit what remains of both.\n",
      .examples = "error\n",
      .args = set_args,
      .flags = CMD_NEEDS_MODEL | CMD_TABLE,
      .run = run_error},
 };
 
-const struct cmd_group cmd_group_solve = {"Solving", rows, sizeof(rows) / sizeof(rows[0])};
+const struct cmd_group cmd_group_solve = {"Solving", rows,
+                                          sizeof(rows) / sizeof(rows[0])};

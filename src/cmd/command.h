@@ -1,5 +1,6 @@
-/* Commands are data: a row beside each handler, read by the prompt, scripts, pane keys, help,
- * the man page and completion. Parsing is pure: it needs no session and changes nothing. */
+/* Commands are data: a row beside each handler, read by the prompt, scripts, pane keys,
+ * help, the man page and completion. Parsing is pure: it needs no session and changes
+ * nothing. */
 #ifndef RANKLAB_CMD_COMMAND_H
 #define RANKLAB_CMD_COMMAND_H
 
@@ -35,13 +36,13 @@ enum cmd_type_id {
     CMD_T_SET,      /* a layer set */
     CMD_T_METHOD,
     CMD_T_RULE,
-    CMD_T_CHOICE,   /* one of the parameter's choices */
+    CMD_T_CHOICE, /* one of the parameter's choices */
     CMD_T_SETTING,
-    CMD_T_TOPIC,    /* a command or a help topic */
+    CMD_T_TOPIC, /* a command or a help topic */
     CMD_T_TEXT,
-    CMD_T_WORDS,    /* arguments only, the last: all words that are left */
-    CMD_T_EXPR,     /* arguments only, the last: a comparison */
-    CMD_T_COMMAND,  /* arguments only, the last: a whole command */
+    CMD_T_WORDS,   /* arguments only, the last: all words that are left */
+    CMD_T_EXPR,    /* arguments only, the last: a comparison */
+    CMD_T_COMMAND, /* arguments only, the last: a whole command */
     CMD_N_TYPES
 };
 
@@ -56,18 +57,18 @@ struct cmd_param {
     enum cmd_type_id type;
     unsigned flags;
     const char *help;
-    const char *const *choices; /* CMD_T_CHOICE: the words, ends with NULL; for a path, words
-                                   that are meant instead of one */
+    const char *const *choices; /* CMD_T_CHOICE: the words, ends with NULL; for a path,
+                                   words that are meant instead of one */
     double min, max;            /* for numbers, when min < max */
 };
 
 enum cmd_rank_kind {
-    CMD_RANK_NUMBER, /* i */
-    CMD_RANK_SHARE,  /* r of the filters */
-    CMD_RANK_ENERGY, /* r of the energy */
-    CMD_RANK_SPEEDUP,/* r times */
+    CMD_RANK_NUMBER,  /* i */
+    CMD_RANK_SHARE,   /* r of the filters */
+    CMD_RANK_ENERGY,  /* r of the energy */
+    CMD_RANK_SPEEDUP, /* r times */
     CMD_RANK_FULL,
-    CMD_RANK_PAIR    /* i and j */
+    CMD_RANK_PAIR /* i and j */
 };
 
 enum { CMD_MAX_ARGS = 3, CMD_MAX_OPTIONS = 14, CMD_MAX_REALS = 16 };
@@ -101,8 +102,8 @@ struct cmd_type {
     enum lr_status (*parse)(struct cmd_value *v, const struct cmd_param *p,
                             struct cmd_error *e);
     /* The value as it is written into a script; NULL: quoted text. */
-    void (*print)(struct lr_strbuf *b, const struct cmd_value *v, const struct cmd_param *p,
-                  bool is_absolute);
+    void (*print)(struct lr_strbuf *b, const struct cmd_value *v,
+                  const struct cmd_param *p, bool is_absolute);
     /* Adds the words that may follow prefix; NULL: none. c may lack an open network. */
     void (*complete)(struct cmd_words *out, const struct cmd_param *p,
                      const struct cmd_ctx *c, const char *prefix);
@@ -120,18 +121,18 @@ enum {
     CMD_NEEDS_MODEL = 1,
     CMD_NEEDS_CALIB = 2, /* calibration images, hence a model */
     CMD_NEEDS_EVAL = 4,
-    CMD_CHANGES = 8,     /* changes the session */
+    CMD_CHANGES = 8, /* changes the session */
     CMD_SLOW = 16,
-    CMD_TABLE = 32,      /* prints a table, which `> FILE` may take */
+    CMD_TABLE = 32, /* prints a table, which `> FILE` may take */
     CMD_NOT_RECORDED = 64
 };
 
 struct cmd_row {
-    const char *name;    /* with its shortest form at the prompt marked: "sol$ve" */
-    const char *alias;   /* one more name, good in scripts too; or NULL */
-    const char *key;     /* default key of the panes, or NULL */
-    const char *summary; /* one line */
-    const char *detail;  /* paragraphs for help; "\n" between lines */
+    const char *name;     /* with its shortest form at the prompt marked: "sol$ve" */
+    const char *alias;    /* one more name, good in scripts too; or NULL */
+    const char *key;      /* default key of the panes, or NULL */
+    const char *summary;  /* one line */
+    const char *detail;   /* paragraphs for help; "\n" between lines */
     const char *examples; /* one per line; they run in order on @fashion */
     const struct cmd_param *args, *options; /* NULL: none */
     unsigned flags;
@@ -159,7 +160,8 @@ struct cmd_name cmd_name(const struct cmd_row *row);
  * unknown. A prefix shorter than that of several rows gives NULL and names them in e. */
 const struct cmd_row *cmd_find(const char *word, bool is_prompt, struct cmd_error *e);
 /* The option's index in the row, or -1; prefixes when is_prompt. */
-int cmd_find_option(const struct cmd_row *row, const char *name, size_t len, bool is_prompt);
+int cmd_find_option(const struct cmd_row *row, const char *name, size_t len,
+                    bool is_prompt);
 
 /* ---- a parsed command ---- */
 
@@ -170,15 +172,15 @@ struct cmd_call {
     struct cmd_value args[CMD_MAX_ARGS];
     struct cmd_value options[CMD_MAX_OPTIONS];
     struct cmd_value redirect; /* the file after `>` */
-    size_t first, rest;        /* tokens: the verb, and where CMD_T_WORDS and so on begin */
-    struct cmd_call *nested;   /* of CMD_T_COMMAND */
+    size_t first, rest;      /* tokens: the verb, and where CMD_T_WORDS and so on begin */
+    struct cmd_call *nested; /* of CMD_T_COMMAND */
 };
 /* Takes the tokens over (also on failure). tokens.n > 0. */
 enum lr_status cmd_parse(struct cmd_call *call, struct cmd_tokens *tokens, bool is_prompt,
                          struct cmd_error *e);
 void cmd_call_free(struct cmd_call *call);
-/* The value of an option or argument by its name in the row; naming one that the row lacks is
- * our own bug. */
+/* The value of an option or argument by its name in the row; naming one that the row
+ * lacks is our own bug. */
 const struct cmd_value *cmd_option(const struct cmd_call *call, const char *name);
 const struct cmd_value *cmd_arg(const struct cmd_call *call, const char *name);
 /* The command with whole words; is_absolute: relative paths are made absolute. */
@@ -186,8 +188,9 @@ void cmd_call_print(struct lr_strbuf *b, const struct cmd_call *call, bool is_ab
 /* text as one word of the language, quoted where it must be. */
 void cmd_quote(struct lr_strbuf *b, const char *text);
 
-/* What could stand where line ends: the words, and where in line they would begin. is_path:
- * file names too. is_prefix: the word is not complete after this (a path, a list). */
+/* What could stand where line ends: the words, and where in line they would begin.
+ * is_path: file names too. is_prefix: the word is not complete after this (a path, a
+ * list). */
 struct cmd_completion {
     struct cmd_words words;
     size_t begin;

@@ -1,5 +1,5 @@
-/* Completion: the line up to the cursor is lexed like a command, and the parameter that the
- * last word belongs to is asked for its words. */
+/* Completion: the line up to the cursor is lexed like a command, and the parameter that
+ * the last word belongs to is asked for its words. */
 #include "cmd/command.h"
 
 #include <string.h>

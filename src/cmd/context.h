@@ -1,5 +1,5 @@
-/* What a running command may use: the session, the settings of the front end, and a sink for
- * everything that is shown. Nothing here knows a terminal. */
+/* What a running command may use: the session, the settings of the front end, and a sink
+ * for everything that is shown. Nothing here knows a terminal. */
 #ifndef RANKLAB_CMD_CONTEXT_H
 #define RANKLAB_CMD_CONTEXT_H
 
@@ -18,8 +18,8 @@ enum cmd_style { CMD_PLAIN, CMD_ECHO, CMD_WARNING, CMD_ERROR };
 /* The front end's side. Members may be NULL. */
 struct cmd_sink {
     /* Whole lines of text for the standard output or the error stream. */
-    void (*write)(void *ctx, enum cmd_stream stream, enum cmd_style style, const char *text,
-                  size_t n);
+    void (*write)(void *ctx, enum cmd_stream stream, enum cmd_style style,
+                  const char *text, size_t n);
     /* Progress; non-zero asks the work to stop. */
     int (*tick)(void *ctx, double fraction, const char *what);
     /* True when the user asked to stop, or nobody reads any more. */
@@ -90,14 +90,15 @@ void cmd_free(struct cmd_ctx *c);
 
 /* ---- running ---- */
 
-/* Runs every statement of text; stops at the first that fails (settings.is_keep_going: goes
- * on, and gives back the first failure). Failures are reported to the sink. */
+/* Runs every statement of text; stops at the first that fails (settings.is_keep_going:
+ * goes on, and gives back the first failure). Failures are reported to the sink. */
 enum lr_status cmd_run_text(struct cmd_ctx *c, const char *text,
                             const struct cmd_origin *origin);
 /* Reads commands from an open stream line by line. name: for messages. */
-enum lr_status cmd_run_stream(struct cmd_ctx *c, FILE *fp, const struct cmd_origin *origin);
-/* Runs a script; a relative path is taken from the folder of the script that runs now. With
- * is_check its commands are only parsed. What fails inside is reported. */
+enum lr_status cmd_run_stream(struct cmd_ctx *c, FILE *fp,
+                              const struct cmd_origin *origin);
+/* Runs a script; a relative path is taken from the folder of the script that runs now.
+ * With is_check its commands are only parsed. What fails inside is reported. */
 enum lr_status cmd_run_file(struct cmd_ctx *c, const char *path, bool is_check,
                             struct cmd_error *e);
 /* Shows an error with its place in text; text NULL: the message only. */
@@ -106,17 +107,20 @@ void cmd_report(struct cmd_ctx *c, const struct cmd_error *e, const char *text,
 
 /* ---- output ---- */
 
-/* One line about what was done: on the standard output, or on the error stream while tables
- * are for machines; none when quiet. Escaped. */
-void cmd_say(struct cmd_ctx *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void cmd_warn(struct cmd_ctx *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* One line about what was done: on the standard output, or on the error stream while
+ * tables are for machines; none when quiet. Escaped. */
+void cmd_say(struct cmd_ctx *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void cmd_warn(struct cmd_ctx *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Text that was asked for (help, echo): like cmd_say, but not escaped and never quiet. */
 void cmd_text(struct cmd_ctx *c, const char *text);
 /* The table, in the format of the settings or into the file the user named after `>`. The
  * table is freed. */
 enum lr_status cmd_table(struct cmd_ctx *c, struct out_table *t, struct cmd_error *e);
 /* The same for one row of many columns: in text one line per titled column. */
-enum lr_status cmd_record_table(struct cmd_ctx *c, struct out_table *t, struct cmd_error *e);
+enum lr_status cmd_record_table(struct cmd_ctx *c, struct out_table *t,
+                                struct cmd_error *e);
 
 /* ---- for handlers ---- */
 

@@ -1,5 +1,5 @@
-/* assert OBJECT.KEY OPERATOR VALUE: cells are taken from the same tables that layers and eval
- * print, so whatever a table shows can be asserted. */
+/* assert OBJECT.KEY OPERATOR VALUE: cells are taken from the same tables that layers and
+ * eval print, so whatever a table shows can be asserted. */
 #include "cmd/context.h"
 
 #include <inttypes.h>
@@ -229,7 +229,7 @@ static bool compare(bool *result, const struct datum *a, const char *op,
         return false;
     bool is_equal = nearly_equal(a->r, b->r), has_equal = op[1] == '=';
     *result = (op[0] == '<' ? a->r < b->r : a->r > b->r) ? has_equal || !is_equal
-                                                          : has_equal && is_equal;
+                                                         : has_equal && is_equal;
     return true;
 }
 
@@ -257,11 +257,14 @@ enum lr_status cmd_assert(struct cmd_ctx *c, const struct cmd_call *call,
     show(shown, sizeof(shown), &a);
     if (!compare(&is_true, &a, t[1].text, &b)) {
         if (a.kind == UNKNOWN)
-            return cmd_fail_at(e, t[0].begin, LR_EINVAL, "%s is not known yet", t[0].text);
+            return cmd_fail_at(e, t[0].begin, LR_EINVAL, "%s is not known yet",
+                               t[0].text);
         char other[300];
         show(other, sizeof(other), &b);
-        return cmd_fail_at(e, t[1].begin, LR_EINVAL, "%s is %s, which %s cannot compare "
-                           "with %s", t[0].text, shown, t[1].text, other);
+        return cmd_fail_at(e, t[1].begin, LR_EINVAL,
+                           "%s is %s, which %s cannot compare "
+                           "with %s",
+                           t[0].text, shown, t[1].text, other);
     }
     if (is_true)
         return LR_OK;

@@ -1,5 +1,6 @@
 /* Help, the man page and shell completion, all written from the rows of the commands, the
- * settings, the methods and the options of the program; only the topics below are prose. */
+ * settings, the methods and the options of the program; only the topics below are prose.
+ */
 #include "cmd/command.h"
 
 #include <ctype.h>
@@ -17,7 +18,8 @@ const struct cmd_topic cmd_topics[] = {
      "  \\        at the end of a line continues it\n"
      "  '...'    is literal; \"...\" knows \\n \\\" and \\\\ only\n"
      "  CMD > F  writes the table of CMD to F; .csv, .json and .md pick the format\n"
-     "There are no variables and no backquotes. At the prompt a verb or an option may be\n"
+     "There are no variables and no backquotes. At the prompt a verb or an option may "
+     "be\n"
      "shortened as long as it is clear; scripts need whole words. A script stops at its\n"
      "first error; try CMD tolerates one, assert EXPR makes the script a test.\n"},
     {"layer-sets", "how layers are named",
@@ -36,7 +38,8 @@ const struct cmd_topic cmd_topics[] = {
      "  e=99%    the smallest rank that keeps 99 % of the energy\n"
      "  x=2      the largest rank that makes the layer twice as fast\n"
      "  full     the layer stays whole\n"
-     "A rank at or above a layer's break-even does not pay: the layer then stays whole.\n"},
+     "A rank at or above a layer's break-even does not pay: the layer then stays "
+     "whole.\n"},
     {"states", "what the state of a layer means",
      "  whole    not approximated; the column reason says why\n"
      "  chosen   a rank is set, but not solved\n"
@@ -44,7 +47,8 @@ const struct cmd_topic cmd_topics[] = {
      "  stale    solved, but a layer before it has changed since\n"},
     {"expressions", "what assert compares",
      "OBJECT.KEY OPERATOR VALUE, where OPERATOR is one of < <= > >= == !=\n"
-     "  conv3.rank      a cell of the layer's row; the keys are those that layers prints\n"
+     "  conv3.rank      a cell of the layer's row; the keys are those that layers "
+     "prints\n"
      "                  in json\n"
      "  total.speedup   the sum over all convolutions\n"
      "  network.macs    the sum over all nodes\n"
@@ -54,19 +58,27 @@ const struct cmd_topic cmd_topics[] = {
      "VALUE is a number (50% is 0.5), a word, null (not known), or another OBJECT.KEY.\n"
      "Numbers are equal when they agree to 9 digits.\n"},
     {"formats", "tables for people and for machines",
-     "set format table|csv|json|md, or --format when the program starts. With csv, json and\n"
-     "md the standard output carries tables only; messages go to the error stream. json is\n"
-     "one array of rows on one line. Columns have stable names; what is not known yet is\n"
+     "set format table|csv|json|md, or --format when the program starts. With csv, json "
+     "and\n"
+     "md the standard output carries tables only; messages go to the error stream. json "
+     "is\n"
+     "one array of rows on one line. Columns have stable names; what is not known yet "
+     "is\n"
      "null in json and empty in csv.\n"},
     {"files", "files that are read and written",
-     "  $XDG_CONFIG_HOME/ranklab/init.rl      commands run at the start (--no-init: not)\n"
-     "  $XDG_STATE_HOME/ranklab/history       lines typed at the prompt; a line that begins\n"
+     "  $XDG_CONFIG_HOME/ranklab/init.rl      commands run at the start (--no-init: "
+     "not)\n"
+     "  $XDG_STATE_HOME/ranklab/history       lines typed at the prompt; a line that "
+     "begins\n"
      "                                        with a blank is not kept\n"
-     "  $XDG_STATE_HOME/ranklab/sessions/     every accepted command of each session, as a\n"
+     "  $XDG_STATE_HOME/ranklab/sessions/     every accepted command of each session, as "
+     "a\n"
      "                                        script\n"
-     "  $RANKLAB_DATA                         where the embedded networks are looked for\n"
+     "  $RANKLAB_DATA                         where the embedded networks are looked "
+     "for\n"
      "                                        first\n"
-     "Files are written beside their target and renamed: a failure leaves the old file.\n"},
+     "Files are written beside their target and renamed: a failure leaves the old "
+     "file.\n"},
     {"exit-codes", "what the program returns",
      "  0    all is well\n"
      "  1    a command failed\n"
@@ -165,7 +177,8 @@ static bool add_list_topic(struct lr_strbuf *b, const char *topic)
 {
     if (strcmp(topic, "methods") == 0) {
         for (int i = 0; i < lr_n_methods; i++)
-            lr_strbuf_printf(b, "  %-10s %s\n", lr_methods[i].name, lr_methods[i].summary);
+            lr_strbuf_printf(b, "  %-10s %s\n", lr_methods[i].name,
+                             lr_methods[i].summary);
     } else if (strcmp(topic, "rules") == 0) {
         for (int i = 0; i < lr_n_rank_rules; i++)
             lr_strbuf_printf(b, "  %-10s %s\n", lr_rank_rules[i].name,
@@ -248,8 +261,7 @@ enum lr_status cmd_help(struct lr_strbuf *b, const char *topic, struct cmd_error
     cmd_types[CMD_T_TOPIC].complete(&known, NULL, NULL, "");
     for (size_t i = 0; i < 3; i++)
         cmd_words_add(&known, topics_of_lists[i]);
-    const char *near =
-        lr_text_nearest(topic, (const char *const *)known.w, known.n);
+    const char *near = lr_text_nearest(topic, (const char *const *)known.w, known.n);
     if (near)
         cmd_hint(e, "did you mean %s?", near);
     else
@@ -285,7 +297,8 @@ void cmd_apropos(struct lr_strbuf *b, const char *word)
     for (size_t i = 0; i < cmd_n_topics; i++)
         if (holds(cmd_topics[i].name, word) || holds(cmd_topics[i].summary, word) ||
             holds(cmd_topics[i].text, word))
-            lr_strbuf_printf(b, "  %-12s %s\n", cmd_topics[i].name, cmd_topics[i].summary);
+            lr_strbuf_printf(b, "  %-12s %s\n", cmd_topics[i].name,
+                             cmd_topics[i].summary);
     for (size_t i = 0; i < cmd_n_settings; i++)
         if (holds(cmd_settings_table[i].name, word) ||
             holds(cmd_settings_table[i].summary, word))

@@ -1,5 +1,5 @@
-/* The tables of layers. One list of keys serves layers, cost and error: machine formats carry
- * all of it, text shows the columns that have a title in that view. */
+/* The tables of layers. One list of keys serves layers, cost and error: machine formats
+ * carry all of it, text shows the columns that have a title in that view. */
 #include "cmd/context.h"
 
 #include <math.h>
@@ -7,32 +7,32 @@
 #include <string.h>
 
 /* COLUMN(key, type, scale, digits, title in layers, in cost, in error) */
-#define COLUMNS(COLUMN)                                                                       \
-    COLUMN("layer", OUT_TEXT, 0, 0, "layer", "layer", "layer")                                \
-    COLUMN("op", OUT_TEXT, 0, 0, NULL, NULL, NULL)                                            \
-    COLUMN("shape", OUT_TEXT, 0, 0, "shape", NULL, NULL)                                      \
-    COLUMN("stride", OUT_TEXT, 0, 0, "stride", NULL, NULL)                                    \
-    COLUMN("groups", OUT_INT, 0, 0, "groups", NULL, NULL)                                     \
-    COLUMN("rank", OUT_INT, 0, 0, "rank", "rank", "rank")                                     \
-    COLUMN("rank_spatial", OUT_INT, 0, 0, NULL, NULL, NULL)                                   \
-    COLUMN("full_rank", OUT_INT, 0, 0, "of", "of", "of")                                      \
-    COLUMN("method", OUT_TEXT, 0, 0, "method", NULL, "method")                                \
-    COLUMN("energy", OUT_REAL, 0.01, 2, "energy %", NULL, NULL)                               \
-    COLUMN("macs", OUT_INT, 1e6, 2, "MMAC", "MMAC", NULL)                                     \
-    COLUMN("macs_original", OUT_INT, 1e6, 2, NULL, "of MMAC", NULL)                           \
-    COLUMN("params", OUT_INT, 1e3, 1, "kparam", "kparam", NULL)                               \
-    COLUMN("params_original", OUT_INT, 1e3, 1, NULL, "of kparam", NULL)                       \
-    COLUMN("speedup", OUT_REAL, 0, 2, "speedup", "speedup", NULL)                             \
-    COLUMN("ms", OUT_REAL, 0, 3, NULL, NULL, NULL)                                            \
-    COLUMN("ms_original", OUT_REAL, 0, 3, NULL, NULL, NULL)                                   \
-    COLUMN("error_linear", OUT_REAL, 0, 4, NULL, NULL, "linear")                              \
-    COLUMN("error_calib", OUT_REAL, 0, 4, NULL, NULL, "calib")                                \
-    COLUMN("error_heldout", OUT_REAL, 0, 4, "error", NULL, "held-out")                        \
-    COLUMN("error_pre", OUT_REAL, 0, 4, NULL, NULL, "before f")                               \
-    COLUMN("error_own", OUT_REAL, 0, 4, NULL, NULL, "own")                                    \
-    COLUMN("error_inherited", OUT_REAL, 0, 4, NULL, NULL, "inherited")                        \
-    COLUMN("error_refit", OUT_REAL, 0, 4, NULL, NULL, "refit")                                \
-    COLUMN("state", OUT_TEXT, 0, 0, "state", NULL, "state")                                   \
+#define COLUMNS(COLUMN)                                                                  \
+    COLUMN("layer", OUT_TEXT, 0, 0, "layer", "layer", "layer")                           \
+    COLUMN("op", OUT_TEXT, 0, 0, NULL, NULL, NULL)                                       \
+    COLUMN("shape", OUT_TEXT, 0, 0, "shape", NULL, NULL)                                 \
+    COLUMN("stride", OUT_TEXT, 0, 0, "stride", NULL, NULL)                               \
+    COLUMN("groups", OUT_INT, 0, 0, "groups", NULL, NULL)                                \
+    COLUMN("rank", OUT_INT, 0, 0, "rank", "rank", "rank")                                \
+    COLUMN("rank_spatial", OUT_INT, 0, 0, NULL, NULL, NULL)                              \
+    COLUMN("full_rank", OUT_INT, 0, 0, "of", "of", "of")                                 \
+    COLUMN("method", OUT_TEXT, 0, 0, "method", NULL, "method")                           \
+    COLUMN("energy", OUT_REAL, 0.01, 2, "energy %", NULL, NULL)                          \
+    COLUMN("macs", OUT_INT, 1e6, 2, "MMAC", "MMAC", NULL)                                \
+    COLUMN("macs_original", OUT_INT, 1e6, 2, NULL, "of MMAC", NULL)                      \
+    COLUMN("params", OUT_INT, 1e3, 1, "kparam", "kparam", NULL)                          \
+    COLUMN("params_original", OUT_INT, 1e3, 1, NULL, "of kparam", NULL)                  \
+    COLUMN("speedup", OUT_REAL, 0, 2, "speedup", "speedup", NULL)                        \
+    COLUMN("ms", OUT_REAL, 0, 3, NULL, NULL, NULL)                                       \
+    COLUMN("ms_original", OUT_REAL, 0, 3, NULL, NULL, NULL)                              \
+    COLUMN("error_linear", OUT_REAL, 0, 4, NULL, NULL, "linear")                         \
+    COLUMN("error_calib", OUT_REAL, 0, 4, NULL, NULL, "calib")                           \
+    COLUMN("error_heldout", OUT_REAL, 0, 4, "error", NULL, "held-out")                   \
+    COLUMN("error_pre", OUT_REAL, 0, 4, NULL, NULL, "before f")                          \
+    COLUMN("error_own", OUT_REAL, 0, 4, NULL, NULL, "own")                               \
+    COLUMN("error_inherited", OUT_REAL, 0, 4, NULL, NULL, "inherited")                   \
+    COLUMN("error_refit", OUT_REAL, 0, 4, NULL, NULL, "refit")                           \
+    COLUMN("state", OUT_TEXT, 0, 0, "state", NULL, "state")                              \
     COLUMN("reason", OUT_TEXT, 0, 0, NULL, NULL, NULL)
 
 #define IN_LAYERS(key, type, scale, digits, a, b, c) {key, a, type, scale, digits},
@@ -66,8 +66,8 @@ static void add_layer(struct out_table *t, struct cmd_ctx *c, int layer)
 
     lr_session_row(&r, c->session, layer);
     const struct lr_layer *l = r.layer;
-    snprintf(shape, sizeof(shape), "%dx%dx%dx%d", l->d, l->c / (l->group > 0 ? l->group : 1),
-             l->kh, l->kw);
+    snprintf(shape, sizeof(shape), "%dx%dx%dx%d", l->d,
+             l->c / (l->group > 0 ? l->group : 1), l->kh, l->kw);
     pair_text(stride, sizeof(stride), l->stride_h, l->stride_w);
     out_text(t, l->name);
     out_text(t, "Conv");

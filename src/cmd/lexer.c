@@ -1,7 +1,7 @@
-/* The lexer works on a whole text and is told where a statement starts; so a prompt line, a
- * script line with its continuations and a multi-line -e are read by the same code, and a
- * token's place is simply its offset. Words run until white space, `;`, a comparison or a
- * quote ends them: layer sets (conv*, conv2..conv5, @stale, a,b) need no quoting. */
+/* The lexer works on a whole text and is told where a statement starts; so a prompt line,
+ * a script line with its continuations and a multi-line -e are read by the same code, and
+ * a token's place is simply its offset. Words run until white space, `;`, a comparison or
+ * a quote ends them: layer sets (conv*, conv2..conv5, @stale, a,b) need no quoting. */
 #include "cmd/lexer.h"
 
 #include <stdint.h>
@@ -41,9 +41,9 @@ void cmd_tokens_free(struct cmd_tokens *ts)
     *ts = (struct cmd_tokens){0};
 }
 
-static enum lr_status push(struct cmd_tokens *ts, enum cmd_token_kind kind, size_t n_plain,
-                           struct lr_strbuf *word, size_t begin, size_t end,
-                           struct cmd_error *e)
+static enum lr_status push(struct cmd_tokens *ts, enum cmd_token_kind kind,
+                           size_t n_plain, struct lr_strbuf *word, size_t begin,
+                           size_t end, struct cmd_error *e)
 {
     if (ts->n == ts->cap) {
         size_t cap = ts->cap ? 2 * ts->cap : 8;
@@ -105,8 +105,8 @@ static enum lr_status lex_quote(struct lr_strbuf *word, const char *text, size_t
     for (;; k++) {
         if (text[k] == '\0' || line_end(text + k)) {
             *i = k;
-            return cmd_fail_at(e, begin, LR_EPARSE, "the quote %c is not closed on its line",
-                               quote);
+            return cmd_fail_at(e, begin, LR_EPARSE,
+                               "the quote %c is not closed on its line", quote);
         }
         if (text[k] == quote)
             break;
@@ -162,7 +162,8 @@ static enum lr_status lex_word(struct cmd_tokens *out, const char *text, size_t 
     *i = k;
     if (!word.s && !word.is_failed)
         lr_strbuf_puts(&word, "");
-    return push(out, CMD_WORD, n_plain == SIZE_MAX ? word.len : n_plain, &word, begin, k, e);
+    return push(out, CMD_WORD, n_plain == SIZE_MAX ? word.len : n_plain, &word, begin, k,
+                e);
 }
 
 /* Where reading goes on after an error at i: behind the line, continuations included. */
@@ -182,8 +183,8 @@ static size_t skip_line(const char *text, size_t i)
     return i;
 }
 
-enum lr_status cmd_lex(struct cmd_tokens *out, size_t *next, const char *text, size_t from,
-                       struct cmd_error *e)
+enum lr_status cmd_lex(struct cmd_tokens *out, size_t *next, const char *text,
+                       size_t from, struct cmd_error *e)
 {
     size_t i = from;
     enum lr_status st = LR_OK;

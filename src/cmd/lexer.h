@@ -31,7 +31,8 @@ enum cmd_token_kind {
 struct cmd_token {
     enum cmd_token_kind kind;
     char *text;        /* quotes and escapes resolved; owned */
-    size_t n_plain;    /* bytes of text before the first quote; an option needs its "--" there */
+    size_t n_plain;    /* bytes of text before the first quote; an option needs its "--"
+                          there */
     size_t begin, end; /* bytes of the source text */
 };
 
@@ -43,11 +44,11 @@ struct cmd_tokens {
 void cmd_tokens_free(struct cmd_tokens *ts);
 
 /* Reads the statement that starts at byte from of text: up to `;`, a newline that no `\`
- * precedes, a comment or the end. *next is where the following statement starts (the length
- * of text when there is none). An empty statement gives no tokens. After an error *next is
- * valid too, so reading can go on with the next line. */
-enum lr_status cmd_lex(struct cmd_tokens *out, size_t *next, const char *text, size_t from,
-                       struct cmd_error *e);
+ * precedes, a comment or the end. *next is where the following statement starts (the
+ * length of text when there is none). An empty statement gives no tokens. After an error
+ * *next is valid too, so reading can go on with the next line. */
+enum lr_status cmd_lex(struct cmd_tokens *out, size_t *next, const char *text,
+                       size_t from, struct cmd_error *e);
 
 /* True when the last line of text ends with a `\` that asks for another line. */
 bool cmd_line_continues(const char *text);

@@ -1,11 +1,13 @@
-/* The man page (roff) and the bash completion script, generated when the program is built. */
+/* The man page (roff) and the bash completion script, generated when the program is
+ * built. */
 #include "cmd/command.h"
 
 #include <string.h>
 
 #include "cmd/context.h"
 
-/* Text for roff: backslashes and hyphens escaped, no line begins with a control character. */
+/* Text for roff: backslashes and hyphens escaped, no line begins with a control
+ * character. */
 static void roff_line(struct lr_strbuf *b, const char *s, size_t n)
 {
     if (n && (s[0] == '.' || s[0] == '\''))
@@ -108,18 +110,19 @@ void cmd_man(struct lr_strbuf *b)
 {
     lr_strbuf_printf(b, ".TH RANKLAB 1 \"\" \"ranklab %s\" \"User Commands\"\n",
                      PACKAGE_VERSION);
-    lr_strbuf_puts(b, ".SH NAME\n"
-                      "ranklab \\- low-rank acceleration of convolutional networks\n"
-                      ".SH SYNOPSIS\n"
-                      ".B ranklab\n"
-                      "[\\fIoptions\\fR] [\\fIMODEL.onnx\\fR | \\fB@\\fINAME\\fR | "
-                      "\\fISCRIPT.rl\\fR]\n"
-                      ".SH DESCRIPTION\n"
-                      "A workbench for the terminal: opens a trained network, shows what its "
-                      "convolutions\ncost and how far they can be approximated at a lower "
-                      "rank, solves and measures the\napproximation, and writes the faster "
-                      "network as ONNX. The same commands work at the\nprompt, in scripts "
-                      "and with \\fB\\-e\\fR.\n");
+    lr_strbuf_puts(
+        b, ".SH NAME\n"
+           "ranklab \\- low-rank acceleration of convolutional networks\n"
+           ".SH SYNOPSIS\n"
+           ".B ranklab\n"
+           "[\\fIoptions\\fR] [\\fIMODEL.onnx\\fR | \\fB@\\fINAME\\fR | "
+           "\\fISCRIPT.rl\\fR]\n"
+           ".SH DESCRIPTION\n"
+           "A workbench for the terminal: opens a trained network, shows what its "
+           "convolutions\ncost and how far they can be approximated at a lower "
+           "rank, solves and measures the\napproximation, and writes the faster "
+           "network as ONNX. The same commands work at the\nprompt, in scripts "
+           "and with \\fB\\-e\\fR.\n");
     man_flags(b);
     lr_strbuf_puts(b, ".SH COMMANDS\n");
     for (size_t g = 0; g < cmd_n_groups; g++)

@@ -1,5 +1,5 @@
-/* Everything commands show goes through here: one-line messages, texts that were asked for,
- * and tables in the format of the settings or into the file named after `>`. */
+/* Everything commands show goes through here: one-line messages, texts that were asked
+ * for, and tables in the format of the settings or into the file named after `>`. */
 #include "cmd/context.h"
 
 #include <inttypes.h>
@@ -98,7 +98,8 @@ static void cell_text(struct lr_strbuf *b, const struct out_column *col,
         lr_strbuf_printf(b, "%" PRId64, cell->i);
 }
 
-enum lr_status cmd_record_table(struct cmd_ctx *c, struct out_table *t, struct cmd_error *e)
+enum lr_status cmd_record_table(struct cmd_ctx *c, struct out_table *t,
+                                struct cmd_error *e)
 {
     enum out_format format =
         c->redirect_path ? out_format_of(c->redirect_path) : c->settings.format;
@@ -122,9 +123,8 @@ enum lr_status cmd_record_table(struct cmd_ctx *c, struct out_table *t, struct c
         lr_strbuf_putc(&b, '\n');
         lr_strbuf_free(&cell);
     }
-    enum lr_status st = b.is_failed || t->is_failed
-                            ? lr_enomem(&e->err, b.len, "a table")
-                            : LR_OK;
+    enum lr_status st =
+        b.is_failed || t->is_failed ? lr_enomem(&e->err, b.len, "a table") : LR_OK;
     if (!st && c->redirect_path)
         lr_strbuf_add(&c->redirected, b.s ? b.s : "", b.len);
     else if (!st && b.s && c->sink.write)
@@ -144,8 +144,11 @@ char *cmd_amount(char *buf, size_t size, double x)
     for (size_t i = 0; i < 3; i++)
         if (x >= 0.9995 * units[i].unit) {
             double v = x / units[i].unit;
-            snprintf(buf, size, "%.*f%s", v < 9.995 ? 2 : v < 99.95 ? 1 : 0, v,
-                     units[i].letter);
+            snprintf(buf, size, "%.*f%s",
+                     v < 9.995   ? 2
+                     : v < 99.95 ? 1
+                                 : 0,
+                     v, units[i].letter);
             return buf;
         }
     snprintf(buf, size, "%.0f ", x);
@@ -190,6 +193,6 @@ enum lr_status cmd_check_safe(const struct cmd_ctx *c, const char *what,
     if (!c->settings.is_safe)
         return LR_OK;
     cmd_hint(e, "without --to the plot is drawn as text");
-    return lr_err_set(&e->err, LR_EUNSUP, "%s needs gnuplot, and --safe starts no program",
-                      what);
+    return lr_err_set(&e->err, LR_EUNSUP,
+                      "%s needs gnuplot, and --safe starts no program", what);
 }

@@ -1,5 +1,6 @@
-/* From tokens to a parsed command: finds the row, hands every word to its type, and keeps the
- * places for error messages. Also the way back: a call printed as a line of a script. */
+/* From tokens to a parsed command: finds the row, hands every word to its type, and keeps
+ * the places for error messages. Also the way back: a call printed as a line of a script.
+ */
 #include "cmd/command.h"
 
 #include <assert.h>
@@ -41,7 +42,8 @@ const struct cmd_row *cmd_find(const char *word, bool is_prompt, struct cmd_erro
         for (size_t i = 0; i < cmd_groups[g]->n_rows; i++) {
             const struct cmd_row *row = &cmd_groups[g]->rows[i];
             struct cmd_name name = cmd_name(row);
-            if (strcmp(word, name.s) == 0 || (row->alias && strcmp(word, row->alias) == 0)) {
+            if (strcmp(word, name.s) == 0 ||
+                (row->alias && strcmp(word, row->alias) == 0)) {
                 found = row;
                 goto out;
             }
@@ -72,7 +74,8 @@ out:
     return found;
 }
 
-int cmd_find_option(const struct cmd_row *row, const char *name, size_t len, bool is_prompt)
+int cmd_find_option(const struct cmd_row *row, const char *name, size_t len,
+                    bool is_prompt)
 {
     int found = -1, n_found = 0;
 
@@ -129,7 +132,8 @@ static enum lr_status parse_option(struct cmd_call *call, size_t *i, bool is_pro
             cmd_hint(e, "options:%s", list.s);
         lr_free(word);
         lr_strbuf_free(&list);
-        return cmd_fail_at(e, t->begin, LR_EPARSE, "unknown option --%.*s", (int)len, name);
+        return cmd_fail_at(e, t->begin, LR_EPARSE, "unknown option --%.*s", (int)len,
+                           name);
     }
     const struct cmd_param *p = &call->row->options[k];
     if (call->options[k].is_set)
@@ -144,8 +148,8 @@ static enum lr_status parse_option(struct cmd_call *call, size_t *i, bool is_pro
         return set_value(&call->options[k], p, equals + 1, t->begin + skip, t->end, e);
     }
     if (*i + 1 >= call->tokens.n || call->tokens.t[*i + 1].kind != CMD_WORD) {
-        cmd_hint(e, "%s", cmd_types[p->type].describe ? cmd_types[p->type].describe
-                                                      : p->help);
+        cmd_hint(e, "%s",
+                 cmd_types[p->type].describe ? cmd_types[p->type].describe : p->help);
         return cmd_fail_at(e, t->begin, LR_EPARSE, "--%s needs a value", p->name);
     }
     ++*i;
@@ -165,8 +169,8 @@ static enum lr_status parse_redirect(struct cmd_call *call, size_t i, struct cmd
                            op->text);
     if (!(call->row->flags & CMD_TABLE)) {
         cmd_hint(e, "a > in a name or a text must be quoted");
-        return cmd_fail_at(e, op->begin, LR_EPARSE, "%s prints no table that > could write",
-                           name.s);
+        return cmd_fail_at(e, op->begin, LR_EPARSE,
+                           "%s prints no table that > could write", name.s);
     }
     if (i + 1 >= call->tokens.n || call->tokens.t[i + 1].kind != CMD_WORD)
         return cmd_fail_at(e, op->begin, LR_EPARSE, "a file name must follow >");
@@ -180,9 +184,13 @@ static enum lr_status parse_redirect(struct cmd_call *call, size_t i, struct cmd
 static enum lr_status parse_nested(struct cmd_call *call, size_t from, bool is_prompt,
                                    struct cmd_error *e)
 {
-    struct cmd_tokens rest = {.begin = call->tokens.t[from].begin, .end = call->tokens.end};
+    struct cmd_tokens rest = {.begin = call->tokens.t[from].begin,
+                              .end = call->tokens.end};
     size_t n = call->tokens.n - from;
 
+    if (cmd_find(call->tokens.t[from].text, is_prompt, NULL) == call->row)
+        return cmd_fail_at(e, call->tokens.t[from].begin, LR_EPARSE, "one %s is enough",
+                           cmd_name(call->row).s);
     call->nested = lr_calloc(1, sizeof(*call->nested));
     rest.t = lr_calloc(n, sizeof(*rest.t));
     if (!call->nested || !rest.t) {
@@ -212,7 +220,8 @@ static enum lr_status missing(const struct cmd_call *call, const struct cmd_para
     return cmd_fail_at(e, call->tokens.end, LR_EPARSE, "%s is missing", p->name);
 }
 
-static enum lr_status parse_words(struct cmd_call *call, bool is_prompt, struct cmd_error *e)
+static enum lr_status parse_words(struct cmd_call *call, bool is_prompt,
+                                  struct cmd_error *e)
 {
     const struct cmd_param *args = call->row->args;
     bool is_plain = false; /* after "--" */
@@ -220,8 +229,8 @@ static enum lr_status parse_words(struct cmd_call *call, bool is_prompt, struct 
 
     for (size_t i = 1; i < call->tokens.n; i++) {
         const struct cmd_token *t = &call->tokens.t[i];
-        const struct cmd_param *p = args && args[call->n_args].name ? &args[call->n_args]
-                                                                    : NULL;
+        const struct cmd_param *p =
+            args && args[call->n_args].name ? &args[call->n_args] : NULL;
         if (p && takes_rest(p->type) && !(t->kind == CMD_OP && p->type != CMD_T_EXPR)) {
             if (p->type == CMD_T_WORDS)
                 for (size_t k = i; k < call->tokens.n; k++)
@@ -308,7 +317,7 @@ const struct cmd_value *cmd_option(const struct cmd_call *call, const char *name
     for (size_t i = 0; call->row->options && call->row->options[i].name; i++)
         if (strcmp(call->row->options[i].name, name) == 0)
             return &call->options[i];
-    assert(!"the row has no such option");
+    assert(false && "the row has no such option");
     return &call->options[0];
 }
 
@@ -317,7 +326,7 @@ const struct cmd_value *cmd_arg(const struct cmd_call *call, const char *name)
     for (size_t i = 0; call->row->args && call->row->args[i].name; i++)
         if (strcmp(call->row->args[i].name, name) == 0)
             return &call->args[i];
-    assert(!"the row has no such argument");
+    assert(false && "the row has no such argument");
     return &call->args[0];
 }
 

@@ -1,6 +1,6 @@
 /* Keeping what was done: the list behind `history`, and script files that receive every
- * accepted command (the automatic one of each session, and the one of `record FILE`). Prefixes
- * are written out, sourced scripts line by line, so the file runs anywhere. */
+ * accepted command (the automatic one of each session, and the one of `record FILE`).
+ * Prefixes are written out, sourced scripts line by line, so the file runs anywhere. */
 #include "cmd/context.h"
 
 #include <errno.h>
@@ -87,7 +87,8 @@ static void record_into(struct cmd_recorder *r, struct cmd_ctx *c,
             if (fd >= 0)
                 close(fd);
             r->has_failed = true;
-            /* The automatic file is a courtesy; a home that cannot be written is no news. */
+            /* The automatic file is a courtesy; a home that cannot be written is no news.
+             */
             if (r == &c->user_record)
                 cmd_warn(c, "recording stopped: %s: %s", r->path, strerror(errno));
             return;

@@ -1,6 +1,6 @@
-/* Running commands: reads statements, parses, checks what a command needs, calls its handler,
- * and reports failures with file, line, column, the line itself and a caret. The prompt,
- * scripts, -e and keys all come through cmd_run_text. */
+/* Running commands: reads statements, parses, checks what a command needs, calls its
+ * handler, and reports failures with file, line, column, the line itself and a caret. The
+ * prompt, scripts, -e and keys all come through cmd_run_text. */
 #include "cmd/context.h"
 
 #include <errno.h>
@@ -224,8 +224,9 @@ static bool is_stopped(const struct cmd_ctx *c)
 }
 
 /* A command that could not be parsed is kept as it was typed. */
-static void add_to_history(struct cmd_ctx *c, const struct cmd_call *call, const char *text,
-                           const struct cmd_tokens *typed, bool is_parsed, bool is_failed)
+static void add_to_history(struct cmd_ctx *c, const struct cmd_call *call,
+                           const char *text, const struct cmd_tokens *typed,
+                           bool is_parsed, bool is_failed)
 {
     struct cmd_error ignored = {0};
     struct lr_strbuf b = {0};
@@ -242,7 +243,8 @@ static void add_to_history(struct cmd_ctx *c, const struct cmd_call *call, const
 
 /* Parses and runs one statement; reports what fails. */
 static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
-                                    struct cmd_tokens *ts, const struct cmd_origin *origin)
+                                    struct cmd_tokens *ts,
+                                    const struct cmd_origin *origin)
 {
     struct cmd_call call = {0};
     struct cmd_error e = {0};
@@ -367,7 +369,8 @@ static bool read_command(struct lr_strbuf *b, FILE *fp, size_t *n_lines, char **
     }
 }
 
-enum lr_status cmd_run_stream(struct cmd_ctx *c, FILE *fp, const struct cmd_origin *origin)
+enum lr_status cmd_run_stream(struct cmd_ctx *c, FILE *fp,
+                              const struct cmd_origin *origin)
 {
     struct cmd_origin at = *origin;
     struct lr_strbuf b = {0};
@@ -446,8 +449,8 @@ enum lr_status cmd_run_file(struct cmd_ctx *c, const char *path, bool is_check,
     at.depth = c->origin ? c->origin->depth + 1 : 0;
     at.up = c->origin;
     if (at.depth > CMD_MAX_DEPTH) {
-        st = lr_err_set(&e->err, LR_EINVAL, "%s: scripts are nested more than %d deep", full,
-                        CMD_MAX_DEPTH);
+        st = lr_err_set(&e->err, LR_EINVAL, "%s: scripts are nested more than %d deep",
+                        full, CMD_MAX_DEPTH);
         goto out;
     }
     fp = fopen(full, "re");
@@ -460,8 +463,8 @@ enum lr_status cmd_run_file(struct cmd_ctx *c, const char *path, bool is_check,
         goto out;
     }
     if (S_ISREG(info.st_mode) && is_running(c, &info)) {
-        st = lr_err_set(&e->err, LR_EINVAL, "%s already runs: a script cannot source itself",
-                        full);
+        st = lr_err_set(&e->err, LR_EINVAL,
+                        "%s already runs: a script cannot source itself", full);
         goto out;
     }
     st = cmd_run_stream(c, fp, &at);

@@ -1,5 +1,6 @@
-/* Settings: one row each, with the type its value has; `set`, `show`, completion and help read
- * the rows. The options of the command line (--seed, --format, ...) set the same rows. */
+/* Settings: one row each, with the type its value has; `set`, `show`, completion and help
+ * read the rows. The options of the command line (--seed, --format, ...) set the same
+ * rows. */
 #include "cmd/context.h"
 
 #include <inttypes.h>
@@ -43,8 +44,8 @@ static enum lr_status set_seed(struct cmd_ctx *c, const struct cmd_value *v,
 
 static void get_round(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
-    lr_strbuf_printf(b, "%d", c->session->settings.round > 1 ? c->session->settings.round
-                                                             : 1);
+    lr_strbuf_printf(b, "%d",
+                     c->session->settings.round > 1 ? c->session->settings.round : 1);
 }
 
 static enum lr_status set_round(struct cmd_ctx *c, const struct cmd_value *v,
@@ -128,24 +129,45 @@ static enum lr_status set_terminal(struct cmd_ctx *c, const struct cmd_value *v,
 }
 
 const struct cmd_setting cmd_settings_table[] = {
-    {"threads", "threads that compute",
-     {.name = "threads", .type = CMD_T_INT, .min = 1, .max = 4096}, get_threads,
+    {"threads",
+     "threads that compute",
+     {.name = "threads", .type = CMD_T_INT, .min = 1, .max = 4096},
+     get_threads,
      set_threads},
-    {"seed", "seed of samples drawn from now on",
-     {.name = "seed", .type = CMD_T_INT, .min = 0, .max = 9e18}, get_seed, set_seed},
-    {"format", "how tables are printed: table, csv, json or md",
-     {.name = "format", .type = CMD_T_CHOICE, .choices = formats}, get_format, set_format},
-    {"color", "colour of messages: auto, always or never",
-     {.name = "color", .type = CMD_T_CHOICE, .choices = colors}, get_color, set_color},
-    {"mode", "what solve compares with: asym, sym or symhat",
-     {.name = "mode", .type = CMD_T_CHOICE, .choices = modes}, get_mode, set_mode},
-    {"round", "ranks are chosen as multiples of this",
-     {.name = "round", .type = CMD_T_INT, .min = 1, .max = 4096}, get_round, set_round},
-    {"cache-memory", "bytes for activations kept while solving",
-     {.name = "cache-memory", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15}, get_memory,
+    {"seed",
+     "seed of samples drawn from now on",
+     {.name = "seed", .type = CMD_T_INT, .min = 0, .max = 9e18},
+     get_seed,
+     set_seed},
+    {"format",
+     "how tables are printed: table, csv, json or md",
+     {.name = "format", .type = CMD_T_CHOICE, .choices = formats},
+     get_format,
+     set_format},
+    {"color",
+     "colour of messages: auto, always or never",
+     {.name = "color", .type = CMD_T_CHOICE, .choices = colors},
+     get_color,
+     set_color},
+    {"mode",
+     "what solve compares with: asym, sym or symhat",
+     {.name = "mode", .type = CMD_T_CHOICE, .choices = modes},
+     get_mode,
+     set_mode},
+    {"round",
+     "ranks are chosen as multiples of this",
+     {.name = "round", .type = CMD_T_INT, .min = 1, .max = 4096},
+     get_round,
+     set_round},
+    {"cache-memory",
+     "bytes for activations kept while solving",
+     {.name = "cache-memory", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15},
+     get_memory,
      set_memory},
-    {"plot-terminal", "where plot draws without --to: text, builtin or window",
-     {.name = "plot-terminal", .type = CMD_T_CHOICE, .choices = terminals}, get_terminal,
+    {"plot-terminal",
+     "where plot draws without --to: text, builtin or window",
+     {.name = "plot-terminal", .type = CMD_T_CHOICE, .choices = terminals},
+     get_terminal,
      set_terminal},
 };
 const size_t cmd_n_settings = sizeof(cmd_settings_table) / sizeof(cmd_settings_table[0]);

@@ -1,5 +1,5 @@
-/* The types of arguments: each parses, prints, completes and describes itself in one row of
- * cmd_types. Nothing here needs a session, except completion, which only looks. */
+/* The types of arguments: each parses, prints, completes and describes itself in one row
+ * of cmd_types. Nothing here needs a session, except completion, which only looks. */
 #include "cmd/command.h"
 
 #include <ctype.h>
@@ -74,7 +74,8 @@ bool cmd_parse_int(int64_t *i, const char *text)
     return true;
 }
 
-static enum lr_status bad(struct cmd_error *e, const struct cmd_value *v, const char *what)
+static enum lr_status bad(struct cmd_error *e, const struct cmd_value *v,
+                          const char *what)
 {
     return cmd_fail_at(e, v->begin, LR_EINVAL, "%s is not %s",
                        v->text[0] ? v->text : "an empty word", what);
@@ -86,8 +87,8 @@ static enum lr_status check_limits(struct cmd_error *e, const struct cmd_value *
     if (p->min >= p->max || (x >= p->min && x <= p->max))
         return LR_OK;
     if (p->max >= 1e9 && x < p->min)
-        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s %s is below %.15g", p->name, v->text,
-                           p->min);
+        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s %s is below %.15g", p->name,
+                           v->text, p->min);
     return cmd_fail_at(e, v->begin, LR_EINVAL, "%s %s is not in %.15g..%.15g", p->name,
                        v->text, p->min, p->max);
 }
@@ -175,8 +176,8 @@ static enum lr_status parse_share(struct cmd_value *v, const struct cmd_param *p
     if (!share_of(&v->r, v->text))
         return bad(e, v, "a share such as 99% or 0.99");
     if (!(v->r > 0 && v->r <= 1))
-        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s %s is not above 0 and at most 100%%",
-                           p->name, v->text);
+        return cmd_fail_at(e, v->begin, LR_EINVAL,
+                           "%s %s is not above 0 and at most 100%%", p->name, v->text);
     return LR_OK;
 }
 
@@ -236,15 +237,16 @@ static enum lr_status parse_rank(struct cmd_value *v, const struct cmd_param *p,
         if (real_before(&v->r, s + 2, n_x) && v->r >= 1)
             return LR_OK;
         cmd_hint(e, "x=2 makes the layer twice as fast");
-        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s: the speedup must be at least 1", s);
+        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s: the speedup must be at least 1",
+                           s);
     }
     if (last_char(s) == '%') {
         v->rank_kind = CMD_RANK_SHARE;
         if (share_of(&v->r, s) && v->r > 0 && v->r <= 1)
             return LR_OK;
-        return cmd_fail_at(e, v->begin, LR_EINVAL,
-                           "%s: the share of the filters must be above 0 and at most 100%%",
-                           s);
+        return cmd_fail_at(
+            e, v->begin, LR_EINVAL,
+            "%s: the share of the filters must be above 0 and at most 100%%", s);
     }
     if (comma) {
         double first;
@@ -358,7 +360,8 @@ static void complete_topic(struct cmd_words *out, const struct cmd_param *p,
 
 static enum lr_status parse_known(struct cmd_value *v, const struct cmd_param *p,
                                   struct cmd_error *e, const char *what,
-                                  void (*list)(struct cmd_words *, const struct cmd_param *,
+                                  void (*list)(struct cmd_words *,
+                                               const struct cmd_param *,
                                                const struct cmd_ctx *, const char *))
 {
     struct cmd_words known = {0};
@@ -507,17 +510,18 @@ const struct cmd_type cmd_types[CMD_N_TYPES] = {
                     complete_rank, false},
     [CMD_T_SHAPE] = {CMD_T_SHAPE, "SHAPE", "such as 1x3x224x224", parse_shape, NULL, NULL,
                      false},
-    [CMD_T_PATH_IN] = {CMD_T_PATH_IN, "FILE", "a file to read", parse_nonempty, print_path,
-                       complete_choice, true},
+    [CMD_T_PATH_IN] = {CMD_T_PATH_IN, "FILE", "a file to read", parse_nonempty,
+                       print_path, complete_choice, true},
     [CMD_T_PATH_OUT] = {CMD_T_PATH_OUT, "FILE", "a file to write", parse_nonempty,
                         print_path, complete_choice, true},
-    [CMD_T_MODEL] = {CMD_T_MODEL, "MODEL", "an ONNX file or an embedded network (@fashion)",
-                     parse_nonempty, print_path, complete_embedded, true},
+    [CMD_T_MODEL] = {CMD_T_MODEL, "MODEL",
+                     "an ONNX file or an embedded network (@fashion)", parse_nonempty,
+                     print_path, complete_embedded, true},
     [CMD_T_IMAGES] = {CMD_T_IMAGES, "SRC",
-                      "idx or idx.gz, .npy, or embedded images (@fashion)", parse_nonempty,
-                      print_path, complete_embedded, true},
-    [CMD_T_LAYER] = {CMD_T_LAYER, "LAYER", "a layer's name or number", parse_nonempty, NULL,
-                     complete_layer, false},
+                      "idx or idx.gz, .npy, or embedded images (@fashion)",
+                      parse_nonempty, print_path, complete_embedded, true},
+    [CMD_T_LAYER] = {CMD_T_LAYER, "LAYER", "a layer's name or number", parse_nonempty,
+                     NULL, complete_layer, false},
     [CMD_T_SET] = {CMD_T_SET, "SET", "layers, see help layer-sets", parse_nonempty, NULL,
                    complete_set, false},
     [CMD_T_METHOD] = {CMD_T_METHOD, "METHOD", "see help methods", parse_method, NULL,

@@ -83,13 +83,14 @@ enum lr_status lr_graph_absorb_constants(struct lr_graph *g, struct lr_err *e)
 }
 
 /* Gives the Reshape at node k the constant target found for it. */
-static enum lr_status set_target(struct lr_graph *g, int k, const struct lr_ints *t,
-                                 struct lr_err *e)
+static enum lr_status set_target(struct lr_graph *g, struct lr_names *names, int k,
+                                 const struct lr_ints *t, struct lr_err *e)
 {
     int64_t sizes[LR_MAX_DIMS];
     struct lr_tensor *x = NULL;
     struct lr_strbuf b = {0};
     char *name = NULL;
+    bool is_new;
     int v;
 
     for (int i = 0; i < t->n; i++)
@@ -97,11 +98,15 @@ static enum lr_status set_target(struct lr_graph *g, int k, const struct lr_ints
     lr_strbuf_printf(&b, "%s_shape", g->nodes[k].name);
     if (b.is_failed)
         return lr_enomem(e, strlen(g->nodes[k].name), "a name");
-    enum lr_status st = lr_unique_value_name(&name, g, b.s, e);
+    enum lr_status st = names->root ? LR_OK : lr_graph_value_names(names, g, e);
+    if (st == LR_OK)
+        st = lr_unique_name_in(&name, names, b.s, e);
     if (st == LR_OK)
         st = lr_ints_tensor(&x, 1, sizes, t->n, e);
     if (st == LR_OK)
         st = lr_graph_add_value(g, &v, name, x, e);
+    if (st == LR_OK && !lr_names_put(names, g->values[v].name, v, &is_new))
+        st = lr_enomem(e, 64, "names");
     if (st == LR_OK)
         g->nodes[k].in[1] = v;
     lr_free(name);
@@ -133,19 +138,19 @@ enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e)
     bool *is_dead = lr_calloc((size_t)g->n_nodes, sizeof(*is_dead));
     bool *is_touched = lr_calloc((size_t)c->n_values, sizeof(*is_touched));
     int *uses = NULL;
-    bool has_unknown =
-        false; /* their attributes may hold graphs that read values by name */
+    struct lr_names names = {0};
+    /* Attributes that were not interpreted may hold graphs that read values by name. */
+    bool has_hidden = lr_graph_has_hidden(g);
     enum lr_status st = is_dead && is_touched
                             ? keep_outputs(c, e)
                             : lr_enomem(e, (size_t)g->n_nodes, "shape inference");
 
     for (int k = 0; k < g->n_nodes && st == LR_OK; k++) {
-        has_unknown = has_unknown || g->nodes[k].op == LR_OP_UNKNOWN;
         if (!c->targets[k])
             continue;
         if (g->nodes[k].in[1] < c->n_values)
             is_touched[g->nodes[k].in[1]] = true;
-        st = set_target(g, k, c->targets[k], e);
+        st = set_target(g, &names, k, c->targets[k], e);
     }
     if (st == LR_OK)
         st = lr_graph_count_uses(&uses, g, e);
@@ -154,7 +159,7 @@ enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e)
         int v = c->node->n_out > 0 ? c->node->out[0] : -1;
         if (v < 0 || (!c->is_folded[v] && !(c->known[v] && !g->values[v].tensor)))
             continue;
-        if (!c->is_folded[v] && has_unknown)
+        if (!c->is_folded[v] && has_hidden)
             continue;
         if (!c->is_folded[v] && (uses[v] > 0 || g->values[v].is_output)) {
             st = lr_infer_why(c, e, "computes with the size of the batch");
@@ -170,14 +175,11 @@ enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e)
     }
     if (st == LR_OK) {
         lr_graph_compact(g, is_dead);
-        for (int v = 0; v < c->n_values && !has_unknown; v++) {
-            struct lr_value *x = &g->values[v];
-            if (uses[v] > 0 || x->is_output || !(is_touched[v] || c->is_folded[v]))
-                continue;
-            lr_tensor_free(x->tensor);
-            x->tensor = NULL;
-        }
+        for (int v = 0; v < c->n_values; v++)
+            is_touched[v] = is_touched[v] || c->is_folded[v];
+        st = lr_graph_sweep(g, is_touched, c->n_values, e);
     }
+    lr_names_clear(&names);
     lr_free(uses);
     lr_free(is_touched);
     lr_free(is_dead);

@@ -244,13 +244,20 @@ enum lr_status lr_graph_count_uses(int **counts, const struct lr_graph *g,
     return LR_OK;
 }
 
+bool lr_graph_has_hidden(const struct lr_graph *g)
+{
+    for (int k = 0; k < g->n_nodes; k++)
+        for (int i = 0; i < g->nodes[k].n_attrs; i++)
+            if (g->nodes[k].attrs[i].kind == LR_ATTR_OPAQUE)
+                return true;
+    return false;
+}
+
 void lr_graph_release(struct lr_graph *g, int v)
 {
-    if (v < 0 || !g->values[v].tensor || g->values[v].is_output)
+    if (v < 0 || !g->values[v].tensor || g->values[v].is_output || lr_graph_has_hidden(g))
         return;
     for (int k = 0; k < g->n_nodes; k++) {
-        if (g->nodes[k].op == LR_OP_UNKNOWN)
-            return;
         for (int i = 0; i < g->nodes[k].n_in; i++)
             if (g->nodes[k].in[i] == v)
                 return;
@@ -284,6 +291,49 @@ enum lr_status lr_unique_node_name(char **name, const struct lr_graph *g,
                                    const char *base, struct lr_err *e)
 {
     return unique_name(name, g, base, lr_graph_find_node, e);
+}
+
+enum lr_status lr_graph_value_names(struct lr_names *names, const struct lr_graph *g,
+                                    struct lr_err *e)
+{
+    for (int v = 0; v < g->n_values; v++) {
+        bool is_new;
+        if (!lr_names_put(names, g->values[v].name, v, &is_new))
+            return lr_enomem(e, 64, "names");
+    }
+    return LR_OK;
+}
+
+enum lr_status lr_unique_name_in(char **name, struct lr_names *used, const char *base,
+                                 struct lr_err *e)
+{
+    struct lr_strbuf b = {0};
+
+    lr_strbuf_puts(&b, base);
+    for (int i = 2; !b.is_failed && lr_names_get(used, b.s); i++) {
+        lr_strbuf_reset(&b);
+        lr_strbuf_printf(&b, "%s_%d", base, i);
+    }
+    *name = lr_strbuf_take(&b);
+    return *name ? LR_OK : lr_enomem(e, strlen(base), "a name");
+}
+
+enum lr_status lr_graph_sweep(struct lr_graph *g, const bool *is_touched, int n,
+                              struct lr_err *e)
+{
+    int *uses = NULL;
+
+    if (lr_graph_has_hidden(g))
+        return LR_OK;
+    enum lr_status st = lr_graph_count_uses(&uses, g, e);
+    for (int v = 0; v < n && st == LR_OK; v++) {
+        if (!is_touched[v] || uses[v] || g->values[v].is_output)
+            continue;
+        lr_tensor_free(g->values[v].tensor);
+        g->values[v].tensor = NULL;
+    }
+    lr_free(uses);
+    return st;
 }
 
 const char *lr_graph_blocker(const struct lr_graph *g, char *buf, size_t size)

@@ -13,10 +13,22 @@
 #include "ranklab/tensor.h"
 
 enum {
-    LR_MAX_NODES = 100000,
+    LR_MAX_NODES = 50000,
     LR_MAX_INTS = 4 * LR_MAX_DIMS, /* in a known vector */
     LR_MAX_DIM = INT32_MAX         /* libraries below count in int */
 };
+
+/* ---- names.c: an ordered set of strings with an integer each */
+
+struct lr_names {
+    void *root;
+};
+/* Adds name (borrowed) unless it is there. Returns the slot of its integer, NULL when
+ * memory is short. */
+int *lr_names_put(struct lr_names *s, const char *name, int value, bool *is_new);
+/* The slot of name's integer, or NULL. */
+int *lr_names_get(const struct lr_names *s, const char *name);
+void lr_names_clear(struct lr_names *s);
 
 /* ---- graph.c, graph_copy.c */
 
@@ -39,28 +51,28 @@ enum lr_status lr_unique_value_name(char **name, const struct lr_graph *g,
                                     const char *base, struct lr_err *e);
 enum lr_status lr_unique_node_name(char **name, const struct lr_graph *g,
                                    const char *base, struct lr_err *e);
+/* The same among the value names in used, for passes that make many: it grows by the new
+ * name, which must outlive it. */
+enum lr_status lr_unique_name_in(char **name, struct lr_names *used, const char *base,
+                                 struct lr_err *e);
+/* All value names of g, each with its index. */
+enum lr_status lr_graph_value_names(struct lr_names *names, const struct lr_graph *g,
+                                    struct lr_err *e);
 /* How often each value is read by nodes; *counts has n_values entries. */
 enum lr_status lr_graph_count_uses(int **counts, const struct lr_graph *g,
                                    struct lr_err *e);
-/* Frees the constant of v when no node reads it and it is no output. Kept when some node
- * is of an unknown operator: its attributes may hold graphs that read it by name. */
+/* True when some attribute was not interpreted: it may hold a graph (If, Loop) that reads
+ * values of this one by name, so none may vanish. */
+bool lr_graph_has_hidden(const struct lr_graph *g);
+/* Frees the constant of v when no node reads it and it is no output. */
 void lr_graph_release(struct lr_graph *g, int v);
+/* The same for every v < n with is_touched[v], in one go. */
+enum lr_status lr_graph_sweep(struct lr_graph *g, const bool *is_touched, int n,
+                              struct lr_err *e);
 
 /* Sorts the nodes topologically (sort.c); LR_EPARSE names a node that is part of a cycle
  * or behind one. */
 enum lr_status lr_graph_sort(struct lr_graph *g, struct lr_err *e);
-
-/* ---- names.c: an ordered set of strings with an integer each */
-
-struct lr_names {
-    void *root;
-};
-/* Adds name (borrowed) unless it is there. Returns the slot of its integer, NULL when
- * memory is short. */
-int *lr_names_put(struct lr_names *s, const char *name, int value, bool *is_new);
-/* The slot of name's integer, or NULL. */
-int *lr_names_get(const struct lr_names *s, const char *name);
-void lr_names_clear(struct lr_names *s);
 
 /* ---- attr.c */
 

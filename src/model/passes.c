@@ -54,10 +54,11 @@ static bool take_over(struct lr_graph *g, int x, int y)
 static enum lr_status drop_noops(struct lr_graph *g, struct lr_err *e)
 {
     bool *is_dead = lr_calloc((size_t)g->n_nodes, sizeof(*is_dead));
+    bool *is_touched = lr_calloc((size_t)g->n_values, sizeof(*is_touched));
     int *alias = lr_alloc((size_t)g->n_values, sizeof(*alias)), *uses = NULL;
     enum lr_status st = lr_graph_count_uses(&uses, g, e);
 
-    if (!is_dead || !alias)
+    if (!is_dead || !is_touched || !alias)
         st = lr_enomem(e, (size_t)g->n_values * sizeof(*alias), "the network");
     if (st != LR_OK)
         goto out;
@@ -74,28 +75,25 @@ static enum lr_status drop_noops(struct lr_graph *g, struct lr_err *e)
         if (!g->values[y].is_output) {
             alias[y] = x;
         } else if (take_over(g, x, y)) {
-            /* Nodes behind this one read x through the alias, those before by index. */
             alias[x] = y;
-            for (int j = 0; j < k; j++)
-                for (int i = 0; i < g->nodes[j].n_in; i++)
-                    if (g->nodes[j].in[i] == x)
-                        g->nodes[j].in[i] = y;
-            for (int v = 0; v < g->n_values; v++)
-                if (alias[v] == x)
-                    alias[v] = y;
         } else {
             continue;
         }
         is_dead[k] = true;
-        for (int i = 1; i < n->n_in; i++) {
-            int v = n->in[i];
-            n->in[i] = -1;
-            lr_graph_release(g, v);
-        }
+        for (int i = 1; i < n->n_in; i++)
+            if (n->in[i] >= 0)
+                is_touched[n->in[i]] = true;
     }
     lr_graph_compact(g, is_dead);
+    /* Some still read what an output's Identity was taken over from. */
+    for (int k = 0; k < g->n_nodes; k++)
+        for (int i = 0; i < g->nodes[k].n_in; i++)
+            if (g->nodes[k].in[i] >= 0)
+                g->nodes[k].in[i] = alias[g->nodes[k].in[i]];
+    st = lr_graph_sweep(g, is_touched, g->n_values, e);
 out:
     lr_free(uses);
+    lr_free(is_touched);
     lr_free(alias);
     lr_free(is_dead);
     return st;
@@ -139,28 +137,59 @@ out:
     return st;
 }
 
-/* Replaces constant input i of node n by t: in place when only n reads it, else as a new
- * value named after base. */
-static enum lr_status set_constant(struct lr_graph *g, struct lr_node *n, int i,
-                                   const char *base, struct lr_tensor *t,
+/* A folding pass: uses and is_touched cover the values there were at its start. */
+struct pass {
+    struct lr_graph *g;
+    int n_values;
+    int *uses;
+    bool *is_touched; /* constants that may have lost their last reader */
+    struct lr_names names;
+};
+
+/* Adds t, which is taken over, as a constant NODE_suffix. */
+static enum lr_status add_constant(struct pass *p, int *v, const char *node,
+                                   const char *suffix, struct lr_tensor *t,
                                    struct lr_err *e)
 {
+    struct lr_strbuf base = {0};
     char *name = NULL;
-    int v = i < n->n_in ? n->in[i] : -1;
+    bool is_new;
+    enum lr_status st = LR_OK;
 
-    if (v >= 0 && !g->values[v].is_output && lr_graph_consumers(g, v, NULL, 0) == 1) {
-        lr_tensor_free(g->values[v].tensor);
-        g->values[v].tensor = t;
-        g->values[v].shape = t->shape;
-        return LR_OK;
-    }
-    enum lr_status st = lr_unique_value_name(&name, g, base, e);
+    if (!p->names.root)
+        st = lr_graph_value_names(&p->names, p->g, e);
+    lr_strbuf_printf(&base, "%s_%s", node, suffix);
+    if (st == LR_OK)
+        st = base.is_failed ? lr_enomem(e, strlen(node), "a name")
+                            : lr_unique_name_in(&name, &p->names, base.s, e);
+    lr_strbuf_free(&base);
     if (st != LR_OK) {
         lr_tensor_free(t);
         return st;
     }
-    st = lr_graph_add_value(g, &v, name, t, e);
+    st = lr_graph_add_value(p->g, v, name, t, e);
     lr_free(name);
+    if (st == LR_OK && !lr_names_put(&p->names, p->g->values[*v].name, *v, &is_new))
+        st = lr_enomem(e, 64, "names");
+    return st;
+}
+
+/* Replaces constant input i of node n by t, which is taken over: in place when only n
+ * reads it, else as a new value. */
+static enum lr_status set_constant(struct pass *p, struct lr_node *n, int i,
+                                   const char *suffix, struct lr_tensor *t,
+                                   struct lr_err *e)
+{
+    int v = i < n->n_in ? n->in[i] : -1, old = v;
+
+    /* Values made by the pass itself belong to one node only. */
+    if (v >= 0 && !p->g->values[v].is_output && (v >= p->n_values || p->uses[v] == 1)) {
+        lr_tensor_free(p->g->values[v].tensor);
+        p->g->values[v].tensor = t;
+        p->g->values[v].shape = t->shape;
+        return LR_OK;
+    }
+    enum lr_status st = add_constant(p, &v, n->name, suffix, t, e);
     if (st != LR_OK)
         return st;
     if (i >= n->n_in) {
@@ -173,6 +202,10 @@ static enum lr_status set_constant(struct lr_graph *g, struct lr_node *n, int i,
         n->n_in = i + 1;
     }
     n->in[i] = v;
+    if (old >= 0) {
+        p->uses[old]--;
+        p->is_touched[old] = true;
+    }
     return LR_OK;
 }
 
@@ -254,35 +287,29 @@ static enum lr_status scaled(struct lr_tensor **w, struct lr_tensor **b,
 }
 
 /* Folds bn into n where that is exact. */
-static enum lr_status fold(struct lr_graph *g, struct lr_node *n, struct lr_node *bn,
+static enum lr_status fold(struct pass *p, struct lr_node *n, const struct lr_node *bn,
                            bool *is_done, struct lr_err *e)
 {
     double *k = NULL, *shift = NULL;
     struct lr_tensor *w = NULL, *b = NULL;
-    struct lr_strbuf base = {0};
     struct target t;
     bool is_ok = false;
     enum lr_status st = LR_OK;
 
     *is_done = false;
-    if (!find_target(&t, g, n))
+    if (!find_target(&t, p->g, n))
         return LR_OK;
-    st = affine(&k, &shift, g, bn, t.n_out, &is_ok, e);
+    st = affine(&k, &shift, p->g, bn, t.n_out, &is_ok, e);
     if (st == LR_OK && is_ok)
         st = scaled(&w, &b, &t, k, shift, &is_ok, e);
     if (st != LR_OK || !is_ok)
         goto out;
-    lr_strbuf_printf(&base, "%s_weight", n->name);
-    st =
-        base.is_failed ? lr_enomem(e, 64, "a name") : set_constant(g, n, 1, base.s, w, e);
+    st = set_constant(p, n, 1, "weight", w, e);
     w = NULL;
-    lr_strbuf_reset(&base);
-    lr_strbuf_printf(&base, "%s_bias", n->name);
-    if (st == LR_OK) {
-        st = base.is_failed ? lr_enomem(e, 64, "a name")
-                            : set_constant(g, n, 2, base.s, b, e);
-        b = NULL;
-    }
+    if (st != LR_OK)
+        goto out;
+    st = set_constant(p, n, 2, "bias", b, e);
+    b = NULL;
     if (st != LR_OK)
         goto out;
     lr_node_drop_attr(n, "beta");
@@ -290,7 +317,6 @@ static enum lr_status fold(struct lr_graph *g, struct lr_node *n, struct lr_node
 out:
     lr_tensor_free(w);
     lr_tensor_free(b);
-    lr_strbuf_free(&base);
     lr_free(k);
     lr_free(shift);
     return st;
@@ -314,43 +340,51 @@ static bool is_plain_bn(const struct lr_graph *g, const struct lr_node *n)
 
 enum lr_status lr_graph_fold_bn(struct lr_graph *g, int *n_folded, struct lr_err *e)
 {
+    struct pass p = {.g = g};
     bool *is_dead = NULL;
-    int *uses = NULL, folded = 0;
-    enum lr_status st = drop_noops(g, e);
+    int folded = 0;
 
+    if (n_folded)
+        *n_folded = 0;
+    if (lr_graph_has_hidden(g))
+        return LR_OK;
+    enum lr_status st = drop_noops(g, e);
     if (st == LR_OK)
-        st = lr_graph_count_uses(&uses, g, e);
+        st = lr_graph_count_uses(&p.uses, g, e);
+    p.n_values = g->n_values;
+    p.is_touched = lr_calloc((size_t)g->n_values, sizeof(*p.is_touched));
     is_dead = lr_calloc((size_t)g->n_nodes, sizeof(*is_dead));
-    if (st == LR_OK && !is_dead)
+    if (st == LR_OK && (!is_dead || !p.is_touched))
         st = lr_enomem(e, (size_t)g->n_nodes, "the network");
     for (int k = 0; k < g->n_nodes && st == LR_OK; k++) {
         struct lr_node *bn = &g->nodes[k];
         bool is_done;
         if (!is_plain_bn(g, bn))
             continue;
-        int x = bn->in[0], p = g->values[x].producer;
-        if (p < 0 || is_dead[p] || uses[x] != 1 || g->values[x].is_output)
+        int x = bn->in[0], producer = g->values[x].producer;
+        if (producer < 0 || p.uses[x] != 1 || g->values[x].is_output)
             continue;
-        struct lr_node *n = &g->nodes[p];
-        st = fold(g, n, bn, &is_done, e);
+        struct lr_node *n = &g->nodes[producer];
+        st = fold(&p, n, bn, &is_done, e);
         if (st != LR_OK || !is_done)
             continue;
         n->out[0] = bn->out[0];
-        g->values[bn->out[0]].producer = p;
+        g->values[bn->out[0]].producer = producer;
         g->values[x].producer = -1;
-        for (int i = 1; i < 5; i++) {
-            int v = bn->in[i];
-            bn->in[i] = -1;
-            lr_graph_release(g, v);
-        }
+        for (int i = 1; i < 5; i++)
+            p.is_touched[bn->in[i]] = true;
         is_dead[k] = true;
         folded++;
     }
-    if (is_dead && g->n_nodes > 0)
+    if (is_dead)
         lr_graph_compact(g, is_dead);
+    if (st == LR_OK)
+        st = lr_graph_sweep(g, p.is_touched, p.n_values, e);
     if (n_folded)
         *n_folded = folded;
-    lr_free(uses);
+    lr_names_clear(&p.names);
+    lr_free(p.uses);
+    lr_free(p.is_touched);
     lr_free(is_dead);
     return st;
 }

@@ -1,25 +1,27 @@
+/* clang-format off */
 /* The configuration file: a plan with what was measured, as JSON. Schema version 1:
  *
  *   { "format": "ranklab configuration", "schema": 1,
- *     "program":     { "version", "blas", "engine" },                       text or null
- *     "model":       { "path", "sha256" },                                  text or null
- *     "calibration": { "path", "sha256" },                                  text or null
- *     "evaluation":  { "path", "sha256",                                    text or null
- *                      "images",                             count, 0: not evaluated
- *                      "top1", "top1_original",                     fraction or null
- *                      "top1_difference", "difference_low", "difference_high" },  -1..1
- * or null "mode": text or null, "seed": integer, "threads": count, "macs": count or null,
- * "macs_original": count or null,       all convolutions "layers": [ { "layer", "method",
- * "state": text, "rank": count, "rank_spatial": count or null, "full_rank": count,
- *                   "macs": count or null, "macs_original": count or null,
- *                   "energy": fraction or null,
- *                   "error_linear", "error_calib", "error_heldout": 0 or more, or null }
- * ] }
+ *     "program":     { "version", "blas", "engine" },                  text or null
+ *     "model":       { "path", "sha256" },                             text or null
+ *     "calibration": { "path", "sha256" },                             text or null
+ *     "evaluation":  { "path", "sha256",                               text or null
+ *                      "images",                       count, 0: not evaluated
+ *                      "top1", "top1_original",                0..1 or null
+ *                      "top1_difference", "difference_low",
+ *                      "difference_high" },                    -1..1 or null
+ *     "mode": text or null, "seed": integer, "threads": count,
+ *     "macs", "macs_original": count or null,                  all convolutions
+ *     "layers": [ { "layer", "method", "state": text,
+ *                   "rank", "rank_spatial", "full_rank": count or null,
+ *                   "macs", "macs_original": count or null,
+ *                   "energy": 0..1 or null,
+ *                   "error_linear", "error_calib", "error_heldout": 0 or more, or null } ] }
  *
  * A sha256 is 64 hexadecimal digits. Paths and versions inform; layers are found by name,
- * each name at most once. A seed of 2^53 or more is written as a string of decimal
- * digits, because many readers of JSON hold numbers as doubles. A missing key counts as
- * null. */
+ * each name at most once. A seed of 2^53 or more is written as a string of decimal digits,
+ * because many readers of JSON hold numbers as doubles. A missing key counts as null. */
+/* clang-format on */
 #ifndef RANKLAB_OUT_CONFIG_H
 #define RANKLAB_OUT_CONFIG_H
 
@@ -31,7 +33,7 @@
 /* macs, macs_original: -1: null. */
 struct out_config_layer {
     char *name, *method, *state;
-    int rank, rank_spatial /* -1: none */, full_rank;
+    int rank, rank_spatial, full_rank; /* -1: null */
     int64_t macs, macs_original;
     double energy, error_linear, error_calib, error_heldout; /* NAN: null */
 };

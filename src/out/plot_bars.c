@@ -9,12 +9,13 @@
 #include "number.h"
 #include "ranklab/text.h"
 
-enum { MIN_BAR = 4, INTERVAL_WIDTH = 64 };
+enum { MAX_NAME = 60, MIN_BAR = 4, INTERVAL_WIDTH = 64 };
 
 struct bars {
     struct plot_canvas *c;
     const struct out_plot *p;
     const struct plot_extent *x;
+    struct plot_names shared;
     int name_width, bar_width, value_width, zero;
     double min, max; /* of the axis; logarithms where the axis is logarithmic */
 };
@@ -27,12 +28,12 @@ static const char *fill_of(const struct plot_canvas *c, size_t k)
     return c->is_ascii ? ascii[k % 3] : blocks[k % 3];
 }
 
-static void name_of(struct lr_strbuf *b, const struct out_plot *p, size_t i)
+static void name_of(struct lr_strbuf *b, const struct bars *g, size_t i, int max)
 {
-    if (p->x_names)
-        plot_clean(b, p->x_names[i], 60);
+    if (g->p->x_names)
+        plot_name(b, g->p, g->shared, i, (size_t)max);
     else
-        out_number_fixed(b, plot_x(&p->series[0], i), -6);
+        out_number_fixed(b, plot_x(&g->p->series[0], i), -6);
     lr_strbuf_add(b, "", 0);
 }
 
@@ -64,7 +65,7 @@ static void lay_out(struct bars *g)
         for (size_t i = 0; i < g->p->series[k].n; i++) {
             struct lr_strbuf name = {0}, value = {0};
             if (k == 0)
-                name_of(&name, g->p, i);
+                name_of(&name, g, i, MAX_NAME);
             value_of(&value, &g->p->series[k], i, width >= INTERVAL_WIDTH);
             int n = name.s ? lr_text_columns(name.s) : 0;
             int v = value.s ? lr_text_columns(value.s) : 0;
@@ -125,7 +126,7 @@ static void draw_place(struct bars *g, size_t i, int row)
 {
     struct lr_strbuf name = {0};
 
-    name_of(&name, g->p, i);
+    name_of(&name, g, i, g->name_width);
     if (name.s)
         plot_canvas_text(g->c, 0, row, name.s, g->name_width);
     lr_strbuf_free(&name);
@@ -191,6 +192,7 @@ enum lr_status plot_draw_bars(struct lr_strbuf *b, const struct out_plot *p,
     enum lr_status st = plot_canvas_new(&c, width, height, is_ascii, e);
     if (st != LR_OK)
         return st;
+    g.shared = plot_shared_names(p);
     lay_out(&g);
     find_axis(&g);
     int top = has_title, room = height - has_title - has_caption;

@@ -5,6 +5,8 @@
 #include "plot_data.h"
 
 #include <math.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "ranklab/text.h"
@@ -217,7 +219,7 @@ void plot_thin(const struct out_plot *p, const struct out_series *s, int n_colum
     flush(&t);
 }
 
-/* ---- names ---- */
+/* ---- text ---- */
 
 /* Nothing a terminal or an XML reader would stumble over. */
 static bool is_shown(unsigned cp, const char *s, int len)
@@ -297,5 +299,80 @@ void plot_quote(struct lr_strbuf *b, enum plot_quoting q, const char *s, size_t 
     }
     lr_strbuf_putc(b, quote);
     b->is_failed |= clean.is_failed;
+    lr_strbuf_free(&clean);
+}
+
+/* ---- names of places ---- */
+
+/* Lengths of the shared beginning and end of a and b, at most before and after. */
+static void share(const char *a, const char *b, size_t *before, size_t *after)
+{
+    size_t n = strlen(a), m = strlen(b), k = 0;
+
+    while (k < *before && k < n && k < m && a[k] == b[k])
+        k++;
+    *before = k;
+    for (k = 0; k < *after && k < n && k < m && a[n - 1 - k] == b[m - 1 - k];)
+        k++;
+    *after = k;
+}
+
+/* Names in network files are often paths ("/layer1/layer1.0/conv1/Conv"); what all of
+ * them share says nothing in a plot and is left out, and where a name is still too long,
+ * its end tells more than its beginning. */
+struct plot_names plot_shared_names(const struct out_plot *p)
+{
+    struct plot_names shared = {0, 0};
+    size_t n = p->x_names && p->n_series ? p->series[0].n : 0, shortest = SIZE_MAX;
+
+    for (size_t i = 0; i < n; i++)
+        if (!p->x_names[i])
+            return shared;
+    if (n < 2)
+        return shared;
+    const char *first = p->x_names[0];
+    size_t before = strlen(first), after = before;
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(p->x_names[i]);
+        shortest = len < shortest ? len : shortest;
+        share(first, p->x_names[i], &before, &after);
+    }
+    /* Whole parts of a path only, and something must be left of every name. */
+    while (before > 0 && first[before - 1] != '/')
+        before--;
+    const char *end = first + strlen(first);
+    while (after > 0 && end[-(ptrdiff_t)after] != '/')
+        after--;
+    shared.before = before < shortest ? before : 0;
+    shared.after = shared.before + after < shortest ? after : 0;
+    return shared;
+}
+
+void plot_name(struct lr_strbuf *b, const struct out_plot *p, struct plot_names shared,
+               size_t i, size_t max)
+{
+    struct lr_strbuf clean = {0};
+    const char *name = p->x_names[i] ? p->x_names[i] : "";
+    size_t len = strlen(name);
+
+    lr_strbuf_add(b, "", 0);
+    char *part = lr_strndup(name + shared.before, len - shared.before - shared.after);
+    if (part)
+        plot_clean(&clean, part, len);
+    if (!part || clean.is_failed) {
+        b->is_failed = true;
+    } else {
+        size_t n = 0, at = 0, skip;
+        for (size_t k = 0; k < clean.len; k++)
+            n += ((unsigned char)clean.s[k] & 0xC0) != 0x80;
+        skip = n > max ? n - (max > 3 ? max - 3 : max) : 0;
+        if (skip && max > 3)
+            lr_strbuf_puts(b, "...");
+        for (; skip > 0; skip--)
+            for (at++; ((unsigned char)clean.s[at] & 0xC0) == 0x80;)
+                at++;
+        lr_strbuf_puts(b, clean.s + at);
+    }
+    lr_free(part);
     lr_strbuf_free(&clean);
 }

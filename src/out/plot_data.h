@@ -31,6 +31,14 @@ void plot_thin(const struct out_plot *p, const struct out_series *s, int n_colum
 /* Appends s without controls, characters that hide or reorder text, and invalid bytes
  * (these become U+FFFD), cut with "..." after max characters. NULL: nothing. */
 void plot_clean(struct lr_strbuf *b, const char *s, size_t max);
+/* Bytes that all names of places begin and end with, in whole parts of paths. */
+struct plot_names {
+    size_t before, after;
+};
+struct plot_names plot_shared_names(const struct out_plot *p);
+/* Appends the name of place i without what is shared, clean, the last max characters. */
+void plot_name(struct lr_strbuf *b, const struct out_plot *p, struct plot_names shared,
+               size_t i, size_t max);
 /* The same as a gnuplot string, the only way for text into a script: in a command in
  * single quotes, doubled inside (or U+2019 where gnuplot cannot read that), in which
  * nothing is replaced; in a row of data in double quotes (no others are known there) with

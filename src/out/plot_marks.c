@@ -148,7 +148,7 @@ bool plot_put_rings(struct plot_writer *w)
         out_number_shortest(w->b, m->x);
         lr_strbuf_putc(w->b, ' ');
         out_number_shortest(w->b, y);
-        lr_strbuf_printf(w->b, " %d\n", m->series % PLOT_N_STYLES + 1);
+        lr_strbuf_printf(w->b, " %d\n", m->series % PLOT_N_LOOKS + 1);
     }
     if (has_any)
         lr_strbuf_puts(w->b, "EOD\n");

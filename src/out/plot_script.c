@@ -17,7 +17,9 @@ enum {
     WIDTH = 800,
     MAX_TITLE = 120,
     MAX_KEY = 60,
-    MAX_NAME = 28,
+    MAX_NAME = 24,
+    KEY_BELOW = 12,
+    KEY_BESIDE = 18,
     N_SYMBOLS = 7 /* on a curve without points of its own */
 };
 
@@ -178,28 +180,38 @@ static void put_data(struct plot_writer *w)
 static void put_names(struct plot_writer *w)
 {
     const struct out_plot *p = w->p;
-    const struct out_series *s = p->n_series ? &p->series[0] : NULL;
-    size_t room = w->is_dumb ? (size_t)(w->dumb_width > 24 ? w->dumb_width / 8 : 3) : 60;
-    int columns = 0;
+    const struct out_series *s = &p->series[0];
+    size_t room = w->is_dumb ? (size_t)(w->dumb_width > 24 ? w->dumb_width / 8 : 3) : 48;
+    size_t max = w->is_dumb ? 7 : MAX_NAME;
+    struct plot_names shared = plot_shared_names(p);
+    struct lr_strbuf name = {0};
+    int columns = 0, longest = 0;
 
-    if (!p->x_names || !s || s->n == 0)
+    if (!p->x_names || s->n == 0)
         return;
     size_t step = (s->n + room - 1) / room;
-    for (size_t i = 0; i < s->n; i += step)
-        columns += plot_columns(p->x_names[i], MAX_NAME) + 2;
-    if (!w->is_dumb && columns > 88)
-        lr_strbuf_printf(w->b, "set xtics rotate by %d right\n",
-                         s->n / step > 24 ? 90 : 40);
     lr_strbuf_puts(w->b, "$names << EOD\n");
     for (size_t i = 0; i < s->n; i += step) {
         if (!isfinite(plot_x(s, i)))
             continue;
+        lr_strbuf_reset(&name);
+        plot_name(&name, p, shared, i, max);
         out_number_shortest(w->b, plot_x(s, i));
         lr_strbuf_putc(w->b, ' ');
-        plot_quote(w->b, PLOT_IN_DATA, p->x_names[i], w->is_dumb ? 7 : MAX_NAME);
+        plot_quote(w->b, PLOT_IN_DATA, name.s, max);
         lr_strbuf_putc(w->b, '\n');
+        int n = plot_columns(name.s, max);
+        columns += n + 2;
+        longest = n > longest ? n : longest;
     }
     lr_strbuf_puts(w->b, "EOD\n");
+    /* Slanted names reach to the left of their tic, which long ones have no room for. */
+    if (!w->is_dumb && columns > 88)
+        lr_strbuf_printf(w->b, "set xtics rotate by %d right%s\n",
+                         longest > 10 || s->n / step > 24 ? 90 : 40,
+                         s->n / step > 28 ? " font ',8'" : "");
+    w->b->is_failed |= name.is_failed;
+    lr_strbuf_free(&name);
 }
 
 /* ---- axes ---- */
@@ -215,6 +227,7 @@ static void put_range(struct plot_writer *w, const char *axis, double min, doubl
     lr_strbuf_puts(w->b, "]\n");
 }
 
+/* How many series find room in the key, which is put where they do. */
 static void put_key(struct plot_writer *w)
 {
     int longest = 0, n = 0;
@@ -225,9 +238,11 @@ static void put_key(struct plot_writer *w)
             longest = columns;
         n += columns > 0;
     }
+    bool is_below = w->is_dumb || n <= 2 || longest > 24;
+    w->n_key = is_below ? KEY_BELOW : KEY_BESIDE;
     if (n == 0)
         lr_strbuf_puts(w->b, "unset key\n");
-    else if (w->is_dumb || n <= 2 || longest > 24)
+    else if (is_below)
         lr_strbuf_puts(w->b, "set key outside below center horizontal Left reverse "
                              "noenhanced samplen 4\n");
     else
@@ -272,14 +287,18 @@ static void put_axes(struct plot_writer *w, int n_levels)
 
 static void put_styles(struct plot_writer *w)
 {
-    size_t n = w->p->n_series < PLOT_N_STYLES ? w->p->n_series : PLOT_N_STYLES;
+    size_t n = w->p->n_series < PLOT_N_LOOKS ? w->p->n_series : PLOT_N_LOOKS;
 
-    for (size_t k = 0; k < n; k++)
+    for (size_t k = 0; k < n; k++) {
+        /* Each time round, the colours meet other dashes and points. */
+        const struct plot_style *other =
+            &plot_styles[(k + k / PLOT_N_STYLES * 3) % PLOT_N_STYLES];
         lr_strbuf_printf(w->b,
                          "set linetype %zu linecolor rgb '%s' linewidth 2 dashtype %s "
                          "pointtype %d pointsize 0.7\n",
-                         k + 1, plot_styles[k].colour, plot_styles[k].dash,
-                         plot_styles[k].point);
+                         k + 1, plot_styles[k % PLOT_N_STYLES].colour, other->dash,
+                         other->point);
+    }
 }
 
 /* ---- the plot command ---- */
@@ -288,7 +307,7 @@ static void put_curve(struct plot_writer *w, size_t k)
 {
     const struct out_series *s = &w->p->series[k];
     struct lr_strbuf *b = w->b;
-    size_t type = k % PLOT_N_STYLES + 1;
+    size_t type = k % PLOT_N_LOOKS + 1;
 
     lr_strbuf_printf(b, "$data%zu using 1:2 with ", k + 1);
     switch (s->style) {
@@ -317,10 +336,12 @@ static void put_curve(struct plot_writer *w, size_t k)
                          type, fills[k % N_FILLS]);
         break;
     }
-    if (s->title && *s->title) {
+    if (s->title && *s->title && w->n_key > 0) {
+        w->n_key--;
         lr_strbuf_puts(b, " title ");
         plot_quote(b, PLOT_IN_COMMAND, s->title, MAX_KEY);
     } else {
+        w->n_left_out += s->title && *s->title;
         lr_strbuf_puts(b, " notitle");
     }
 }
@@ -333,7 +354,7 @@ static void put_errors(struct plot_writer *w, size_t k)
     if (is_bar)
         lr_strbuf_puts(w->b, "linecolor rgb '#202020'");
     else
-        lr_strbuf_printf(w->b, "linetype %zu", k % PLOT_N_STYLES + 1);
+        lr_strbuf_printf(w->b, "linetype %zu", k % PLOT_N_LOOKS + 1);
     lr_strbuf_puts(w->b, " linewidth 1 dashtype 1 pointtype 0 notitle");
 }
 
@@ -362,6 +383,9 @@ static void put_plot(struct plot_writer *w, bool has_rings)
             else
                 put_errors(w, k);
         }
+    if (w->n_left_out)
+        lr_strbuf_printf(b, "%sNaN with dots linecolor rgb 'white' title '... %d more'",
+                         comma, w->n_left_out);
     if (has_rings)
         lr_strbuf_printf(b,
                          "%s$rings using 1:2:3 with points pointtype 6 pointsize 1.3 "

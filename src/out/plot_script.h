@@ -4,8 +4,8 @@
 
 #include "plot_data.h"
 
-/* Looks of the series; they repeat after the last. */
-enum { PLOT_N_STYLES = 8 };
+/* Colours, dashes and points of the series; combined anew each time round. */
+enum { PLOT_N_STYLES = 8, PLOT_N_LOOKS = PLOT_N_STYLES * PLOT_N_STYLES };
 struct plot_style {
     const char *colour, *dash;
     int point;
@@ -18,6 +18,7 @@ struct plot_writer {
     struct plot_extent x;
     bool is_dumb;
     int dumb_width;
+    int n_key, n_left_out; /* entries the key still has room for; series without */
     /* of the series being written */
     const struct out_series *s;
     double offset;

@@ -223,10 +223,11 @@ static void draw_x_axis(struct plot_drawing *d)
     for (int i = 0; i < d->cols; i++)
         plot_canvas_text(d->c, d->left + i, row, line_mark(d, HORIZONTAL), 1);
     if (d->p->x_names) {
+        struct plot_names shared = plot_shared_names(d->p);
         for (size_t i = 0; i < d->p->series[0].n; i++) {
             struct lr_strbuf b = {0};
             double x = plot_x(&d->p->series[0], i);
-            plot_clean(&b, d->p->x_names[i], 16);
+            plot_name(&b, d->p, shared, i, 16);
             if (b.s && x >= d->x.x_min && x <= d->x.x_max)
                 draw_x_tic(d, x, b.s);
             lr_strbuf_free(&b);

@@ -139,6 +139,8 @@ enum lr_status lr_session_spectra(struct lr_session *s,
         if (rc != LR_OK)
             goto out;
     }
+    if ((rc = lr_progress_tick(progress, 1, "computing spectra", e)) != LR_OK)
+        goto out;
     session_drop_calib(s);
     s->spectra = spectra;
     s->responses = rows;

@@ -1,6 +1,6 @@
-/* The prompt: GNU readline through its callback interface, so that one poll loop sees keys and
- * signals. While a command runs the terminal is in its usual mode and ^C sets the interrupt
- * flag; at the prompt ^C clears the line. */
+/* The prompt: GNU readline through its callback interface, so that one poll loop sees
+ * keys and signals. While a command runs the terminal is in its usual mode and ^C sets
+ * the interrupt flag; at the prompt ^C clears the line. */
 #include "ui/ui.h"
 
 #include <errno.h>
@@ -31,11 +31,6 @@ struct prompt {
 
 /* readline's callbacks carry no context: this is the one prompt, set while it runs. */
 static struct prompt *current;
-
-const char *ui_line_version(void)
-{
-    return rl_library_version;
-}
 
 /* ---- completion ---- */
 
@@ -117,15 +112,18 @@ static char *one_line(const char *text)
             lr_strbuf_putc(&b, *s);
         }
     }
+    while (b.len && (b.s[b.len - 1] == ' ' || b.s[b.len - 1] == '\t'))
+        b.s[--b.len] = '\0';
     return lr_strbuf_take(&b);
 }
 
-/* Kept at once, in one write: a crash loses nothing, and two sessions do not mix. A leading
- * blank keeps a line out. */
+/* Kept at once, in one write: a crash loses nothing, and two sessions do not mix. A
+ * leading blank keeps a line out. */
 static void keep_line(struct prompt *p, const char *text)
 {
     char *line = one_line(text);
-    HIST_ENTRY *last = history_length ? history_get(history_base + history_length - 1) : NULL;
+    HIST_ENTRY *last =
+        history_length ? history_get(history_base + history_length - 1) : NULL;
 
     if (!line || !line[0] || line[0] == ' ' || line[strspn(line, " \t")] == '\0' ||
         (last && strcmp(last->line, line) == 0)) {

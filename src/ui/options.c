@@ -48,7 +48,8 @@ static bool take_number(const char *name, const char *text, double max)
 {
     int64_t n;
 
-    if (cmd_parse_int(&n, text) && n >= (strcmp(name, "threads") == 0) && (double)n <= max)
+    if (cmd_parse_int(&n, text) && n >= (strcmp(name, "threads") == 0) &&
+        (double)n <= max)
         return true;
     fprintf(stderr, "ranklab: --%s needs a whole number; see ranklab --help\n", name);
     return false;
@@ -194,16 +195,18 @@ void ui_print_help(void)
         else
             printf("  %-24s  %s\n", head, f->help);
     }
-    puts("\nOn a terminal and without -f or -e it starts the prompt; with no argument at all\n"
+    puts("\nOn a terminal and without -f or -e it starts the prompt; with no argument at "
+         "all\n"
          "it opens @fashion, a small embedded network. help at the prompt lists the\n"
          "commands; ranklab -e help does so here.");
 }
 
 void ui_print_version(void)
 {
-    printf("ranklab %s\n"
-           "License GPLv3+: GNU GPL version 3 or later <https://gnu.org/licenses/gpl.html>\n"
-           "This is free software: you are free to change and redistribute it.\n"
-           "There is NO WARRANTY, to the extent permitted by law.\n",
-           PACKAGE_VERSION);
+    printf(
+        "ranklab %s\n"
+        "License GPLv3+: GNU GPL version 3 or later <https://gnu.org/licenses/gpl.html>\n"
+        "This is free software: you are free to change and redistribute it.\n"
+        "There is NO WARRANTY, to the extent permitted by law.\n",
+        PACKAGE_VERSION);
 }

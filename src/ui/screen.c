@@ -1,6 +1,6 @@
-/* The sink of line mode: tables and messages on the standard streams, coloured where that is
- * wanted, and one progress line on the error stream, redrawn at most ten times a second and
- * erased before anything else is written. */
+/* The sink of line mode: tables and messages on the standard streams, coloured where that
+ * is wanted, and one progress line on the error stream, redrawn at most ten times a
+ * second and erased before anything else is written. */
 #include "ui/ui.h"
 
 #include <errno.h>

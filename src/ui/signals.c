@@ -66,8 +66,8 @@ static void on_suspend(int number)
     flag.is_suspended = 1;
 }
 
-/* Only calls that are safe here; then the default action, so that cores and sanitizers see
- * the signal. */
+/* Only calls that are safe here; then the default action, so that cores and sanitizers
+ * see the signal. */
 static void on_crash(int number)
 {
     restore_terminal();
@@ -88,6 +88,7 @@ void ui_signals_install(void)
         if (sigaction(stops[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(stops[i], &a, NULL);
     a.sa_handler = on_resize;
+    a.sa_flags = SA_RESTART; /* a script that is being read goes on */
     sigaction(SIGWINCH, &a, NULL);
     a.sa_handler = on_crash;
     a.sa_flags = (int)SA_RESETHAND;

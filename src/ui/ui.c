@@ -1,5 +1,5 @@
-/* Start and end of the program: files of the user, the network and the actions of the command
- * line, then the prompt or the standard input, and the exit status. */
+/* Start and end of the program: files of the user, the network and the actions of the
+ * command line, then the prompt or the standard input, and the exit status. */
 #include "ui/ui.h"
 
 #include <errno.h>
@@ -14,8 +14,8 @@
 
 #include "ranklab/la.h"
 
-/* A closed standard stream is opened on /dev/null in the wrong direction: its use then fails
- * instead of hitting the next file that is opened. */
+/* A closed standard stream is opened on /dev/null in the wrong direction: its use then
+ * fails instead of hitting the next file that is opened. */
 static bool open_streams(void)
 {
     for (int fd = 0; fd <= 2; fd++)

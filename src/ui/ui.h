@@ -1,5 +1,5 @@
-/* The front end in line mode: options, the prompt, signals, progress. The command table and
- * all that it does lie below, and know no terminal. */
+/* The front end in line mode: options, the prompt, signals, progress. The command table
+ * and all that it does lie below, and know no terminal. */
 #ifndef RANKLAB_UI_H
 #define RANKLAB_UI_H
 
@@ -44,7 +44,8 @@ int ui_signal_pending(void);
 /* Forgets a ^C; what ends the program stays. */
 void ui_signal_clear(void);
 bool ui_signal_resized(void); /* true once after each */
-/* ^Z: noted instead of obeyed while on, so that the prompt can tidy the terminal first. */
+/* ^Z: noted instead of obeyed while on, so that the prompt can tidy the terminal first.
+ */
 void ui_catch_suspend(bool on);
 bool ui_signal_suspended(void); /* true once after each */
 /* The mask to wait with: the signals above arrive during the wait only. */
@@ -74,7 +75,5 @@ void ui_screen_begin(struct ui_screen *s);
 
 /* Reads and runs commands until quit, ^D or a signal. */
 void ui_prompt(struct cmd_ctx *c, struct ui_screen *s);
-/* "readline 8.2" */
-const char *ui_line_version(void);
 
 #endif

@@ -31,7 +31,7 @@ trap 'exit 130' INT TERM
 
 screen()
 {
-    t capture-pane -p -J 2>/dev/null
+    t capture-pane -p 2>/dev/null
 }
 
 # wait_for NAME PATTERN: until a line of the screen matches; 60 s at most.
@@ -62,7 +62,7 @@ clear_screen()
 {
     keys C-l
     n=0
-    until screen | head -1 | grep -q '^ranklab> ' || [ $n -gt 200 ]; do
+    until screen | head -1 | grep -q '^ranklab>' || [ $n -gt 200 ]; do
         n=$((n + 1))
         sleep 0.05
     done
@@ -75,7 +75,7 @@ t new-session -d -x 100 -y 30 "env -u NO_COLOR -u INPUTRC -u XDG_STATE_HOME -u X
     echo status=\$?; cat" || exit 2
 
 wait_for start 'convolutions can be approximated'
-wait_for prompt '^ranklab> $'
+wait_for prompt '^ranklab>$'
 
 keys 'lay' Tab 'conv2' Enter
 wait_for completion '^ranklab> layers conv2$'
@@ -87,17 +87,19 @@ keys 'sel --zz'
 wait_for typed '^ranklab> sel --zz$'
 keys C-c
 wait_for clear-line '\^C$'
-wait_for new-prompt '^ranklab> $'
+wait_for new-prompt '^ranklab>$'
 clear_screen
 keys Up
 wait_for history-recall '^ranklab> method conv2 keep$'
 keys C-u 'echo one \' Enter
-wait_for continuation '^    \.\.\.> $'
+wait_for continuation '^    \.\.\.>$'
 keys 'two' Enter
 wait_for continued '^one two$'
 
 clear_screen
-keys 'rank conv3 x=2; solve' Enter
+keys 'rank conv3..conv7 x=2' Enter
+wait_for ranks ' to solve$'
+keys 'solve' Enter
 wait_for progress 'solving\|sampling'
 keys C-c
 wait_for interrupted 'interrupted; nothing was changed'

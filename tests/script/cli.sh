@@ -50,7 +50,7 @@ check two-models 2 "only one network" "$r" a.onnx b.onnx
 check nothing-to-do 0 "" "$r" -b
 check missing-script 1 "missing.rl: No such file" "$r" missing.rl
 check missing-model 1 "ranklab: open: missing.onnx" "$r" -b missing.onnx
-check model-then-command 0 "^conv7 " "$r" -b fashion.onnx -e layers
+check model-then-command 0 "^conv7 " "$r" -b net.onnx -e layers
 check order 0 "" "$r" -b -e 'echo 1' -f sub/inner.rl -e 'echo 3'
 [ "$(cat "$work/out" | tr '\n' ' ')" = "1 inner 3 " ] || fail order "wrong order"
 check stops 1 "" "$r" -b -e 'echo 1' -e nonsense -e 'echo 3'
@@ -67,20 +67,32 @@ sh_check batch-ignores-stdin 0 "^1$" 'echo "nonsense" | "$0" -b -e "echo 1"'
 sh_check no-newline 0 "^last$" 'printf "echo last" | "$0"'
 sh_check crlf 0 "^dos$" 'printf "echo dos\r\n" | "$0"'
 sh_check zero-byte 1 "not a text file" 'printf "echo \000\n" | "$0"'
-sh_check closed-pipe 141 "" '{ "$0" -b fashion.onnx -e "layers; help; help; help; help; help; help"; echo $? >status; } | :; sleep 0.1; exit $(cat status)'
+sh_check closed-pipe 141 "" '{ "$0" -b net.onnx -e "layers; help; help; help; help; help; help"; echo $? >status; } | :; sleep 0.1; exit $(cat status)'
 [ -s "$work/out" ] && fail closed-pipe "not quiet"
 [ -w /dev/full ] && sh_check full-disk 1 "No space left" '"$0" -e help >/dev/full'
 sh_check closed-stdout 1 "standard output" '"$0" -e help >&-'
-sh_check redirect-stays 1 "" 'echo old >t.csv; "$0" -b fashion.onnx -e "rank conv3 1000" -e "layers > t.csv"; s=$?; grep -q old t.csv && exit $s'
+sh_check redirect-stays 1 "" 'echo old >t.csv; "$0" -b net.onnx -e "rank conv3 1000" -e "layers > t.csv"; s=$?; grep -q old t.csv && exit $s'
 check color 1 "$(printf '\033')" "$r" --color always -e nonsense
 check no-color 1 "" "$r" -e nonsense
 grep -q "$(printf '\033')" "$work/out" && fail no-color "an escape sequence"
 check seed 0 "seed *7" "$r" --seed 7 -e 'show seed'
-check ascii 0 "" "$r" -b --ascii fashion.onnx -e layers
+check ascii 0 "" "$r" -b --ascii net.onnx -e layers
 LC_ALL=C grep -q '[^ -~]' "$work/out" && fail ascii "something else than ASCII"
 check directory-as-script 1 "is a folder" "$r" -f sub
 check safe-plot 1 "starts no program" "$r" -b --safe @fashion -e 'data calib @fashion --count 30' \
     -e 'plot energy conv2 --to a.svg'
+
+check text-plot 0 "rank / filters" "$r" -b --safe net.onnx -e 'data calib @fashion --count 50' \
+    -e 'rank conv3 20; plot energy conv2..conv4 --width 60 --height 14'
+check text-plot-ascii 0 "" "$r" -b --safe --ascii net.onnx -e 'data calib @fashion --count 50' \
+    -e 'method all svd; rank conv3,conv4 50%; solve; plot error'
+LC_ALL=C grep -q '[^ -~]' "$work/out" && fail text-plot-ascii "something else than ASCII"
+if command -v gnuplot >/dev/null 2>&1; then
+    check plot-file 0 "wrote e.svg" "$r" -b net.onnx -e 'data calib @fashion --count 50' \
+        -e 'plot energy conv2..conv4 --to e.svg --script e.gp'
+    grep -q '</svg>' e.svg || fail plot-file "no complete svg"
+    sh_check plot-script 0 "" 'gnuplot -d -e "set term dumb" e.gp </dev/null >/dev/null 2>&1; [ -s e.gp ]'
+fi
 
 # files of the user
 mkdir -p "$HOME/.config/ranklab"
@@ -92,7 +104,7 @@ rm "$HOME/.config/ranklab/init.rl"
 
 # the automatic record of a session is a script that gives the same
 rm -rf "$HOME/.local"
-check recorded 0 "" "$r" -b fashion.onnx -e 'rank conv3 40; rank conv4 50%; try nonsense; layers > a.csv'
+check recorded 0 "" "$r" -b net.onnx -e 'rank conv3 40; rank conv4 50%; try nonsense; layers > a.csv'
 session=$(ls "$HOME"/.local/state/ranklab/sessions/*.rl)
 mv a.csv first.csv
 check replay-check 0 "no errors" "$r" -b -e "source $session --check"
@@ -103,7 +115,7 @@ rm -rf "$HOME/.local"
 check no-command-no-record 0 "" "$r" -b
 [ -z "$(ls "$HOME/.local/state/ranklab/sessions" 2>/dev/null)" ] ||
     fail no-command-no-record "a record of nothing"
-check record 0 "" "$r" -b fashion.onnx -e 'rank conv3 40' -e 'record mine.rl' -e 'rank conv4 20'
+check record 0 "" "$r" -b net.onnx -e 'rank conv3 40' -e 'record mine.rl' -e 'rank conv4 20'
 check record-replay 0 "conv4: rank 64 -> 20" "$r" -b -f mine.rl
 sh_check no-home 0 "^1$" 'env -u HOME "$0" -e "echo 1"'
 

@@ -1,5 +1,5 @@
 # args --format csv -q
-open fashion.onnx
+open net.onnx
 rank conv3 40
 layers conv3
 show round

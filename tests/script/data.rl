@@ -1,5 +1,5 @@
 # exact
-open fashion.onnx
+open net.onnx
 try solve
 try eval
 try select --speedup 2

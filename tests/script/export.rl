@@ -1,8 +1,5 @@
 # What is written can be read back, and gives what the session gives.
-open resnet.onnx
-data calib zeros.npy
-close
-open fashion.onnx
+open net.onnx
 run zeros.npy original.npy --original
 run zeros.npy same.npy
 export onnx same.onnx

@@ -16,5 +16,6 @@ try layers > out.csv extra
 try layers >
 try quit > out.csv
 try > out.csv
+try try echo x
 try set seed <= 4
 try échø ünïcode; echo end

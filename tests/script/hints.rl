@@ -1,5 +1,5 @@
 # exact
-open fashion.onnx
+open net.onnx
 try opne x
 try solvee
 try sol

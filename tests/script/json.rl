@@ -1,7 +1,7 @@
 # args --format json
 # stdout-json
 # Tables on the standard output, everything else on the error stream.
-open fashion.onnx
+open net.onnx
 echo a message
 show format
 rank conv3 40

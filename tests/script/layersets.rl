@@ -1,4 +1,4 @@
-open fashion.onnx
+open net.onnx
 rank conv2..conv3 4
 rank 4,5 4
 rank 6..7 4

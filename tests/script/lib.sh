@@ -1,5 +1,5 @@
 # Shared by run-tests.sh, update.sh and cli.sh: a clean environment and a working folder that
-# holds the scripts, the embedded network as plain files, and damaged files.
+# holds the scripts, the small network net.onnx (see make-net.py), and damaged files.
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -31,13 +31,11 @@ new_folder()
 {
     rm -rf "$work/run"
     mkdir -p "$work/run/folder.onnx"
-    cp -R "$here"/*.rl "$here/sub" "$work/run/" 2>/dev/null
-    cp "$RANKLAB_DATA/fashion.onnx" "$work/run/fashion.onnx"
-    cp "$RANKLAB_DATA/fashion-resnet.onnx" "$work/run/resnet.onnx"
+    cp -R "$here"/*.rl "$here/sub" "$here/net.onnx" "$work/run/"
     (
         cd "$work/run" || exit 2
         : >empty.onnx
-        head -c 5000 fashion.onnx >truncated.onnx
+        head -c 5000 net.onnx >truncated.onnx
         echo 'this is no model' >text.onnx
         : >empty.idx
         printf '\000\000\010\003\000\000\000\005\000\000\000\034\000\000\000\034abc' >short.idx

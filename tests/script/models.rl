@@ -1,6 +1,6 @@
 # exact
 # Files that are no networks; what was open stays open.
-open fashion.onnx
+open net.onnx
 try open missing.onnx
 try open empty.onnx
 try open text.onnx
@@ -8,11 +8,11 @@ try open truncated.onnx
 try open folder.onnx
 try open @nothing
 try open ''
-try open fashion.onnx --input 1x3x32x32
-try open fashion.onnx --input 1x1x28
-try open fashion.onnx --input axb
+try open net.onnx --input 1x3x32x32
+try open net.onnx --input 1x1x28
+try open net.onnx --input axb
 assert model.layers == 7
-assert model.name == fashion.onnx
+assert model.name == net.onnx
 close
 try close
 try layers

@@ -1,4 +1,4 @@
-# args --safe --ascii
+# args --safe --ascii -q
 # Without another program: text only, by the built-in plot.
 open @fashion
 data calib @fashion --count 200

@@ -1,6 +1,6 @@
 # Ranks as numbers, shares and speedups, and everything that is refused. Without calibration
 # images: nothing here depends on trained weights.
-open fashion.onnx
+open net.onnx
 rank conv3 40
 rank conv3 50%
 rank conv3 x=2
@@ -27,8 +27,13 @@ try rank conv3 40,28
 try rank conv3 ''
 try rank @solved 4
 try rank @stale,conv1 33
+try rank conv6 4
+try select --speedup 1000 --rule uniform
+try select --macs 1 --rule uniform
+select --speedup 2 --rule uniform --keep conv5
+select --params 30k --rule uniform --round 4
 rank conv3 64
-rank conv1 32
+rank conv1 8
 assert conv3.rank == 64
 assert conv3.state == whole
 assert conv2.state == chosen

@@ -1,6 +1,6 @@
 # show layers.csv layers.md layers.txt seed.json
 # A table into a file; the old file stays when anything fails.
-open fashion.onnx
+open net.onnx
 rank conv3 40
 layers conv3 > layers.csv
 cost conv3 > layers.md

@@ -1,4 +1,4 @@
-open fashion.onnx
+open net.onnx
 try undo
 try redo
 rank conv3 40

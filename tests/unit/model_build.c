@@ -5,7 +5,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -312,6 +314,43 @@ double *mb_eval(const struct lr_graph *g, int v, const double *image, int64_t *c
     lr_free(a);
     lr_free(b);
     return y;
+}
+
+/* ---- files */
+
+static char dir[300];
+
+int mb_make_dir(void **state)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    (void)state;
+    snprintf(dir, sizeof(dir), "%s/ranklab-onnx-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+int mb_remove_dir(void **state)
+{
+    static const char *const names[] = {"a.onnx", "b.onnx", "weights.bin", "link",
+                                        "in/w"};
+    char path[400];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        unlink(mb_path(path, names[i]));
+    rmdir(mb_path(path, "in"));
+    return rmdir(dir);
+}
+
+const char *mb_dir(void)
+{
+    return dir;
+}
+
+const char *mb_path(char path[400], const char *name)
+{
+    snprintf(path, 400, "%s/%s", dir, name);
+    return path;
 }
 
 /* ---- protobuf */

@@ -43,6 +43,13 @@ void mb_assert_shape(const struct lr_graph *g, int v, const char *text);
  * BatchNormalization, Relu, Add, Identity, Dropout, Flatten. Release with lr_free. */
 double *mb_eval(const struct lr_graph *g, int v, const double *image, int64_t *count);
 
+/* A group's temporary folder: setup and teardown for cmocka, its path, and that of a file
+ * in it (one of a.onnx, b.onnx, weights.bin, link, in/w). */
+int mb_make_dir(void **state);
+int mb_remove_dir(void **state);
+const char *mb_dir(void);
+const char *mb_path(char path[400], const char *name);
+
 /* Protobuf fields appended to b. */
 void pb_int(struct lr_strbuf *b, unsigned field, uint64_t v);
 void pb_bytes(struct lr_strbuf *b, unsigned field, const void *p, size_t n);

@@ -1,5 +1,5 @@
-/* The command language without a session: lexer, argument types, rows, prefixes, printing,
- * completion, and how failures are reported. */
+/* The command language without a session: lexer, argument types, rows, prefixes,
+ * printing, completion, and how failures are reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,8 +23,8 @@ struct capture {
     int n_before_stop; /* commands until is_stopped; < 0: never */
 };
 
-static void keep(void *ctx, enum cmd_stream stream, enum cmd_style style, const char *text,
-                 size_t n)
+static void keep(void *ctx, enum cmd_stream stream, enum cmd_style style,
+                 const char *text, size_t n)
 {
     struct capture *k = ctx;
 
@@ -100,8 +100,8 @@ static void lex__splits_words_and_resolves_quotes(void **state)
                  (const char *const[]){"ab cd", "e \"f\" \n"});
     expect_words("'' x", 2, (const char *const[]){"", "x"});
     expect_words("'a\\n'", 1, (const char *const[]){"a\\n"});
-    expect_words("conv2..conv5,@stale,conv* e=99% a#b",
-                 3, (const char *const[]){"conv2..conv5,@stale,conv*", "e=99%", "a#b"});
+    expect_words("conv2..conv5,@stale,conv* e=99% a#b", 3,
+                 (const char *const[]){"conv2..conv5,@stale,conv*", "e=99%", "a#b"});
     expect_words("# only a comment", 0, NULL);
     expect_words("x # y ; z", 1, (const char *const[]){"x"});
     expect_words("", 0, NULL);
@@ -625,10 +625,11 @@ static void run__reports_file_line_column_line_and_caret(void **state)
                         "                     ^\n"
                         "  usage: rank SET VALUE [--round N]\n");
     assert_int_equal(run(&f, "rank conv3", true), LR_EPARSE);
-    assert_string_equal(text_of(&f.captured.err), "rank: VALUE is missing\n"
-                                                  "  rank conv3\n"
-                                                  "            ^\n"
-                                                  "  usage: rank SET VALUE [--round N]\n");
+    assert_string_equal(text_of(&f.captured.err),
+                        "rank: VALUE is missing\n"
+                        "  rank conv3\n"
+                        "            ^\n"
+                        "  usage: rank SET VALUE [--round N]\n");
     end(&f);
 }
 
@@ -686,15 +687,16 @@ static void settings__go_there_and_back(void **state)
 
     (void)state;
     begin(&f);
-    assert_int_equal(run(&f, "set seed 7; set round 8; set cache-memory 512M; show", false),
-                     LR_OK);
+    assert_int_equal(
+        run(&f, "set seed 7; set round 8; set cache-memory 512M; show", false), LR_OK);
     assert_int_equal(f.session.settings.seed, 7);
     assert_int_equal(f.session.settings.round, 8);
     assert_int_equal(f.session.settings.cache_memory, 512000000);
     for (size_t i = 0; i < cmd_n_settings; i++) {
         struct lr_strbuf b = {0};
         cmd_settings_table[i].get(&b, &f.c);
-        assert_int_equal(cmd_setting_set(&f.c, cmd_settings_table[i].name, b.s, &e), LR_OK);
+        assert_int_equal(cmd_setting_set(&f.c, cmd_settings_table[i].name, b.s, &e),
+                         LR_OK);
         lr_strbuf_free(&b);
     }
     assert_int_equal(run(&f, "set format json; echo x; show seed", false), LR_OK);

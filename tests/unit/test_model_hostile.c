@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,11 +18,9 @@ static size_t valid_len;
 /* A network with one of everything the reader interprets, as bytes. */
 static int write_valid(void **state)
 {
-    char dir[300], path[400];
-    const char *tmp = getenv("TMPDIR");
+    char path[400];
     struct lr_err e = {0};
 
-    (void)state;
     struct lr_graph *g = mb_graph(13);
     int x = mb_image(g, -1, 2, 9, 9);
     int a = mb_unary(g, "Relu", "r1", mb_conv(g, "c1", x, 2, 4, 3, 2, 1));
@@ -42,16 +39,14 @@ static int write_valid(void **state)
     mb_set_int(g, y, "transB", 1);
     mb_output(g, mb_unary(g, "Foo", "foo", mb_unary(g, "Softmax", "sm", y)));
     g->values[g->outputs[0]].dtype = LR_DT_F32;
-    snprintf(dir, sizeof(dir), "%s/ranklab-hostile-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(dir))
+    if (mb_make_dir(state) != 0)
         return -1;
-    snprintf(path, sizeof(path), "%s/a.onnx", dir);
+    mb_path(path, "a.onnx");
     int bad = lr_onnx_write(g, path, &e) != LR_OK ||
               lr_file_read(&valid, &valid_len, path, 1 << 20, &e) != LR_OK;
     if (bad)
         fprintf(stderr, "%s\n", e.msg);
-    unlink(path);
-    rmdir(dir);
+    mb_remove_dir(state);
     lr_graph_free(g);
     return bad ? -1 : 0;
 }

@@ -219,6 +219,11 @@ static void layers__gives_a_reason_when_not_approximable(void **state)
     mb_conv(g, "a", mb_image(g, -1, 1, 8, 8), 1, 8, 1, 1, 0);
     assert_reason(g, "a", "too small to gain at any rank");
 
+    /* Rank 1 costs 2 + 2 instead of 2 * 2. */
+    g = mb_graph(13);
+    mb_conv(g, "a", mb_image(g, -1, 2, 8, 8), 2, 2, 1, 1, 0);
+    assert_reason(g, "a", "too small to gain at any rank");
+
     g = mb_graph(13);
     mb_conv(g, "a", mb_image(g, -1, 1, 8, 8), 1, 8, 3, 1, 1);
     assert_reason(g, "a", NULL);

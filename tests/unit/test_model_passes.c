@@ -188,9 +188,10 @@ static void fold_bn__rewires_readers_when_output_is_an_identity(void **state)
     (void)state;
     struct lr_graph *g = mb_graph(13);
     int r = mb_unary(g, "Relu", "r", mb_image(g, -1, 2, 3, 3));
+    int same = mb_unary(g, "Identity", "same", r);
     int a = mb_unary(g, "Relu", "before", r);
     int y = mb_unary(g, "Identity", "i", r);
-    int z = mb_binary(g, "Add", "after", r, a);
+    int z = mb_binary(g, "Add", "after", same, a);
     mb_output(g, y);
     mb_output(g, z);
     mb_infer(g);

@@ -195,8 +195,7 @@ static const char *const hostile[] = {
     "$(touch pwned5)",
     "';system 'touch pwned6",
     "\" 1 2\n!touch pwned7\n",
-    "\xc2\x9b"
-    "31m",
+    "a\xc2\x9bm",
     "\xef\xbf\xbe",
     "",
     "conv\xc3\xa9\xe4\xbd\x9c",
@@ -493,6 +492,67 @@ static void script__refuses_when_there_is_nothing_to_plot(void **state)
     assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", &e), LR_EINVAL);
     p.n_series = 0;
     assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", &e), LR_EINVAL);
+    lr_strbuf_free(&b);
+}
+
+/* ---- names ---- */
+
+static void name__leaves_out_what_all_share(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *names[3], *wanted[3];
+        size_t n, max;
+    } cases[] = {
+        {{"/layer1/conv1/Conv", "/layer1/conv2/Conv", "/layer2/conv1/Conv"},
+         {"layer1/conv1", "layer1/conv2", "layer2/conv1"},
+         3,
+         20},
+        {{"conv1", "conv2", "conv10"}, {"conv1", "conv2", "conv10"}, 3, 20},
+        {{"a/b/c", "a/b/d"}, {"c", "d"}, 2, 20},
+        {{"a/b", "a/b"}, {"b", "b"}, 2, 20},
+        {{"a/", "a/b"}, {"a/", "a/b"}, 2, 20},
+        {{"/a/b"}, {"/a/b"}, 1, 20},
+        {{"a/x", NULL}, {"a/x", ""}, 2, 20},
+        {{"abcdefghij", "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"},
+         {"...hij", "...\xc3\xa9\xc3\xa9\xc3\xa9"},
+         2,
+         6},
+        {{"abcd", ""}, {"cd", ""}, 2, 2},
+    };
+    double y[3] = {1, 2, 3};
+
+    for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+        struct out_series s = {"s", OUT_BARS, cases[c].n, NULL, y, NULL, NULL};
+        struct out_plot p = {.series = &s, .n_series = 1, .x_names = cases[c].names};
+        struct plot_names shared = plot_shared_names(&p);
+        for (size_t i = 0; i < cases[c].n; i++) {
+            struct lr_strbuf b = {0};
+            plot_name(&b, &p, shared, i, cases[c].max);
+            assert_string_equal(b.s, cases[c].wanted[i]);
+            lr_strbuf_free(&b);
+        }
+    }
+}
+
+static void script__counts_curves_the_key_has_no_room_for(void **state)
+{
+    (void)state;
+    struct out_series many[40];
+    struct out_plot p = line_plot;
+    struct lr_strbuf b = {0};
+    int n_titles = 0;
+
+    for (int k = 0; k < 40; k++)
+        many[k] = line_series;
+    p.series = many;
+    p.n_series = 40;
+    assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", NULL), LR_OK);
+    for (const char *at = b.s; (at = strstr(at, "title 'line'")); at++)
+        n_titles++;
+    assert_int_equal(n_titles, 18);
+    assert_non_null(strstr(b.s, "title '... 22 more'"));
+    check_script(b.s);
     lr_strbuf_free(&b);
 }
 
@@ -1114,6 +1174,8 @@ int main(void)
         T(script__writes_gaps_and_error_bars),
         T(script__follows_the_order_of_marks_and_names),
         T(script__refuses_when_there_is_nothing_to_plot),
+        T(name__leaves_out_what_all_share),
+        T(script__counts_curves_the_key_has_no_room_for),
         T(thin__keeps_extremes_ends_order_and_gaps),
         T(spawn__gives_a_clean_world),
         T(spawn__reports_what_went_wrong),

@@ -145,6 +145,23 @@ static void session__embedded_network_without_images_does_not_open(void **state)
     unsetenv("RANKLAB_DATA");
 }
 
+static void session__opens_every_embedded_network(void **state)
+{
+    struct setting *t = *state;
+
+    for (int i = 0; i < lr_n_embedded; i++) {
+        assert_ok(lr_session_open(&t->s, lr_embedded[i].name, NULL, NULL, fx_e));
+        assert_string_equal(t->s.model_name, lr_embedded[i].name);
+        assert_true(t->s.n_layers > 3);
+        for (int k = 0; k < t->s.n_layers; k++)
+            assert_true(t->s.layers[k].is_approximable);
+        assert_int_equal(lr_dataset_classes(t->s.calib), 10);
+        assert_int_equal(lr_dataset_classes(t->s.eval), 10);
+        assert_true(lr_dataset_count(t->s.calib) >= 1000);
+    }
+    assert_null(lr_embedded_find("fashion"));
+}
+
 static void session__closed_refuses_every_command(void **state)
 {
     struct setting *t = *state;
@@ -622,6 +639,7 @@ int main(void)
         TEST(session__open_reads_layers_and_plans_them_whole),
         TEST(session__open_that_fails_leaves_the_old_network),
         TEST(session__embedded_network_without_images_does_not_open),
+        TEST(session__opens_every_embedded_network),
         TEST(session__closed_refuses_every_command),
         TEST(session__ranks_make_states_and_reasons),
         TEST(session__method_keep_holds_a_layer_whole),

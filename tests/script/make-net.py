@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Writes net.onnx, the small untrained network of the golden scripts: seven convolutions, one
+of them grouped, the last without a ReLU, for images of 1x28x28. The file is kept in the
+repository, so that the scripts' outputs do not depend on any trained network; this script only
+says how it was made. Needs nothing but Python."""
+import struct
+import sys
+
+
+def varint(n):
+    out = b""
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def number(field, n):
+    return varint(field << 3) + varint(n)
+
+
+def chunk(field, data):
+    data = data.encode() if isinstance(data, str) else data
+    return varint(field << 3 | 2) + varint(len(data)) + data
+
+
+state = 1
+
+
+def weight():
+    # Few distinct values, so that the file compresses well.
+    global state
+    state = (state * 1103515245 + 12345) % 2**31
+    return ((state >> 16) % 15 - 7) / 64
+
+
+def tensor(name, dims):
+    n = 1
+    for d in dims:
+        n *= d
+    raw = struct.pack("<%df" % n, *(weight() for _ in range(n)))
+    return chunk(5, b"".join(number(1, d) for d in dims) + number(2, 1) + chunk(8, name)
+                 + chunk(9, raw))
+
+
+def ints(name, values):
+    return chunk(5, chunk(1, name) + b"".join(number(8, v) for v in values) + number(20, 7))
+
+
+def one_int(name, value):
+    return chunk(5, chunk(1, name) + number(3, value) + number(20, 2))
+
+
+def node(op, name, inputs, output, attributes=b""):
+    return chunk(1, b"".join(chunk(1, i) for i in inputs) + chunk(2, output)
+                 + chunk(3, name) + chunk(4, op) + attributes)
+
+
+def info(field, name, dims):
+    shape = b"".join(chunk(1, chunk(2, d) if isinstance(d, str) else number(1, d))
+                     for d in dims)
+    return chunk(field, chunk(1, name) + chunk(2, chunk(1, number(1, 1) + chunk(2, shape))))
+
+
+nodes, weights, last, c = b"", b"", "image", 1
+for i, (d, group, pool, relu) in enumerate(
+        [(8, 1, 0, 1), (16, 1, 1, 1), (64, 1, 0, 1), (64, 1, 1, 1), (32, 1, 0, 1),
+         (16, 2, 0, 1), (16, 1, 0, 0)], 1):
+    name = "conv%d" % i
+    weights += tensor(name + ".w", [d, c // group, 3, 3]) + tensor(name + ".b", [d])
+    nodes += node("Conv", name, [last, name + ".w", name + ".b"], name,
+                  ints("kernel_shape", [3, 3]) + ints("pads", [1, 1, 1, 1])
+                  + one_int("group", group))
+    last, c = name, d
+    if relu:
+        nodes += node("Relu", "relu%d" % i, [last], "r%d" % i)
+        last = "r%d" % i
+    if pool:
+        nodes += node("MaxPool", "pool%d" % i, [last], "p%d" % i,
+                      ints("kernel_shape", [2, 2]) + ints("strides", [2, 2]))
+        last = "p%d" % i
+nodes += node("GlobalAveragePool", "gap", [last], "g") + node("Flatten", "flat", ["g"], "f")
+weights += tensor("fc.w", [10, 16]) + tensor("fc.b", [10])
+nodes += node("Gemm", "fc", ["f", "fc.w", "fc.b"], "scores", one_int("transB", 1))
+graph = nodes + chunk(2, "net") + weights + info(11, "image", ["N", 1, 28, 28]) \
+    + info(12, "scores", ["N", 10])
+model = number(1, 8) + chunk(2, "make-net.py") + chunk(7, graph) \
+    + chunk(8, chunk(1, "") + number(2, 13))
+with open(sys.argv[1] if len(sys.argv) > 1 else "net.onnx", "wb") as f:
+    f.write(model)
