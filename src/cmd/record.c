@@ -104,7 +104,9 @@ static void record_into(struct cmd_recorder *r, struct cmd_ctx *c,
 
 void cmd_record_call(struct cmd_ctx *c, const struct cmd_call *call)
 {
-    if (call->row->flags & CMD_NOT_RECORDED)
+    /* `try source F` too is recorded by what F does. */
+    if ((call->row->flags & CMD_NOT_RECORDED) ||
+        (call->nested && (call->nested->row->flags & CMD_NOT_RECORDED)))
         return;
     record_into(&c->auto_record, c, call);
     record_into(&c->user_record, c, call);

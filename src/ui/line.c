@@ -39,11 +39,15 @@ static char *next_word(const char *text, int state)
     struct lr_strbuf b = {0};
     char *word;
 
-    (void)text;
     if (state == 0)
         current->next = 0;
-    if (current->next >= current->completion.words.n)
-        return NULL;
+    if (current->next >= current->completion.words.n) {
+        /* After the words of the language, file names where one may stand. */
+        if (!current->completion.is_path)
+            return NULL;
+        bool is_first = current->next++ == current->completion.words.n;
+        return rl_filename_completion_function(text, !is_first);
+    }
     const char *found = current->completion.words.w[current->next++];
     /* Inside quotes the word stands as it is. */
     if (current->is_quoted)
@@ -72,8 +76,6 @@ static char **complete(const char *text, int start, int end)
     rl_completion_append_character = current->completion.has_more ? '\0' : ' ';
     if (current->completion.begin == before + (size_t)start)
         matches = rl_completion_matches(text, next_word);
-    if (!matches && current->completion.is_path)
-        rl_attempted_completion_over = 0; /* file names by readline itself */
 out:
     lr_strbuf_free(&line);
     return matches;

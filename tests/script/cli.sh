@@ -104,9 +104,11 @@ rm "$HOME/.config/ranklab/init.rl"
 
 # the automatic record of a session is a script that gives the same
 rm -rf "$HOME/.local"
-check recorded 0 "" "$r" -b net.onnx -e 'rank conv3 40; rank conv4 50%; try nonsense; layers > a.csv'
+check recorded 0 "" "$r" -b net.onnx -e 'rank conv3 40; rank conv4 50%; try nonsense; try source sub/inner.rl; layers > a.csv'
 session=$(ls "$HOME"/.local/state/ranklab/sessions/*.rl)
 mv a.csv first.csv
+[ "$(grep -c source "$session")" = 0 ] && [ "$(grep -c '^echo inner$' "$session")" = 1 ] ||
+    fail recorded "a sourced script is not recorded line by line"
 check replay-check 0 "no errors" "$r" -b -e "source $session --check"
 check replay 0 "" "$r" -b -f "$session"
 cmp -s a.csv first.csv || fail replay "the replayed session gives another table"

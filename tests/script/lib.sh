@@ -32,6 +32,7 @@ new_folder()
     rm -rf "$work/run"
     mkdir -p "$work/run/folder.onnx"
     cp -R "$here"/*.rl "$here/sub" "$here/net.onnx" "$work/run/"
+    chmod -R u+w "$work/run" # the source tree may be read-only
     (
         cd "$work/run" || exit 2
         : >empty.onnx
