@@ -5,7 +5,7 @@ build_packages='gcc make autoconf automake pkg-config libc6-dev libopenblas-open
 liblapacke-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev zlib1g-dev
 libmd-dev libjansson-dev libreadline-dev gnuplot libcmocka-dev'
 test_packages='tmux'
-interop_packages='python3-onnx python3-numpy'
+interop_packages='python3-onnx python3-numpy ca-certificates'
 
 # Installs what is missing of the Debian packages named; without the right to do so, prints
 # the list and stops. gnuplot-nox serves as gnuplot.
@@ -45,7 +45,7 @@ need_packages() {
 
 # ranklab_build [DIR [configure options]]: configures and builds in DIR (build) and sets
 # RANKLAB to the program. The source tree is reached by a relative name, so that a path with
-# spaces in it works.
+# spaces in it works. Other options than last time configure anew.
 ranklab_build() {
     # shellcheck disable=SC2086
     need_packages $build_packages
@@ -53,19 +53,7 @@ ranklab_build() {
     [ $# -gt 0 ] && shift
     log="$top/$dir/build.log"
     mkdir -p "$top/$dir"
-    (
-        set -e
-        cd "$top"
-        if [ ! -x configure ] || [ configure.ac -nt configure ] ||
-            [ Makefile.am -nt Makefile.in ]; then
-            autoreconf -fi
-        fi
-        cd "$dir"
-        if [ ! -f config.status ] || [ ../configure -nt config.status ]; then
-            ../configure -q "$@"
-        fi
-        make -s -j"$(nproc)"
-    ) >"$log" 2>&1 || {
+    build_in "$@" >"$log" 2>&1 || {
         tail -n 40 "$log" >&2
         echo "the build failed; the whole log is $log" >&2
         exit 1
@@ -73,3 +61,18 @@ ranklab_build() {
     RANKLAB="$top/$dir/ranklab"
     export RANKLAB
 }
+
+# A chain of &&: `set -e` has no effect on the left of ||.
+build_in() (
+    cd "$top" &&
+        if [ ! -x configure ] || [ configure.ac -nt configure ] ||
+            [ Makefile.am -nt Makefile.in ]; then
+            autoreconf -fi
+        fi &&
+        cd "$dir" &&
+        if [ ! -f config.status ] || [ ../configure -nt config.status ] ||
+            [ "$(cat options 2>/dev/null)" != "$*" ]; then
+            ../configure -q "$@" && echo "$*" >options
+        fi &&
+        make -s -j"$(nproc)"
+)
