@@ -32,7 +32,8 @@ struct lr_dataset;
 /* Opens idx(.gz) (u1, dimensions n,h,w or n,h,w,c) or .npy (<f4, <f8, <f2, |u1; n,h,w |
  * n,c,h,w; also n,h,w,c for u1; either may be compressed). c, h, w: what the network wants;
  * grey images for a 3-channel network are repeated; any other mismatch is LR_ESHAPE saying
- * both shapes. Zero images: LR_EINVAL. The whole file is held in memory as stored. */
+ * both shapes. Zero images: LR_EINVAL. LR_ENUMERIC names the first image drawn that has a
+ * NaN or Inf. The whole file is held in memory as stored. */
 enum lr_status lr_dataset_open(struct lr_dataset **out, const char *path, int c, int h,
                                int w, const struct lr_data_opts *opts,
                                const struct lr_notes *notes, struct lr_err *e);

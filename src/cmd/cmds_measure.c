@@ -67,6 +67,12 @@ static enum lr_status read_input(struct job *j, const struct cmd_value *v,
             lr_shape_text(shape, sizeof(shape), d), s->in_c, s->in_h, s->in_w);
     j->n = d->dims[0];
     j->per_in = (size_t)s->in_c * (size_t)s->in_h * (size_t)s->in_w;
+    for (int64_t i = 0; i < j->n; i++)
+        if (!lr_all_finite((const float *)j->x->data + (size_t)i * j->per_in, j->per_in))
+            return cmd_fail_at(e, v->begin, LR_ENUMERIC,
+                               "%s: image %lld (counted from 0) has a value that is not "
+                               "finite",
+                               v->text, (long long)i);
     return LR_OK;
 }
 
@@ -175,7 +181,7 @@ static const struct cmd_row rows[] = {
          "images with the same answer; output error is |o - o'|^2 / |o|^2.\n",
      .examples = "solve; eval --count 200\n",
      .options = eval_options,
-     .flags = CMD_NEEDS_MODEL | CMD_NEEDS_EVAL | CMD_TABLE | CMD_SLOW,
+     .flags = CMD_NEEDS_MODEL | CMD_NEEDS_EVAL | CMD_TABLE,
      .run = run_eval},
     {.name = "ru$n",
      .summary = "push a tensor through the approximated network",
@@ -184,7 +190,7 @@ static const struct cmd_row rows[] = {
          "network is written as float32.\n",
      .args = run_args,
      .options = run_options,
-     .flags = CMD_NEEDS_MODEL | CMD_SLOW,
+     .flags = CMD_NEEDS_MODEL,
      .run = run_run},
 };
 

@@ -252,6 +252,23 @@ static enum lr_status make_hash(struct lr_dataset *d, struct lr_err *e)
     return LR_OK;
 }
 
+/* Bad values are found when the file is opened, while the set in use before is still there. */
+static enum lr_status check_values(const struct lr_dataset *d, struct lr_err *e)
+{
+    size_t size = (size_t)d->c * (size_t)d->h * (size_t)d->w;
+    enum lr_status st = LR_OK;
+
+    if (d->table)
+        return LR_OK;
+    float *image = lr_alloc(size, sizeof(*image));
+    if (!image)
+        return lr_enomem(e, size * sizeof(*image), "an image");
+    for (int64_t i = 0; st == LR_OK && i < d->n; i++)
+        st = lr_dataset_batch(d, i, 1, image, e);
+    lr_free(image);
+    return st;
+}
+
 enum lr_status lr_dataset_open(struct lr_dataset **out, const char *path, int c, int h,
                                int w, const struct lr_data_opts *opts,
                                const struct lr_notes *notes, struct lr_err *e)
@@ -290,6 +307,8 @@ enum lr_status lr_dataset_open(struct lr_dataset **out, const char *path, int c,
     st = find_labels(d, opts, notes, e);
     if (st == LR_OK)
         st = make_table(d, e);
+    if (st == LR_OK)
+        st = check_values(d, e);
     if (st == LR_OK)
         st = make_hash(d, e);
 out:

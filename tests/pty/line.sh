@@ -70,7 +70,7 @@ clear_screen()
 
 : "${RANKLAB_DATA:=$root/data}"
 cd "$work" || exit 2
-t new-session -d -x 100 -y 30 "env -u NO_COLOR -u INPUTRC -u XDG_STATE_HOME -u XDG_CONFIG_HOME \
+t new-session -d -x 100 -y 30 "trap : INT; env -u NO_COLOR -u INPUTRC -u XDG_STATE_HOME -u XDG_CONFIG_HOME \
     HOME='$work' LC_ALL=C.UTF-8 TERM=screen RANKLAB_DATA='$RANKLAB_DATA' '$ranklab' --plain; \
     echo status=\$?; cat" || exit 2
 
