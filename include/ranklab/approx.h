@@ -139,9 +139,16 @@ struct lr_factors {
     int n_parts;
     struct lr_conv_part parts[3]; /* weights owned by weights below */
     float *weights;
-    /* What the solver found; NAN: not known. Relative errors as in lr_response_error. */
-    double error_linear, error_calib, error_heldout, error_pre;
-    double error_own, error_inherited, error_refit;
+    /* Relative errors as in lr_response_error, NAN: not known. Whatever the layer was fitted
+     * to, the target is the original's response and yhat and shortcut are those of the
+     * network as it was approximated when the layer was solved. */
+    double error_calib;     /* on the rows of the fit */
+    double error_heldout;   /* on held-out rows, like all that follow */
+    double error_pre;       /* before the nonlinearity */
+    double error_linear;    /* of the linear solution of the same rank */
+    double error_inherited; /* of the layers before alone, this one whole */
+    double error_own;       /* of this layer alone: with the original's input */
+    double error_refit;
     int n_iterations, best_iteration;
     const char *mode; /* "asym", "sym", "symhat" or NULL for weight methods */
     uint64_t seed;

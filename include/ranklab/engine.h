@@ -56,12 +56,12 @@ enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
  * through *per_image (may be NULL). */
 const float *lr_net_output(const struct lr_net *net, int i, size_t *per_image);
 
-int lr_net_batch(const struct lr_net *net);
 /* Bytes of activations, weights and scratch the net holds. */
 size_t lr_net_bytes(const struct lr_net *net);
-/* "oneDNN 2.6.3 (avx512_core_bf16)", constant after the first call. */
-const char *lr_engine_version(void);
-/* A batch size that keeps activations of g near 64 MB: 1..256. */
+/* "oneDNN 2.6.3 (avx512_core_bf16)" into buf, cut off where it is too short; returns buf. */
+const char *lr_engine_version(char *buf, size_t size);
+/* A batch size that keeps activations of g near 64 MB: 1..64. More gains nothing, and work
+ * can be stopped between batches only. */
 int lr_engine_good_batch(const struct lr_graph *g);
 
 #endif

@@ -151,7 +151,8 @@ enum lr_status lr_node_window(struct lr_window *w, const struct lr_graph *g,
 enum lr_status lr_node_clip(float *lo, float *hi, const struct lr_graph *g,
                             const struct lr_node *n, struct lr_err *e);
 /* The 2 * n_dims paddings of a Pad (all begins, then all ends; max: room in pads) and its
- * constant. LR_EUNSUP when not constant or when the mode is another than constant. */
+ * constant. LR_EUNSUP when not constant, for chosen axes, or when the mode is another than
+ * constant, reflect and edge. */
 enum lr_status lr_node_pad(int64_t *pads, size_t max, float *value,
                            const struct lr_graph *g, const struct lr_node *n,
                            struct lr_err *e);
@@ -205,6 +206,7 @@ struct lr_layer {
     char *name;
     int value;       /* the convolution's output value (stable id of the layer) */
     int input;       /* its input value */
+    /* Sizes; 0 (but group 1) where neither weights nor shapes tell them. */
     int c, d;        /* input and output channels */
     int kh, kw, stride_h, stride_w, dil_h, dil_w, group;
     int pad_top, pad_left, pad_bottom, pad_right;

@@ -12,8 +12,8 @@
  * computes. */
 void lr_la_set_threads(int n);
 int lr_la_threads(void);
-/* "OpenBLAS 0.3.21 (openmp) SkylakeX", constant after the first call. */
-const char *lr_la_version(void);
+/* "OpenBLAS 0.3.21 (openmp) SkylakeX" into buf, cut off where it is too short; returns buf. */
+const char *lr_la_version(char *buf, size_t size);
 
 /* c[m x n] = alpha op(a) op(b) + beta c; op(a) is m x k, transposed when ta. */
 enum lr_status lr_la_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, double alpha,

@@ -8,12 +8,14 @@
 #include "ranklab/err.h"
 
 /* One layer as rank selection sees it. positions: output height x width. patch: c kh kw
- * inputs of one filter. */
+ * inputs of one filter. A split has a bias in its last part always, in its first only where
+ * the layer had one. */
 struct lr_rank_layer {
     const char *name;
     int d;
     int64_t patch, positions;
     const double *eig; /* d descending eigenvalues, borrowed; NULL: unknown */
+    bool has_bias;
     bool is_kept;      /* stays whole whatever the budget */
 };
 

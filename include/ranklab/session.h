@@ -40,7 +40,6 @@ struct lr_session {
     struct lr_settings settings;
     struct lr_notes notes;
     /* network: NULL / 0 when none is open */
-    char *model_path;  /* as given, for messages */
     char *model_name;  /* base name or @NAME */
     char model_sha256[65];
     struct lr_graph *graph; /* BN folded, shapes inferred */
@@ -71,7 +70,7 @@ void lr_session_free(struct lr_session *s);
 /* Finds an embedded file (network "fashion.onnx", images): $RANKLAB_DATA, where installed,
  * the source tree of the build. LR_EIO names the places looked in. *path: lr_free it. */
 enum lr_status lr_data_find(char **path, const char *file, struct lr_err *e);
-/* Embedded networks by name ("@fashion"); sets lr_open_opts-like defaults. */
+/* The embedded networks, each with its images and their normalisation. */
 struct lr_embedded {
     const char *name, *summary, *model, *calib_images, *calib_labels, *eval_images,
         *eval_labels;
@@ -111,6 +110,8 @@ struct lr_layer_row {
     int rank, rank_spatial, full_rank; /* rank_spatial -1: none */
     double energy, speedup;
     int64_t macs, macs_original, params, params_original;
+    /* As in struct lr_factors: against the original, in the network as it was approximated
+     * when the layer was solved, whatever the mode. */
     double error_linear, error_calib, error_heldout, error_pre, error_own, error_inherited,
         error_refit;
 };

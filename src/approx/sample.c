@@ -15,8 +15,6 @@
 #include "ranklab/mem.h"
 #include "ranklab/rng.h"
 
-enum { MAX_BATCH = 64 }; /* more gains nothing, and a stop is asked for between batches */
-
 void lr_sampling_default(struct lr_sampling *s)
 {
     *s = (struct lr_sampling){
@@ -267,8 +265,6 @@ static enum lr_status compile(struct pass *p, const struct lr_kept *from,
     enum lr_status rc;
 
     p->batch = lr_engine_good_batch(p->g);
-    if (p->batch > MAX_BATCH)
-        p->batch = MAX_BATCH;
     if (p->batch < 1)
         p->batch = 1;
     if (p->batch > n_images)

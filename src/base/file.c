@@ -50,6 +50,8 @@ static enum lr_status errno_error(struct lr_err *e, const char *path, const char
 
     if (err == EINTR)
         return lr_err_set(e, LR_EINTR, "interrupted");
+    if (err == ENOMEM)
+        return lr_err_set(e, LR_ENOMEM, "out of memory while handling a file");
     return io_error(e, path, what, strerror_r(err, buf, sizeof(buf)));
 }
 
@@ -217,19 +219,29 @@ static int create_temp(char **temp, const char *path, mode_t mode)
     return fd;
 }
 
+/* A copy of s; NULL with errno. */
+static char *copy_name(const char *s)
+{
+    char *copy = lr_strdup(s);
+
+    if (!copy)
+        errno = ENOMEM;
+    return copy;
+}
+
 /* Where the file really lies: the end of symbolic links, or path itself when it is new.
- */
+ * NULL with errno. */
 static char *resolve(const char *path)
 {
     struct stat st;
 
     if (lstat(path, &st) != 0 || !S_ISLNK(st.st_mode))
-        return lr_strdup(path);
+        return copy_name(path);
     char *real = realpath(path, NULL);
-    char *copy = real ? lr_strdup(real) : NULL;
-    if (real && !copy)
-        errno = ENOMEM;
+    char *copy = real ? copy_name(real) : NULL;
+    int err = errno;
     free(real);
+    errno = err;
     return copy;
 }
 
@@ -258,7 +270,7 @@ enum lr_status lr_file_begin(struct lr_file *f, const char *path, struct lr_err 
     bool is_direct = descriptor >= 0 || (exists && !S_ISREG(old.st_mode));
     if (exists && S_ISDIR(old.st_mode))
         return io_error(e, path, "write", "it is a directory");
-    f->path = is_direct ? lr_strdup(path) : resolve(path);
+    f->path = is_direct ? copy_name(path) : resolve(path);
     if (!f->path) {
         st = errno_error(e, path, "write", errno);
         goto out;

@@ -156,7 +156,7 @@ static const struct cmd_row rows[] = {
          "data\ndata calib @fashion --count 300\ndata eval @fashion --count 500\n",
      .args = data_args,
      .options = data_options,
-     .flags = CMD_CHANGES | CMD_TABLE,
+     .flags = CMD_TABLE,
      .run = run_data},
 };
 

@@ -17,13 +17,18 @@ static void say_data(struct cmd_ctx *c)
                 (long long)lr_dataset_count(s->eval));
 }
 
+static const char *plural(int64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
 {
     const struct cmd_value *model = cmd_arg(call, "MODEL"),
                            *input = cmd_option(call, "input");
     struct lr_session *s = c->session;
-    char macs[32], params[32], *path = NULL;
+    char macs[32], params[40], *path = NULL;
     int n = 0;
     enum lr_status st = cmd_path(&path, model, e);
 
@@ -37,17 +42,25 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
     struct lr_cost cost = lr_graph_cost(s->graph);
     for (int i = 0; i < s->n_layers; i++)
         n += s->layers[i].is_approximable;
-    cmd_say(c, "%s: input %dx%dx%d, %d convolutions, %sMAC, %s parameters", s->model_name,
-            s->in_c, s->in_h, s->in_w, s->n_layers,
-            cmd_amount(macs, sizeof(macs), (double)cost.macs),
-            cmd_amount(params, sizeof(params), (double)cost.params));
-    if (s->n_bn_folded)
+    cmd_amount(params, sizeof(params), (double)cost.params);
+    /* An amount without a letter ends with the blank before a unit. */
+    bool has_blank = params[strlen(params) - 1] == ' ';
+    cmd_say(c, "%s: input %dx%dx%d, %d convolution%s, %sMAC, %s%sparameter%s",
+            s->model_name, s->in_c, s->in_h, s->in_w, s->n_layers, plural(s->n_layers),
+            cmd_amount(macs, sizeof(macs), (double)cost.macs), params,
+            has_blank ? "" : " ", plural(cost.params));
+    if (s->n_bn_folded == 1)
+        cmd_say(c, "1 batch normalisation folded into its convolution");
+    else if (s->n_bn_folded)
         cmd_say(c, "%d batch normalisations folded into their convolutions",
                 s->n_bn_folded);
-    if (n == s->n_layers && n)
+    if (n == s->n_layers && n == 1)
+        cmd_say(c, "the convolution can be approximated");
+    else if (n == s->n_layers && n)
         cmd_say(c, "all %d convolutions can be approximated", n);
     else
-        cmd_say(c, "%d of %d convolutions can be approximated", n, s->n_layers);
+        cmd_say(c, "%d of %d convolution%s can be approximated", n, s->n_layers,
+                plural(s->n_layers));
     for (int i = 0; i < s->n_layers; i++)
         if (!s->layers[i].is_approximable)
             cmd_say(c, "  %s: %s", s->layers[i].name,
@@ -242,6 +255,14 @@ static void rank_rows(struct out_table *t, const struct cmd_ctx *c, int layer)
     }
 }
 
+/* Two arrays make no JSON file, and two headers no CSV file. */
+static bool is_for_one_table(const struct cmd_ctx *c)
+{
+    enum out_format f = c->redirect_path ? out_format_of(c->redirect_path) : OUT_TABLE;
+
+    return f == OUT_JSON || f == OUT_CSV;
+}
+
 static enum lr_status run_info(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
 {
@@ -265,9 +286,11 @@ static enum lr_status run_info(struct cmd_ctx *c, const struct cmd_call *call,
     }
     if (st)
         return st;
-    out_table_init(&t, info_columns, sizeof(info_columns) / sizeof(info_columns[0]));
-    info_row(&t, c, layer);
-    st = cmd_record_table(c, &t, e);
+    if (!s->layers[layer].is_approximable || !is_for_one_table(c)) {
+        out_table_init(&t, info_columns, sizeof(info_columns) / sizeof(info_columns[0]));
+        info_row(&t, c, layer);
+        st = cmd_record_table(c, &t, e);
+    }
     if (st || !s->layers[layer].is_approximable)
         return st;
     out_table_init(&t, rank_columns, sizeof(rank_columns) / sizeof(rank_columns[0]));
@@ -296,29 +319,32 @@ static const struct cmd_row rows[] = {
      .examples = "open @fashion\n",
      .args = open_args,
      .options = open_options,
-     .flags = CMD_CHANGES,
      .run = run_open},
     {.name = "cl$ose",
      .summary = "forget the network and its images",
      .examples = "close; open @fashion\n",
-     .flags = CMD_NEEDS_MODEL | CMD_CHANGES,
+     .flags = CMD_NEEDS_MODEL,
      .run = run_close},
     {.name = "l$ayers",
      .alias = "ls",
      .summary = "one row per convolution: shape, rank, cost, error, state",
      .detail =
-         "The row total sums all convolutions, the row network every node. energy is\n"
-         "the share of the responses' energy that the rank keeps; error is the held-out\n"
-         "response error after the nonlinearity.\n",
+         "The row total sums all convolutions, the row network every node. kept % is\n"
+         "the share of the responses' energy that the rank keeps, x the speedup, error\n"
+         "the held-out response error after the nonlinearity. csv and json have more\n"
+         "columns, stride and groups among them.\n",
      .examples = "layers\nlayers conv2..conv4\n",
      .args = set_args,
      .flags = CMD_NEEDS_MODEL | CMD_TABLE,
      .run = run_layers},
     {.name = "inf$o",
      .summary = "everything about one layer, and what each rank would cost",
+     .detail =
+         "A .csv or .json file gets the table of ranks alone; for a layer that cannot\n"
+         "be approximated, what is known of it.\n",
      .examples = "info conv3\n",
      .args = info_args,
-     .flags = CMD_NEEDS_MODEL | CMD_TABLE | CMD_SLOW,
+     .flags = CMD_NEEDS_MODEL | CMD_TABLE,
      .run = run_info},
     {.name = "co$st",
      .summary = "multiply-adds and parameters, before and after",

@@ -146,8 +146,9 @@ static enum lr_status show_text(struct cmd_ctx *c, const struct out_plot *p, int
                                 int height, bool use_gnuplot, struct cmd_error *e)
 {
     struct lr_strbuf b = {0};
-    enum lr_status st = out_plot_text(&b, p, width, height, c->settings.is_ascii,
-                                      use_gnuplot && !c->settings.is_safe, &e->err);
+    enum lr_status st =
+        out_plot_text(&b, p, width, height, c->settings.is_ascii,
+                      use_gnuplot && !c->settings.is_safe, &c->progress, &e->err);
 
     if (!st && b.is_failed)
         st = lr_enomem(&e->err, b.len, "a plot");
@@ -167,10 +168,8 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
                            *width = cmd_option(call, "width"),
                            *height = cmd_option(call, "height");
     enum cmd_plot_terminal where = c->settings.plot_terminal;
-    int w = width->is_set ? (int)width->i : c->settings.width ? c->settings.width : 72;
-    int h = height->is_set       ? (int)height->i
-            : c->settings.height ? c->settings.height
-                                 : 20;
+    int w = width->is_set ? (int)width->i : 72;
+    int h = height->is_set ? (int)height->i : 20;
     char *path = NULL;
     enum lr_status st = LR_OK;
 
@@ -196,7 +195,7 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
             if (!st)
                 st = cmd_path(&path, to, e);
             if (!st)
-                st = out_plot_file(p, path, &e->err);
+                st = out_plot_file(p, path, &c->progress, &e->err);
             if (!st)
                 cmd_say(c, "wrote %s", path);
             else
@@ -210,7 +209,7 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
     }
     if (where == CMD_PLOT_WINDOW) {
         st = cmd_check_safe(c, "a window", e);
-        return st ? st : out_plot_window(p, &e->err);
+        return st ? st : out_plot_window(p, &c->progress, &e->err);
     }
     return show_text(c, p, w, h, where == CMD_PLOT_TEXT, e);
 }
@@ -266,8 +265,19 @@ static bool copy_text(char **to, const char *from)
     return !from || *to;
 }
 
+/* Mode and seed were used where the factors come from samples. */
+static const struct lr_factors *sampled_factors(const struct lr_session *s, int i)
+{
+    enum lr_state state = lr_session_state(s, i);
+    const struct lr_factors *f = s->plan[i].factors;
+    bool is_solved = state == LR_STATE_SOLVED || state == LR_STATE_STALE;
+
+    return is_solved && f && f->mode ? f : NULL;
+}
+
 static bool config_layer(struct out_config_layer *out, const struct lr_session *s, int i)
 {
+    const struct lr_factors *f = sampled_factors(s, i);
     struct lr_layer_row r;
 
     lr_session_row(&r, s, i);
@@ -280,17 +290,44 @@ static bool config_layer(struct out_config_layer *out, const struct lr_session *
                                      .error_linear = r.error_linear,
                                      .error_calib = r.error_calib,
                                      .error_heldout = r.error_heldout};
-    return copy_text(&out->name, r.layer->name) &&
+    if (f)
+        out->seed = (struct out_seed){true, f->seed};
+    return copy_text(&out->mode, f ? f->mode : NULL) &&
+           copy_text(&out->name, r.layer->name) &&
            copy_text(&out->method, lr_method_info(r.method)->name) &&
            copy_text(&out->state, lr_state_name(r.state));
+}
+
+/* What all solved layers share: *mode NULL, or the seed unknown, when they differ. */
+static void shared_origin(const char **mode, struct out_seed *seed,
+                          const struct lr_session *s)
+{
+    bool is_one_mode = true, is_one_seed = true;
+
+    *mode = NULL;
+    *seed = (struct out_seed){0};
+    for (int i = 0; i < s->n_layers; i++) {
+        const struct lr_factors *f = sampled_factors(s, i);
+        if (!f)
+            continue;
+        is_one_mode = is_one_mode && (!*mode || strcmp(*mode, f->mode) == 0);
+        is_one_seed = is_one_seed && (!seed->is_known || seed->value == f->seed);
+        *mode = f->mode;
+        *seed = (struct out_seed){true, f->seed};
+    }
+    if (!is_one_mode)
+        *mode = NULL;
+    seed->is_known = seed->is_known && is_one_seed;
 }
 
 static bool config_head(struct out_config *k, const struct lr_session *s)
 {
     struct lr_totals t;
+    const char *mode;
+    char blas[128], engine[128];
 
     lr_session_totals(&t, s);
-    k->seed = s->settings.seed;
+    shared_origin(&mode, &k->seed, s);
     k->threads = lr_la_threads();
     k->macs = t.macs;
     k->macs_original = t.macs_original;
@@ -311,10 +348,9 @@ static bool config_head(struct out_config *k, const struct lr_session *s)
            copy_text(&k->calib_sha256, s->calib ? lr_dataset_hash(s->calib) : NULL) &&
            copy_text(&k->eval, s->eval ? lr_dataset_path(s->eval) : NULL) &&
            copy_text(&k->eval_sha256, s->eval ? lr_dataset_hash(s->eval) : NULL) &&
-           copy_text(&k->mode, lr_mode_name(s->settings.mode)) &&
-           copy_text(&k->program_version, PACKAGE_VERSION) &&
-           copy_text(&k->blas_version, lr_la_version()) &&
-           copy_text(&k->engine_version, lr_engine_version());
+           copy_text(&k->mode, mode) && copy_text(&k->program_version, PACKAGE_VERSION) &&
+           copy_text(&k->blas_version, lr_la_version(blas, sizeof(blas))) &&
+           copy_text(&k->engine_version, lr_engine_version(engine, sizeof(engine)));
 }
 
 static enum lr_status export_config(struct cmd_ctx *c, const char *path,
@@ -447,6 +483,7 @@ static const struct cmd_param export_args[] = {
     {.name = "FILE|TABLE",
      .type = CMD_T_PATH_OUT,
      .choices = tables,
+     .when = "table",
      .help = "for table: layers, cost, error or eval"},
     {.name = "FILE", .type = CMD_T_PATH_OUT, .flags = CMD_OPTIONAL, .help = "for table"},
     {0}};
@@ -462,7 +499,7 @@ static const struct cmd_row rows[] = {
      .examples = "plot energy conv3,conv4 --width 60 --height 16\nplot error\n",
      .args = plot_args,
      .options = plot_options,
-     .flags = CMD_NEEDS_MODEL | CMD_SLOW,
+     .flags = CMD_NEEDS_MODEL,
      .run = run_plot},
     {.name = "exp$ort",
      .key = "F9",
@@ -474,7 +511,7 @@ static const struct cmd_row rows[] = {
      .examples = "export onnx fast.onnx\n"
                  "export table layers layers.csv\n",
      .args = export_args,
-     .flags = CMD_NEEDS_MODEL | CMD_SLOW,
+     .flags = CMD_NEEDS_MODEL,
      .run = run_export},
 };
 

@@ -214,15 +214,16 @@ static enum lr_status run_version(struct cmd_ctx *c, const struct cmd_call *call
                                   struct cmd_error *e)
 {
     struct out_table t;
-    char buf[64];
+    char buf[64], blas[128], engine[128];
 
     (void)call;
     out_table_init(&t, version_columns,
                    sizeof(version_columns) / sizeof(version_columns[0]));
     out_text(&t, PACKAGE_VERSION);
-    out_text(&t, lr_la_version());
-    out_text(&t, lr_engine_version());
-    out_text(&t, c->settings.is_safe ? NULL : out_plot_version(buf, sizeof(buf)));
+    out_text(&t, lr_la_version(blas, sizeof(blas)));
+    out_text(&t, lr_engine_version(engine, sizeof(engine)));
+    out_text(&t, c->settings.is_safe ? NULL
+                                     : out_plot_version(buf, sizeof(buf), &c->progress));
     out_int(&t, lr_la_threads());
     return cmd_record_table(c, &t, e);
 }
@@ -302,7 +303,7 @@ static const struct cmd_row rows[] = {
          "the prompt from the working folder.\n",
      .args = source_args,
      .options = source_options,
-     .flags = CMD_CHANGES | CMD_SLOW | CMD_NOT_RECORDED,
+     .flags = CMD_NOT_RECORDED,
      .run = run_source},
     {.name = "rec$ord",
      .summary = "write what is done to a file, as a script",
@@ -330,7 +331,7 @@ static const struct cmd_row rows[] = {
      .summary = "the settings",
      .examples = "show\nshow seed\n",
      .args = show_args,
-     .flags = CMD_TABLE,
+     .flags = CMD_TABLE | CMD_ASIDE,
      .run = run_show},
     {.name = "he$lp",
      .alias = "?",
@@ -351,6 +352,7 @@ static const struct cmd_row rows[] = {
      .summary = "print a line",
      .examples = "echo done\n",
      .args = echo_args,
+     .flags = CMD_ASIDE,
      .run = run_echo},
     {.name = "try",
      .summary = "run a command; go on if it fails",
@@ -365,7 +367,7 @@ static const struct cmd_row rows[] = {
     {.name = "v$ersion",
      .summary = "versions of the program and its libraries",
      .examples = "version\n",
-     .flags = CMD_TABLE,
+     .flags = CMD_TABLE | CMD_ASIDE,
      .run = run_version},
     {.name = "q$uit",
      .alias = "exit",

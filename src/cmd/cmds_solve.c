@@ -6,8 +6,10 @@
 
 static const char *const modes[] = {"asym", "sym", "symhat", NULL};
 
-/* Mean held-out error of the layers that are solved, with the linear solution's. */
-static void say_errors(struct cmd_ctx *c, int n_solved, enum lr_mode mode)
+/* Mean held-out error of the layers just solved, whose factors are no longer those in
+ * before, with the linear solution's. */
+static void say_errors(struct cmd_ctx *c, struct lr_factors *const *before, int n_solved,
+                       enum lr_mode mode)
 {
     double held = 0, linear = 0;
     int n = 0;
@@ -15,7 +17,8 @@ static void say_errors(struct cmd_ctx *c, int n_solved, enum lr_mode mode)
     for (int i = 0; i < c->session->n_layers; i++) {
         struct lr_layer_row r;
         lr_session_row(&r, c->session, i);
-        if (r.state != LR_STATE_SOLVED || isnan(r.error_heldout) || isnan(r.error_linear))
+        if (c->session->plan[i].factors == before[i] || isnan(r.error_heldout) ||
+            isnan(r.error_linear))
             continue;
         held += r.error_heldout;
         linear += r.error_linear;
@@ -35,21 +38,32 @@ static enum lr_status run_solve(struct cmd_ctx *c, const struct cmd_call *call,
 {
     const struct cmd_value *set = cmd_arg(call, "SET"), *mode = cmd_option(call, "mode");
     enum lr_mode m = mode->is_set ? (enum lr_mode)mode->i : c->session->settings.mode;
-    int *layers = NULL, n = -1, n_solved = 0, n_stale = 0;
+    int *layers = NULL, n = -1, n_solved = 0, n_stale = 0,
+        n_layers = c->session->n_layers;
+    /* Held, so that no new factors can have the address of old ones. */
+    struct lr_factors **before = lr_calloc((size_t)n_layers + 1, sizeof(*before));
     enum lr_status st = LR_OK;
 
+    if (!before)
+        return lr_enomem(&e->err, (size_t)n_layers * sizeof(*before), "the plan");
+    for (int i = 0; i < n_layers; i++)
+        before[i] = lr_factors_ref(c->session->plan[i].factors);
     if (set->is_set && strcmp(set->text, "@stale") != 0)
         st = cmd_layers(&layers, &n, c, set, e);
     if (!st)
         st = lr_session_solve(c->session, layers, n, m, &n_solved, &c->progress, &e->err);
     lr_free(layers);
+    if (!st && n_solved)
+        say_errors(c, before, n_solved, m);
+    for (int i = 0; i < n_layers; i++)
+        lr_factors_unref(before[i]);
+    lr_free(before);
     if (st)
         return st;
     if (n_solved == 0) {
         cmd_say(c, "nothing to solve: no layer is chosen or stale");
         return LR_OK;
     }
-    say_errors(c, n_solved, m);
     for (int i = 0; i < c->session->n_layers; i++)
         n_stale += lr_session_state(c->session, i) == LR_STATE_STALE;
     if (n_stale)
@@ -92,14 +106,14 @@ static const struct cmd_row rows[] = {
      .examples = "rank conv3,conv4 50%; solve\nsolve conv4 --mode sym\n",
      .args = set_args,
      .options = solve_options,
-     .flags = CMD_NEEDS_MODEL | CMD_CHANGES | CMD_SLOW,
+     .flags = CMD_NEEDS_MODEL,
      .run = run_solve},
     {.name = "er$ror",
      .summary = "response errors of the solved layers",
      .detail =
          "|r(y) - r(y')|^2 / |r(y)|^2 of each layer's response y: calib on the images\n"
          "the solver saw, held-out on others, linear that of the linear solution there,\n"
-         "before f without the nonlinearity; own with the original input, inherited\n"
+         "pre-f before the nonlinearity; own with the original input, inher. inherited\n"
          "from the layers before, refit what remains of both.\n",
      .examples = "error\n",
      .args = set_args,

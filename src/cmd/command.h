@@ -60,6 +60,8 @@ struct cmd_param {
     const char *const *choices; /* CMD_T_CHOICE: the words, ends with NULL; for a path,
                                    words that are meant instead of one */
     double min, max;            /* for numbers, when min < max */
+    const char *when;           /* the first argument for which the choices hold; NULL:
+                                   any */
 };
 
 enum cmd_rank_kind {
@@ -119,12 +121,10 @@ bool cmd_parse_int(int64_t *i, const char *text);
 
 enum {
     CMD_NEEDS_MODEL = 1,
-    CMD_NEEDS_CALIB = 2, /* calibration images, hence a model */
-    CMD_NEEDS_EVAL = 4,
-    CMD_CHANGES = 8, /* changes the session */
-    CMD_SLOW = 16,
-    CMD_TABLE = 32, /* prints a table, which `> FILE` may take */
-    CMD_NOT_RECORDED = 64
+    CMD_NEEDS_EVAL = 2, /* evaluation images, hence a model */
+    CMD_TABLE = 4,      /* prints a table, which `> FILE` may take */
+    CMD_NOT_RECORDED = 8,
+    CMD_ASIDE = 16 /* recorded, but by itself no reason to begin a session's record */
 };
 
 struct cmd_row {
@@ -189,8 +189,8 @@ void cmd_call_print(struct lr_strbuf *b, const struct cmd_call *call, bool is_ab
 void cmd_quote(struct lr_strbuf *b, const char *text);
 
 /* What could stand where line ends: the words, and where in line they would begin.
- * is_path: file names too. is_prefix: the word is not complete after this (a path, a
- * list). */
+ * is_path: file names too. has_more: the word may go on after this (a layer set), so no
+ * blank is put behind it. */
 struct cmd_completion {
     struct cmd_words words;
     size_t begin;

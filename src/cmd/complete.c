@@ -39,10 +39,12 @@ static void add_values(struct cmd_completion *out, const struct cmd_param *p,
     out->has_more = p->type == CMD_T_SET;
 }
 
-/* The value of a setting is completed like a parameter of the setting's own type. */
+/* The value of a setting is completed like a parameter of the setting's own type; where
+ * the choices of a path do not hold, it is any file. */
 static const struct cmd_param *param_of(const struct cmd_row *row, size_t n_args,
                                         const char *first_arg)
 {
+    static const struct cmd_param file = {.name = "FILE", .type = CMD_T_PATH_OUT};
     const struct cmd_param *p = row->args;
 
     for (size_t i = 0; p && p->name; i++, p++)
@@ -50,7 +52,9 @@ static const struct cmd_param *param_of(const struct cmd_row *row, size_t n_args
             const struct cmd_setting *s = NULL;
             if (i == 1 && row->args[0].type == CMD_T_SETTING && first_arg)
                 s = cmd_setting_find(first_arg);
-            return s ? &s->value : p;
+            if (s)
+                return &s->value;
+            return p->when && (!first_arg || strcmp(first_arg, p->when) != 0) ? &file : p;
         }
     return NULL;
 }

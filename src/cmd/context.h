@@ -20,6 +20,8 @@ struct cmd_sink {
     /* Whole lines of text for the standard output or the error stream. */
     void (*write)(void *ctx, enum cmd_stream stream, enum cmd_style style,
                   const char *text, size_t n);
+    /* A command begins: the clock of its progress starts. */
+    void (*begin)(void *ctx);
     /* Progress; non-zero asks the work to stop. */
     int (*tick)(void *ctx, double fraction, const char *what);
     /* True when the user asked to stop, or nobody reads any more. */
@@ -37,13 +39,12 @@ struct cmd_settings {
     bool is_quiet, is_echo, is_keep_going;
     bool is_safe; /* starts no other program */
     bool is_ascii;
-    int width, height; /* of text plots; 0: 72 x 20 */
 };
 
 /* A file that receives every accepted command as a script. */
 struct cmd_recorder {
     char *path;
-    FILE *fp;         /* NULL: opened with the first command */
+    FILE *fp;         /* NULL: opened, and its folder made, with the first command */
     bool is_absolute; /* paths are written absolute */
     bool has_failed;  /* said once, then silent */
 };
@@ -71,6 +72,7 @@ struct cmd_ctx {
     struct cmd_settings settings;
     struct lr_progress progress; /* for the session's slow work */
     struct cmd_recorder auto_record, user_record;
+    uint64_t first_seed;   /* in force before the first command: scripts begin with it */
     struct cmd_done *done; /* commands run, oldest first */
     size_t n_done, cap_done;
     bool wants_quit, was_interrupted;
@@ -137,6 +139,9 @@ enum lr_status cmd_check_safe(const struct cmd_ctx *c, const char *what,
 
 /* ---- recording ---- */
 
+/* Whether the call enters the history and the recorded scripts. A script that is sourced
+ * (behind `try` too) does so by its commands. */
+bool cmd_is_recorded(const struct cmd_call *call);
 void cmd_record_call(struct cmd_ctx *c, const struct cmd_call *call);
 /* Starts a recorder on path with what was accepted so far. */
 enum lr_status cmd_record_start(struct cmd_ctx *c, const char *path, struct cmd_error *e);

@@ -1,5 +1,6 @@
 /* The tables of layers. One list of keys serves layers, cost and error: machine formats
- * carry all of it, text shows the columns that have a title in that view. */
+ * carry all of it, text shows the columns that have a title in that view: those that
+ * matter most, because a row should fit into 80 columns. */
 #include "cmd/context.h"
 
 #include <math.h>
@@ -11,26 +12,26 @@
     COLUMN("layer", OUT_TEXT, 0, 0, "layer", "layer", "layer")                           \
     COLUMN("op", OUT_TEXT, 0, 0, NULL, NULL, NULL)                                       \
     COLUMN("shape", OUT_TEXT, 0, 0, "shape", NULL, NULL)                                 \
-    COLUMN("stride", OUT_TEXT, 0, 0, "stride", NULL, NULL)                               \
-    COLUMN("groups", OUT_INT, 0, 0, "groups", NULL, NULL)                                \
+    COLUMN("stride", OUT_TEXT, 0, 0, NULL, NULL, NULL)                                   \
+    COLUMN("groups", OUT_INT, 0, 0, NULL, NULL, NULL)                                    \
     COLUMN("rank", OUT_INT, 0, 0, "rank", "rank", "rank")                                \
     COLUMN("rank_spatial", OUT_INT, 0, 0, NULL, NULL, NULL)                              \
-    COLUMN("full_rank", OUT_INT, 0, 0, "of", "of", "of")                                 \
-    COLUMN("method", OUT_TEXT, 0, 0, "method", NULL, "method")                           \
-    COLUMN("energy", OUT_REAL, 0.01, 2, "energy %", NULL, NULL)                          \
+    COLUMN("full_rank", OUT_INT, 0, 0, "of", "of", NULL)                                 \
+    COLUMN("method", OUT_TEXT, 0, 0, "method", NULL, NULL)                               \
+    COLUMN("energy", OUT_REAL, 0.01, 2, "kept %", NULL, NULL)                            \
     COLUMN("macs", OUT_INT, 1e6, 2, "MMAC", "MMAC", NULL)                                \
     COLUMN("macs_original", OUT_INT, 1e6, 2, NULL, "of MMAC", NULL)                      \
-    COLUMN("params", OUT_INT, 1e3, 1, "kparam", "kparam", NULL)                          \
+    COLUMN("params", OUT_INT, 1e3, 1, NULL, "kparam", NULL)                              \
     COLUMN("params_original", OUT_INT, 1e3, 1, NULL, "of kparam", NULL)                  \
-    COLUMN("speedup", OUT_REAL, 0, 2, "speedup", "speedup", NULL)                        \
+    COLUMN("speedup", OUT_REAL, 0, 2, "x", "speedup", NULL)                              \
     COLUMN("ms", OUT_REAL, 0, 3, NULL, NULL, NULL)                                       \
     COLUMN("ms_original", OUT_REAL, 0, 3, NULL, NULL, NULL)                              \
     COLUMN("error_linear", OUT_REAL, 0, 4, NULL, NULL, "linear")                         \
     COLUMN("error_calib", OUT_REAL, 0, 4, NULL, NULL, "calib")                           \
     COLUMN("error_heldout", OUT_REAL, 0, 4, "error", NULL, "held-out")                   \
-    COLUMN("error_pre", OUT_REAL, 0, 4, NULL, NULL, "before f")                          \
+    COLUMN("error_pre", OUT_REAL, 0, 4, NULL, NULL, "pre-f")                             \
     COLUMN("error_own", OUT_REAL, 0, 4, NULL, NULL, "own")                               \
-    COLUMN("error_inherited", OUT_REAL, 0, 4, NULL, NULL, "inherited")                   \
+    COLUMN("error_inherited", OUT_REAL, 0, 4, NULL, NULL, "inher.")                      \
     COLUMN("error_refit", OUT_REAL, 0, 4, NULL, NULL, "refit")                           \
     COLUMN("state", OUT_TEXT, 0, 0, "state", NULL, "state")                              \
     COLUMN("reason", OUT_TEXT, 0, 0, NULL, NULL, NULL)
@@ -141,17 +142,17 @@ enum lr_status cmd_layer_table(struct out_table *t, struct cmd_ctx *c, const int
 
 static const struct out_column columns_eval[] = {
     {"images", "images", OUT_INT, 0, 0},
-    {"top1", "top-1 %", OUT_REAL, 0.01, 2},
-    {"top1_original", "original %", OUT_REAL, 0.01, 2},
-    {"top1_difference", "difference", OUT_REAL, 0.01, 2},
+    {"top1", "top1 %", OUT_REAL, 0.01, 2},
+    {"top1_original", "orig %", OUT_REAL, 0.01, 2},
+    {"top1_difference", "diff", OUT_REAL, 0.01, 2},
     {"difference_low", "low", OUT_REAL, 0.01, 2},
     {"difference_high", "high", OUT_REAL, 0.01, 2},
     {"top1_low", NULL, OUT_REAL, 0, 0},
     {"top1_high", NULL, OUT_REAL, 0, 0},
-    {"top5", "top-5 %", OUT_REAL, 0.01, 2},
-    {"top5_original", "original %", OUT_REAL, 0.01, 2},
+    {"top5", "top5 %", OUT_REAL, 0.01, 2},
+    {"top5_original", "orig %", OUT_REAL, 0.01, 2},
     {"agreement", "agree %", OUT_REAL, 0.01, 2},
-    {"output_error", "output error", OUT_REAL, 0, 5},
+    {"output_error", "error", OUT_REAL, 0, 5},
     {"seconds", NULL, OUT_REAL, 0, 2},
 };
 

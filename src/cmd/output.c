@@ -162,14 +162,49 @@ enum lr_status cmd_blame(struct cmd_error *e, const struct cmd_value *v)
     return e->err.code;
 }
 
+/* Bytes of text before the number it ends with. */
+static size_t stem_length(const char *text)
+{
+    size_t n = strlen(text);
+
+    while (n && text[n - 1] >= '0' && text[n - 1] <= '9')
+        n--;
+    return n;
+}
+
+/* The layer whose name differs from text in its last number only, and least in that;
+ * NULL: none. */
+static const char *nearest_number(const struct lr_session *s, const char *text)
+{
+    size_t n = stem_length(text);
+    const char *best = NULL;
+    double wanted = strtod(text + n, NULL), least = HUGE_VAL;
+
+    for (int i = 0; n && text[n] && i < s->n_layers; i++) {
+        const char *name = s->layers[i].name;
+        if (stem_length(name) != n || !name[n] || strncmp(name, text, n) != 0)
+            continue;
+        double distance = fabs(strtod(name + n, NULL) - wanted);
+        if (distance < least) {
+            least = distance;
+            best = name;
+        }
+    }
+    return best;
+}
+
 enum lr_status cmd_layers(int **out, int *n, struct cmd_ctx *c, const struct cmd_value *v,
                           struct cmd_error *e)
 {
     enum lr_status st =
         lr_session_layer_set(out, n, c->session, v->is_set ? v->text : "all", &e->err);
 
-    if (st && v->is_set)
+    if (st && v->is_set) {
+        const char *near = nearest_number(c->session, v->text);
+        if (st == LR_EINVAL && near)
+            lr_err_set(&e->err, st, "no layer %s: did you mean %s?", v->text, near);
         cmd_blame(e, v);
+    }
     return st;
 }
 

@@ -42,12 +42,14 @@ enum lr_status cmd_done_add(struct cmd_ctx *c, struct lr_strbuf *text, bool is_f
     return LR_OK;
 }
 
+/* A recorded script begins with the seed that was in force before its first command; a
+ * `set seed` among the commands follows in its own place. */
 static void write_header(FILE *fp, const struct cmd_ctx *c, bool has_network)
 {
     char here[4096];
 
     fprintf(fp, "# ranklab %s session, seed %" PRIu64 ", threads %d\n", PACKAGE_VERSION,
-            c->session->settings.seed, lr_la_threads());
+            c->first_seed, lr_la_threads());
     if (getcwd(here, sizeof(here)) && !strchr(here, '\n'))
         fprintf(fp, "# folder %s\n", here);
     if (has_network) {
@@ -57,7 +59,7 @@ static void write_header(FILE *fp, const struct cmd_ctx *c, bool has_network)
                 c->session->model_sha256);
         lr_strbuf_free(&name);
     }
-    fprintf(fp, "set seed %" PRIu64 "\n", c->session->settings.seed);
+    fprintf(fp, "set seed %" PRIu64 "\n", c->first_seed);
 }
 
 /* The network's hash follows the command that opened it. */
@@ -75,12 +77,30 @@ static void write_call(FILE *fp, const struct cmd_ctx *c, const struct cmd_call 
     fflush(fp);
 }
 
+/* The folder of the automatic record. Failing shows when the file is opened. */
+static void make_place(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? lr_strndup(path, (size_t)(slash - path)) : NULL;
+
+    lr_free(lr_xdg_dir("state", true));
+    if (folder && folder[0])
+        mkdir(folder, 0700);
+    lr_free(folder);
+}
+
 static void record_into(struct cmd_recorder *r, struct cmd_ctx *c,
                         const struct cmd_call *call)
 {
     if (!r->path || r->has_failed)
         return;
+    bool is_auto = r == &c->auto_record;
+    const struct cmd_row *row = call->nested ? call->nested->row : call->row;
+    if (!r->fp && is_auto && (row->flags & CMD_ASIDE))
+        return;
     if (!r->fp) {
+        if (is_auto)
+            make_place(r->path);
         int fd = open(r->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         r->fp = fd >= 0 ? fdopen(fd, "a") : NULL;
         if (!r->fp) {
@@ -89,7 +109,7 @@ static void record_into(struct cmd_recorder *r, struct cmd_ctx *c,
             r->has_failed = true;
             /* The automatic file is a courtesy; a home that cannot be written is no news.
              */
-            if (r == &c->user_record)
+            if (!is_auto)
                 cmd_warn(c, "recording stopped: %s: %s", r->path, strerror(errno));
             return;
         }
@@ -102,11 +122,18 @@ static void record_into(struct cmd_recorder *r, struct cmd_ctx *c,
     }
 }
 
+bool cmd_is_recorded(const struct cmd_call *call)
+{
+    /* What could not be parsed has no row; the history shows it as it was typed. */
+    for (; call; call = call->nested)
+        if (call->row && (call->row->flags & CMD_NOT_RECORDED))
+            return false;
+    return true;
+}
+
 void cmd_record_call(struct cmd_ctx *c, const struct cmd_call *call)
 {
-    /* `try source F` too is recorded by what F does. */
-    if ((call->row->flags & CMD_NOT_RECORDED) ||
-        (call->nested && (call->nested->row->flags & CMD_NOT_RECORDED)))
+    if (!cmd_is_recorded(call))
         return;
     record_into(&c->auto_record, c, call);
     record_into(&c->user_record, c, call);

@@ -26,6 +26,7 @@ void cmd_init(struct cmd_ctx *c, struct lr_session *s, const struct cmd_sink *si
     *c = (struct cmd_ctx){.session = s, .sink = *sink};
     c->progress.tick = sink->tick;
     c->progress.ctx = sink->ctx;
+    c->first_seed = s->settings.seed;
     s->notes = (struct lr_notes){take_note, c};
 }
 
@@ -123,14 +124,9 @@ static enum lr_status check_needs(const struct cmd_ctx *c, const struct cmd_call
     unsigned flags = call->row->flags;
     size_t place = call->tokens.t[0].begin;
 
-    if ((flags & (CMD_NEEDS_MODEL | CMD_NEEDS_CALIB | CMD_NEEDS_EVAL)) &&
-        !c->session->graph) {
+    if ((flags & (CMD_NEEDS_MODEL | CMD_NEEDS_EVAL)) && !c->session->graph) {
         cmd_hint(e, "open MODEL loads one; open @fashion the embedded one");
         return cmd_fail_at(e, place, LR_EINVAL, "no network is open");
-    }
-    if ((flags & CMD_NEEDS_CALIB) && !c->session->calib) {
-        cmd_hint(e, "data calib SRC loads some");
-        return cmd_fail_at(e, place, LR_EINVAL, "no calibration images are loaded");
     }
     if ((flags & CMD_NEEDS_EVAL) && !c->session->eval) {
         cmd_hint(e, "data eval SRC loads some");
@@ -258,6 +254,8 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
         echo(c, text, &shown);
     if (!st && !origin->is_check) {
         is_run = true;
+        if (c->sink.begin)
+            c->sink.begin(c->sink.ctx);
         st = run_call(c, &call, &e);
     }
     if (st == LR_EINTR) {
@@ -277,7 +275,7 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
     }
     if (is_run && !st)
         cmd_record_call(c, &call);
-    if (!origin->is_check && !(call.row && (call.row->flags & CMD_NOT_RECORDED)))
+    if (!origin->is_check && cmd_is_recorded(&call))
         add_to_history(c, &call, text, &shown, is_run, st != LR_OK);
     if (st && !e.is_reported && !origin->is_check)
         c->n_failed++;
@@ -393,11 +391,9 @@ enum lr_status cmd_run_stream(struct cmd_ctx *c, FILE *fp,
             break;
     }
     if (e.err.code) {
-        char where[32];
-        struct cmd_origin whole = at;
-        snprintf(where, sizeof(where), "line %zu: ", at.line);
-        lr_err_prefix(&e.err, "%s", e.err.code == LR_EPARSE ? where : "");
-        cmd_report(c, &e, NULL, &whole);
+        if (e.err.code == LR_EPARSE)
+            lr_err_prefix(&e.err, "line %zu", at.line);
+        cmd_report(c, &e, NULL, &at);
         c->n_failed++;
         first = e.err.code;
     }
@@ -406,7 +402,8 @@ enum lr_status cmd_run_stream(struct cmd_ctx *c, FILE *fp,
     return first;
 }
 
-/* path as seen from the script that runs now; *shown is what messages say. */
+/* path as seen from the script that runs now, for opening and for messages; lr_free it.
+ */
 static char *resolve(const struct cmd_ctx *c, const char *path)
 {
     struct lr_strbuf b = {0};
@@ -421,7 +418,7 @@ static char *resolve(const struct cmd_ctx *c, const char *path)
     return lr_strbuf_take(&b);
 }
 
-/* The script that already runs under this file, or NULL. */
+/* Whether a script that runs now came from this file. */
 static bool is_running(const struct cmd_ctx *c, const struct stat *st)
 {
     struct stat other;

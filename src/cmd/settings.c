@@ -1,6 +1,5 @@
 /* Settings: one row each, with the type its value has; `set`, `show`, completion and help
- * read the rows. The options of the command line (--seed, --format, ...) set the same
- * rows. */
+ * read the rows. --seed of the command line goes through its row too. */
 #include "cmd/context.h"
 
 #include <inttypes.h>

@@ -2,8 +2,6 @@
  * is the only reader of a value nobody asked for. */
 #include "net.h"
 
-#include <float.h>
-
 #include "ranklab/mem.h"
 
 static bool is_requested(const struct lr_eng_build *b, int v)
@@ -21,27 +19,6 @@ static bool sole_reader(const struct lr_eng_build *b, int v, int *node)
         return false;
     *node = x->user;
     return b->g->nodes[*node].n_out >= 1;
-}
-
-/* A limit of Clip: attribute before opset 11, constant input from then on. */
-static enum lr_status limit(struct lr_eng_build *b, const struct lr_node *n, int i,
-                            const char *attr, float otherwise, float *out)
-{
-    *out = lr_node_float(n, attr, otherwise);
-    if (i >= n->n_in || n->in[i] < 0)
-        return LR_OK;
-    struct lr_tensor *t = NULL;
-    int64_t count = 0;
-    enum lr_status s = lr_eng_tensor(b, n->in[i], &t);
-    if (!s)
-        s = lr_shape_count(&count, &t->shape, b->e);
-    if (!s && count != 1)
-        s = lr_err_set(b->e, LR_ESHAPE, "%s has %lld elements instead of 1", attr,
-                       (long long)count);
-    if (!s)
-        *out = *(const float *)t->data;
-    lr_tensor_free(t);
-    return s;
 }
 
 enum lr_status lr_eng_eltwise(struct lr_eng_build *b, const struct lr_node *n,
@@ -65,9 +42,7 @@ enum lr_status lr_eng_eltwise(struct lr_eng_build *b, const struct lr_node *n,
         break;
     case LR_OP_CLIP:
         post->alg = LR_DN_CLIP;
-        s = limit(b, n, 1, "min", -FLT_MAX, &post->alpha);
-        if (!s)
-            s = limit(b, n, 2, "max", FLT_MAX, &post->beta);
+        s = lr_node_clip(&post->alpha, &post->beta, b->g, n, b->e);
         break;
     default:
         return lr_err_set(b->e, LR_EUNSUP, "%s is no element-wise function", n->type);

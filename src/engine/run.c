@@ -2,7 +2,6 @@
 #include "net.h"
 
 #include <omp.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,11 +109,6 @@ void lr_net_free(struct lr_net *net)
     lr_free(net);
 }
 
-int lr_net_batch(const struct lr_net *net)
-{
-    return net->batch;
-}
-
 size_t lr_net_bytes(const struct lr_net *net)
 {
     size_t bytes = net->bytes;
@@ -124,20 +118,13 @@ size_t lr_net_bytes(const struct lr_net *net)
     return bytes;
 }
 
-/* Filled once; nothing writes to it afterwards. */
-static char version_text[96];
-static pthread_once_t version_once = PTHREAD_ONCE_INIT;
-
-static void version_fill(void)
+const char *lr_engine_version(char *buf, size_t size)
 {
-    lr_dn_version(version_text, sizeof version_text);
+    lr_dn_version(buf, size);
+    return buf;
 }
 
-const char *lr_engine_version(void)
-{
-    pthread_once(&version_once, version_fill);
-    return version_text;
-}
+enum { MAX_BATCH = 64 };
 
 static double elements(const struct lr_graph *g, int v)
 {
@@ -164,5 +151,5 @@ int lr_engine_good_batch(const struct lr_graph *g)
             most = sum;
     }
     double n = budget / most;
-    return n >= 256 ? 256 : n < 1 ? 1 : (int)n;
+    return n >= MAX_BATCH ? MAX_BATCH : n < 1 ? 1 : (int)n;
 }

@@ -7,7 +7,6 @@
 #include <cblas.h>
 #include <limits.h>
 #include <omp.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,11 +23,7 @@ int lr_la_threads(void)
     return omp_get_max_threads();
 }
 
-/* Written once, under version_once; read-only from then on. */
-static char version[128];
-static pthread_once_t version_once = PTHREAD_ONCE_INIT;
-
-static void make_version(void)
+const char *lr_la_version(char *buf, size_t size)
 {
     static const char *const flavours[] = {"sequential", "pthread", "openmp"};
     const char *config = openblas_get_config();
@@ -37,15 +32,10 @@ static void make_version(void)
     /* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": the first two words. */
     if (sscanf(config, "%*s%n %*s%n", &n_name, &n_number) >= 0)
         n_words = n_number ? n_number : n_name;
-    snprintf(version, sizeof(version), "%.*s (%s) %s", n_words, config,
+    snprintf(buf, size, "%.*s (%s) %s", n_words, config,
              parallel >= 0 && parallel <= 2 ? flavours[parallel] : "unknown threads",
              openblas_get_corename());
-}
-
-const char *lr_la_version(void)
-{
-    pthread_once(&version_once, make_version);
-    return version;
+    return buf;
 }
 
 /* Checks one product; the stored widths are those of a, b and c as they lie in memory. */

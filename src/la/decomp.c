@@ -141,9 +141,8 @@ out:
     return st;
 }
 
-/* out = sum over the first n_kept rows v_i of power(w_i) v_i v_i^T, where power(w) is the
- * square of scale[i]: the rows are scaled first, so that one symmetric product is enough.
- */
+/* out = sum of scale[i]^2 v_i v_i^T over the first n_kept rows v_i of v. The rows are
+ * scaled first, so that one symmetric product is enough. */
 static void weighted_sum(size_t n, size_t n_kept, const double *v, const double *scale,
                          double *scaled, double *out)
 {

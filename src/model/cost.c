@@ -64,7 +64,7 @@ static int64_t inner(const struct lr_graph *g, const struct lr_node *n, bool is_
     if (!a || n->n_out < 1 || n->out[0] < 0)
         return 0;
     const struct lr_shape *s = a->tensor ? &a->tensor->shape : &a->shape;
-    if ((!a->tensor && !a->has_shape) || s->n_dims < 2)
+    if ((!a->tensor && !a->has_shape) || s->n_dims < (is_trans ? 2 : 1))
         return 0;
     int64_t k = s->dims[s->n_dims - (is_trans ? 2 : 1)];
     return times(elements(&g->values[n->out[0]]), k > 0 ? k : 0);

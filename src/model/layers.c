@@ -197,7 +197,7 @@ static enum lr_status set_reason(struct lr_layer *x, const struct lr_graph *g,
 }
 
 /* Sizes from the weights and, where known, from the shapes. They fit into int: inference
- * has checked them, and where it has not come the fields stay 0. */
+ * has checked them, and where it has not come the fields stay 0, but the group 1. */
 static void set_sizes(struct lr_layer *x, const struct lr_graph *g,
                       const struct lr_node *n)
 {
@@ -206,7 +206,9 @@ static void set_sizes(struct lr_layer *x, const struct lr_graph *g,
     const struct lr_value *w = n->n_in > 1 && n->in[1] >= 0 ? &g->values[n->in[1]] : NULL;
     struct lr_window win;
 
-    if (!out->has_shape || !in || !w || lr_node_window(&win, g, n, NULL) != LR_OK) {
+    x->group = 1;
+    if (!out->has_shape || !in || !w || lr_node_window(&win, g, n, NULL) != LR_OK ||
+        win.group < 1) {
         const struct lr_shape *s = w && w->tensor ? &w->tensor->shape : NULL;
         int64_t group = lr_node_int(n, "group", 1);
         for (int i = 0; s && i < s->n_dims; i++)

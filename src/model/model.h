@@ -51,8 +51,8 @@ enum lr_status lr_unique_value_name(char **name, const struct lr_graph *g,
                                     const char *base, struct lr_err *e);
 enum lr_status lr_unique_node_name(char **name, const struct lr_graph *g,
                                    const char *base, struct lr_err *e);
-/* The same among the value names in used, for passes that make many: it grows by the new
- * name, which must outlive it. */
+/* The same among the value names in used, for passes that make many: the new name is
+ * added to used, which borrows it. */
 enum lr_status lr_unique_name_in(char **name, struct lr_names *used, const char *base,
                                  struct lr_err *e);
 /* All value names of g, each with its index. */

@@ -275,6 +275,8 @@ enum lr_status lr_rule_gemm(struct lr_infer *c, struct lr_err *e)
     if (z) {
         int64_t last = z->n_dims > 0 ? z->dims[z->n_dims - 1] : 1;
         int64_t first = z->n_dims == 2 ? z->dims[0] : 1;
+        if (first == -1 && out.dims[0] != -1)
+            return lr_infer_why(c, e, "the bias has the batch, the product has not");
         if (z->n_dims > 2 || (last != 1 && last != out.dims[1]) ||
             (first != 1 && first != out.dims[0] && first != c->g->file_batch))
             return lr_infer_bad(c, e, "bias of shape %s does not fit the result %s",
@@ -285,8 +287,6 @@ enum lr_status lr_rule_gemm(struct lr_infer *c, struct lr_err *e)
                                 (long long)first);
     }
     enum lr_status st = check_same_type(c, 3, e);
-    if (st == LR_OK && (!lr_infer_const(c, 1) || (z && !lr_infer_const(c, 2))))
-        st = lr_infer_why(c, e, "weights are not constant");
     return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &out, e) : st;
 }
 
@@ -348,6 +348,9 @@ enum lr_status lr_rule_broadcast(struct lr_infer *c, struct lr_err *e)
     return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &out, e) : st;
 }
 
+/* A vector counts as one row on the left and as one column on the right; that dimension
+ * is not in the result. Stacks of matrices broadcast; the batch may number rows on the
+ * left or whole matrices on either side, but is never summed over. */
 enum lr_status lr_rule_matmul(struct lr_infer *c, struct lr_err *e)
 {
     const struct lr_shape *a = lr_infer_in(c, 0), *b = lr_infer_in(c, 1);
@@ -359,29 +362,29 @@ enum lr_status lr_rule_matmul(struct lr_infer *c, struct lr_err *e)
         return lr_err_set(e, LR_EPARSE, "%.100s: MatMul needs two inputs", c->node->name);
     if (a->n_dims < 1 || b->n_dims < 1)
         return lr_infer_bad(c, e, "MatMul of a scalar");
-    if (a->n_dims < 2 || b->n_dims < 2)
-        return lr_infer_why(c, e, "MatMul with a vector");
-    if (b->dims[b->n_dims - 2] == -1 && a->dims[a->n_dims - 1] == -1)
+    bool is_row = a->n_dims == 1, is_column = b->n_dims == 1;
+    if (a->dims[a->n_dims - 1] == -1 || (b->n_dims < 3 && b->dims[0] == -1))
         return lr_infer_why(c, e, "MatMul over the batch");
-    if (a->dims[a->n_dims - 1] != b->dims[b->n_dims - 2])
+    if (a->dims[a->n_dims - 1] != b->dims[is_column ? 0 : b->n_dims - 2])
         return lr_infer_bad(c, e, "cannot multiply %s by %s",
                             lr_shape_text(p, sizeof(p), a),
                             lr_shape_text(q, sizeof(q), b));
     ha = *a;
     hb = *b;
-    ha.n_dims -= 2;
-    hb.n_dims -= 2;
+    ha.n_dims -= is_row ? 1 : 2;
+    hb.n_dims -= is_column ? 1 : 2;
     enum lr_status st = broadcast(c, &out, &ha, &hb, &is_ok, e);
     if (st != LR_OK)
         return st;
     int n = out.n_dims;
-    out.n_dims = n + 2;
-    out.dims[n] = a->dims[a->n_dims - 2];
-    out.dims[n + 1] = b->dims[b->n_dims - 1];
-    if (!is_ok || (n > 0 && out.dims[n] == -1))
+    if (!is_row)
+        out.dims[out.n_dims++] = a->dims[a->n_dims - 2];
+    if (!is_column)
+        out.dims[out.n_dims++] = b->dims[b->n_dims - 1];
+    for (int i = n; i < out.n_dims; i++)
+        is_ok = is_ok && (i == 0 || out.dims[i] != -1);
+    if (!is_ok)
         return lr_infer_why(c, e, "broadcasting across the batch");
     st = check_same_type(c, 2, e);
-    if (st == LR_OK && (!lr_infer_const(c, 1) || b->n_dims != 2))
-        st = lr_infer_why(c, e, "the second factor is no constant matrix");
     return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &out, e) : st;
 }

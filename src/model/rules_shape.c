@@ -314,18 +314,25 @@ enum lr_status lr_rule_pad(struct lr_infer *c, struct lr_err *e)
 
     if (st != LR_OK)
         return lr_infer_demote(c, st, &why, e);
+    bool is_reflected = strcmp(lr_node_string(c->node, "mode", ""), "reflect") == 0;
     for (int i = 0; i < n; i++) {
-        int64_t a = pads[i], b = pads[n + i];
+        int64_t a = pads[i], b = pads[n + i], size = out.dims[i];
         if (a < -LR_MAX_DIM || a > LR_MAX_DIM || b < -LR_MAX_DIM || b > LR_MAX_DIM)
             return lr_infer_bad(c, e, "padding is out of range");
-        if (out.dims[i] == -1 && (a || b))
+        if (size == -1 && (a || b))
             return lr_infer_why(c, e, "pads the batch");
-        if (st == LR_OK && (a < 0 || b < 0))
-            st = lr_infer_why(c, e, "negative padding");
-        if (out.dims[i] != -1)
-            out.dims[i] += a + b;
+        if (size == -1)
+            continue;
+        if (a < -size || b < -size || size + a + b < 1)
+            return lr_infer_bad(c, e, "padding %lld and %lld leaves nothing of %lld",
+                                (long long)a, (long long)b, (long long)size);
+        int64_t left = size + (a < 0 ? a : 0) + (b < 0 ? b : 0), most = a > b ? a : b;
+        if (is_reflected && most >= left)
+            return lr_infer_why(c, e, "reflects %lld of only %lld values",
+                                (long long)most, (long long)left);
+        out.dims[i] = size + a + b;
     }
-    return st == LR_OK ? out_same_type(c, &out, e) : st;
+    return out_same_type(c, &out, e);
 }
 
 /* The axes of (Un)squeeze, an attribute or input 1, as a bit set over n_dims. *n: how

@@ -180,10 +180,12 @@ enum lr_status lr_node_pad(int64_t *pads, size_t max, float *value,
     size_t count;
 
     *value = 0;
-    if (strcmp(mode, "constant") != 0)
-        return lr_err_set(e, LR_EUNSUP,
-                          "%s: padding mode %.40s, only constant is supported", n->name,
-                          mode);
+    if (strcmp(mode, "constant") != 0 && strcmp(mode, "reflect") != 0 &&
+        strcmp(mode, "edge") != 0)
+        return lr_err_set(
+            e, LR_EUNSUP,
+            "%s: padding mode %.40s, only constant, reflect and edge are supported",
+            n->name, mode);
     if (!in)
         return lr_err_set(e, LR_EUNSUP, "%s: the shape of its input is not known",
                           n->name);
@@ -194,8 +196,10 @@ enum lr_status lr_node_pad(int64_t *pads, size_t max, float *value,
     } else {
         const struct lr_value *v = input_value(g, n, 1);
         int64_t held;
-        if (!v || !v->tensor || lr_shape_count(&held, &v->tensor->shape, NULL) != LR_OK)
-            return lr_err_set(e, LR_EUNSUP, "%s: paddings are not constant", n->name);
+        if (!v || !v->tensor || lr_dtype_is_float(v->tensor->dtype) ||
+            lr_shape_count(&held, &v->tensor->shape, NULL) != LR_OK)
+            return lr_err_set(e, LR_EUNSUP, "%s: paddings are not constant integers",
+                              n->name);
         if (!scalar_input(value, g, n, 2))
             return lr_err_set(e, LR_EUNSUP, "%s: the constant padded with is not known",
                               n->name);

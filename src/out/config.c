@@ -28,6 +28,7 @@ void out_config_free(struct out_config *c)
         lr_free(c->layers[i].name);
         lr_free(c->layers[i].method);
         lr_free(c->layers[i].state);
+        lr_free(c->layers[i].mode);
     }
     lr_free(c->layers);
     *c = (struct out_config){0};
@@ -60,9 +61,13 @@ static void put_value(struct lr_strbuf *b, const struct config_field *f,
             out_json_int(b, v);
         break;
     case CONFIG_SEED: {
-        uint64_t seed = *(const uint64_t *)at;
-        const char *quote = seed < MAX_EXACT ? "" : "\"";
-        lr_strbuf_printf(b, "%s%llu%s", quote, (unsigned long long)seed, quote);
+        const struct out_seed *seed = at;
+        const char *quote = seed->value < MAX_EXACT ? "" : "\"";
+        if (seed->is_known)
+            lr_strbuf_printf(b, "%s%llu%s", quote, (unsigned long long)seed->value,
+                             quote);
+        else
+            lr_strbuf_puts(b, "null");
         break;
     }
     case CONFIG_REAL:
@@ -278,20 +283,21 @@ static enum lr_status expected(struct reader *r, const char *wanted)
     return LR_EPARSE;
 }
 
-static bool read_seed(uint64_t *seed, const json_t *j)
+static bool read_seed(struct out_seed *seed, const json_t *j)
 {
     const char *s = json_string_value(j);
     char *end;
 
+    seed->is_known = true;
     if (json_is_integer(j)) {
-        *seed = (uint64_t)json_integer_value(j);
+        seed->value = (uint64_t)json_integer_value(j);
         return json_integer_value(j) >= 0;
     }
     if (!s || strspn(s, "0123456789") != strlen(s) || !*s)
         return false;
     errno = 0;
     unsigned long long v = strtoull(s, &end, 10);
-    *seed = v;
+    seed->value = v;
     return errno == 0 && v <= UINT64_MAX;
 }
 
@@ -323,7 +329,7 @@ static enum lr_status read_value(struct reader *r, const struct config_field *f,
         break;
     }
     case CONFIG_SEED:
-        is_ok = read_seed(at, j);
+        is_ok = is_null || read_seed(at, j);
         break;
     case CONFIG_REAL:
         is_ok = is_null || json_is_number(j);

@@ -34,7 +34,7 @@ const struct config_field config_fields[] = {
     {"evaluation", "difference_low", CONFIG_REAL, AT(difference_low), true, -1, 1},
     {"evaluation", "difference_high", CONFIG_REAL, AT(difference_high), true, -1, 1},
     {NULL, "mode", CONFIG_STRING, AT(mode), true, 0, 0},
-    {NULL, "seed", CONFIG_SEED, AT(seed), false, 0, 0},
+    {NULL, "seed", CONFIG_SEED, AT(seed), true, 0, 0},
     {NULL, "threads", CONFIG_INT, AT(threads), false, 0, 65536},
     {NULL, "macs", CONFIG_INT64, AT(macs), true, 0, MAX_COUNT},
     {NULL, "macs_original", CONFIG_INT64, AT(macs_original), true, 0, MAX_COUNT},
@@ -45,6 +45,8 @@ const struct config_field config_layer_fields[] = {
     {NULL, "layer", CONFIG_STRING, AT_LAYER(name), false, 0, 0},
     {NULL, "method", CONFIG_STRING, AT_LAYER(method), false, 0, 0},
     {NULL, "state", CONFIG_STRING, AT_LAYER(state), false, 0, 0},
+    {NULL, "mode", CONFIG_STRING, AT_LAYER(mode), true, 0, 0},
+    {NULL, "seed", CONFIG_SEED, AT_LAYER(seed), true, 0, 0},
     {NULL, "rank", CONFIG_INT, AT_LAYER(rank), true, 0, INT_MAX},
     {NULL, "rank_spatial", CONFIG_INT, AT_LAYER(rank_spatial), true, 0, INT_MAX},
     {NULL, "full_rank", CONFIG_INT, AT_LAYER(full_rank), true, 0, INT_MAX},
@@ -70,7 +72,8 @@ const char *config_expected(char *buf, size_t size, const struct config_field *f
         snprintf(buf, size, "a string of 64 hexadecimal digits%s", or_null);
         break;
     case CONFIG_SEED:
-        snprintf(buf, size, "an integer from 0 to %llu", (unsigned long long)UINT64_MAX);
+        snprintf(buf, size, "an integer from 0 to %llu%s", (unsigned long long)UINT64_MAX,
+                 or_null);
         break;
     case CONFIG_INT:
     case CONFIG_INT64:

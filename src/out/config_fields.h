@@ -20,7 +20,8 @@ enum config_kind {
     CONFIG_SEED,
     CONFIG_REAL
 };
-/* Numbers lie in min..max, both included. Null stands for NULL, -1 or NAN. */
+/* Numbers lie in min..max, both included. Null stands for NULL, -1, NAN or a
+ * seed that is not known. */
 struct config_field {
     const char *group, *key; /* group: the object the key lies in, or NULL */
     enum config_kind kind;

@@ -49,9 +49,10 @@ enum lr_status out_plot_script(struct lr_strbuf *b, const struct out_plot *p,
                                struct lr_err *e);
 /* Runs gnuplot in a private folder and moves the result to path (.svg .png .pdf), all or
  * nothing. LR_EBACKEND: gnuplot is missing, failed (its first message) or took over 30 s.
- */
+ * progress, here and below, is ticked while gnuplot works (NULL: not); LR_EINTR when it
+ * asks to stop, and gnuplot is gone then. */
 enum lr_status out_plot_file(const struct out_plot *p, const char *path,
-                             struct lr_err *e);
+                             const struct lr_progress *progress, struct lr_err *e);
 /* Writes the script (with a terminal for looking at it in a window) to path. */
 enum lr_status out_plot_save_script(const struct out_plot *p, const char *path,
                                     struct lr_err *e);
@@ -59,10 +60,11 @@ enum lr_status out_plot_save_script(const struct out_plot *p, const char *path,
  * built-in character plot when gnuplot is missing or use_gnuplot is false. */
 enum lr_status out_plot_text(struct lr_strbuf *b, const struct out_plot *p, int width,
                              int height, bool is_ascii, bool use_gnuplot,
-                             struct lr_err *e);
+                             const struct lr_progress *progress, struct lr_err *e);
 /* Opens a window (only with DISPLAY or WAYLAND_DISPLAY set) that outlives the call. */
-enum lr_status out_plot_window(const struct out_plot *p, struct lr_err *e);
+enum lr_status out_plot_window(const struct out_plot *p,
+                               const struct lr_progress *progress, struct lr_err *e);
 /* "5.4.4", or NULL when gnuplot is not found; buf holds it. */
-const char *out_plot_version(char *buf, size_t size);
+const char *out_plot_version(char *buf, size_t size, const struct lr_progress *progress);
 
 #endif

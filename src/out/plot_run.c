@@ -83,29 +83,30 @@ static enum lr_status put_file(const char *dir, const char *name, const char *te
 /* ---- gnuplot ---- */
 
 static enum lr_status run(struct lr_strbuf *out, const char *dir, const char *script,
-                          struct lr_err *e)
+                          const struct lr_progress *progress, struct lr_err *e)
 {
     const char *argv[] = {"gnuplot", "-d", script, NULL};
 
-    return plot_spawn(out, argv, dir, TIMEOUT_MS, e);
+    return plot_spawn(out, argv, dir, TIMEOUT_MS, progress, e);
 }
 
 /* What gnuplot says of itself: its version, then its terminals between spaces. */
 static enum lr_status probe(struct lr_strbuf *terminals, const char *dir,
-                            struct lr_err *e)
+                            const struct lr_progress *progress, struct lr_err *e)
 {
     static const char script[] =
         "set print '-'\nprint GPVAL_VERSION\nprint ' '.GPVAL_TERMINALS.' '\n";
-    double version = 0;
+    char *end = NULL;
 
     enum lr_status st = put_file(dir, "probe.gp", script, strlen(script), e);
     if (st == LR_OK)
-        st = run(terminals, dir, "probe.gp", e);
+        st = run(terminals, dir, "probe.gp", progress, e);
     if (st != LR_OK)
         return st;
-    if (terminals->s)
-        version = atof(terminals->s);
-    if (version < 5)
+    double version = terminals->s ? strtod(terminals->s, &end) : 0;
+    if (!end || end == terminals->s || *end != '\n')
+        return lr_err_set(e, LR_EBACKEND, "gnuplot does not say its version");
+    if (!(version >= 5))
         return lr_err_set(e, LR_EBACKEND,
                           "gnuplot %.1f is too old; version 5 or later is needed",
                           version);
@@ -120,13 +121,13 @@ static bool has_terminal(const struct lr_strbuf *terminals, const char *name)
     return terminals->s && strstr(terminals->s, word);
 }
 
-const char *out_plot_version(char *buf, size_t size)
+const char *out_plot_version(char *buf, size_t size, const struct lr_progress *progress)
 {
     const char *argv[] = {"gnuplot", "--version", NULL};
     struct lr_strbuf out = {0};
     char version[16] = "", level[16] = "";
 
-    enum lr_status st = plot_spawn(&out, argv, "/", TIMEOUT_MS, NULL);
+    enum lr_status st = plot_spawn(&out, argv, "/", TIMEOUT_MS, progress, NULL);
     bool is_ok = st == LR_OK && out.s &&
                  sscanf(out.s, "gnuplot %15s patchlevel %15s", version, level) >= 1;
     lr_strbuf_free(&out);
@@ -170,12 +171,13 @@ static enum lr_status no_file(const char *path, struct lr_err *e)
 
 /* The first terminal of t that gnuplot has. */
 static enum lr_status choose(const char **terminal, const struct target *t,
-                             const char *dir, struct lr_err *e)
+                             const char *dir, const struct lr_progress *progress,
+                             struct lr_err *e)
 {
     struct lr_strbuf terminals = {0};
 
     *terminal = NULL;
-    enum lr_status st = probe(&terminals, dir, e);
+    enum lr_status st = probe(&terminals, dir, progress, e);
     for (int i = 0; st == LR_OK && !*terminal && i < 2; i++)
         if (t->terminals[i] && has_terminal(&terminals, t->terminals[i]))
             *terminal = t->terminals[i];
@@ -186,7 +188,8 @@ static enum lr_status choose(const char **terminal, const struct target *t,
     return st;
 }
 
-enum lr_status out_plot_file(const struct out_plot *p, const char *path, struct lr_err *e)
+enum lr_status out_plot_file(const struct out_plot *p, const char *path,
+                             const struct lr_progress *progress, struct lr_err *e)
 {
     struct lr_strbuf script = {0};
     const struct target *t = find_target(path);
@@ -202,13 +205,13 @@ enum lr_status out_plot_file(const struct out_plot *p, const char *path, struct 
         return st;
     st = make_folder(dir, e);
     if (st == LR_OK)
-        st = choose(&terminal, t, dir, e);
+        st = choose(&terminal, t, dir, progress, e);
     if (st == LR_OK)
         st = out_plot_script(&script, p, terminal, t->output, e);
     if (st == LR_OK)
         st = put_file(dir, "plot.gp", script.s, script.len, e);
     if (st == LR_OK)
-        st = run(NULL, dir, "plot.gp", e);
+        st = run(NULL, dir, "plot.gp", progress, e);
     if (st != LR_OK)
         goto out;
     join(result, dir, t->output);
@@ -235,7 +238,8 @@ enum lr_status out_plot_save_script(const struct out_plot *p, const char *path,
     return st;
 }
 
-enum lr_status out_plot_window(const struct out_plot *p, struct lr_err *e)
+enum lr_status out_plot_window(const struct out_plot *p,
+                               const struct lr_progress *progress, struct lr_err *e)
 {
     static const char *const windows[] = {"qt", "wxt", "x11"};
     /* The folder is gone before gnuplot has read all, so it reads an open descriptor. */
@@ -252,7 +256,7 @@ enum lr_status out_plot_window(const struct out_plot *p, struct lr_err *e)
                           "is set; a plot can go to a file");
     enum lr_status st = make_folder(dir, e);
     if (st == LR_OK)
-        st = probe(&terminals, dir, e);
+        st = probe(&terminals, dir, progress, e);
     if (st != LR_OK)
         goto out;
     for (int i = 0; i < 3 && !terminal; i++)
@@ -281,8 +285,27 @@ out:
 
 /* ---- text ---- */
 
+/* Appends the clean text of s with a question mark for every column that is not ASCII. */
+static void put_ascii(struct lr_strbuf *b, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        char one[5] = "";
+        unsigned cp = 0;
+        int len = lr_utf8_decode(s + i, n - i, &cp);
+        size_t k = len ? (size_t)len : 1;
+        memcpy(one, s + i, k);
+        i += k;
+        if (k == 1 && !(one[0] & 0x80))
+            lr_strbuf_putc(b, one[0]);
+        else
+            for (int col = lr_text_columns(one); col > 0; col--)
+                lr_strbuf_putc(b, '?');
+    }
+}
+
 /* Appends one line, cut to width columns, without controls and spaces at its end. */
-static void put_line(struct lr_strbuf *b, const char *s, size_t n, int width)
+static void put_line(struct lr_strbuf *b, const char *s, size_t n, int width,
+                     bool is_ascii)
 {
     struct lr_strbuf clean = {0};
     char *line = lr_strndup(s, n);
@@ -308,7 +331,10 @@ static void put_line(struct lr_strbuf *b, const char *s, size_t n, int width)
         }
         while (end > 0 && clean.s[end - 1] == ' ')
             end--;
-        lr_strbuf_add(b, clean.s, end);
+        if (is_ascii)
+            put_ascii(b, clean.s, end);
+        else
+            lr_strbuf_add(b, clean.s, end);
         lr_strbuf_putc(b, '\n');
     }
     lr_free(line);
@@ -316,7 +342,8 @@ static void put_line(struct lr_strbuf *b, const char *s, size_t n, int width)
 }
 
 enum lr_status plot_dumb(struct lr_strbuf *b, const struct out_plot *p, int width,
-                         int height, struct lr_err *e)
+                         int height, bool is_ascii, const struct lr_progress *progress,
+                         struct lr_err *e)
 {
     struct lr_strbuf script = {0}, out = {0};
     char dir[DIR_SIZE] = "", terminal[64];
@@ -328,14 +355,14 @@ enum lr_status plot_dumb(struct lr_strbuf *b, const struct out_plot *p, int widt
     if (st == LR_OK)
         st = put_file(dir, "plot.gp", script.s, script.len, e);
     if (st == LR_OK)
-        st = run(&out, dir, "plot.gp", e);
+        st = run(&out, dir, "plot.gp", progress, e);
     if (st != LR_OK)
         goto out;
     const char *s = out.s ? out.s : "";
     s += strspn(s, "\f\n");
     for (int i = 0; i < height && *s; i++) {
         size_t n = strcspn(s, "\n");
-        put_line(b, s, n, width);
+        put_line(b, s, n, width, is_ascii);
         s += n + (s[n] == '\n');
     }
     if (b->is_failed)

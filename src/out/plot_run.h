@@ -4,9 +4,11 @@
 
 #include "plot_data.h"
 
-/* The plot by gnuplot's dumb terminal, cleaned and cut to the size. LR_EBACKEND when
- * gnuplot is missing or fails. */
+/* The plot by gnuplot's dumb terminal, cleaned and cut to the size; is_ascii: with
+ * a question mark for every other character. LR_EBACKEND when gnuplot is missing or
+ * fails, LR_EINTR when progress asks to stop. */
 enum lr_status plot_dumb(struct lr_strbuf *b, const struct out_plot *p, int width,
-                         int height, struct lr_err *e);
+                         int height, bool is_ascii, const struct lr_progress *progress,
+                         struct lr_err *e);
 
 #endif

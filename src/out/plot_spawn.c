@@ -229,33 +229,36 @@ static bool has_ended(pid_t pid, siginfo_t *info)
            info->si_pid == pid;
 }
 
-static void wait_for(pid_t pid, siginfo_t *info, int *out_fd, int *err_fd,
-                     struct lr_strbuf *out, struct lr_strbuf *messages, int64_t deadline,
-                     bool *is_late)
+enum ending { ENDED, LATE, STOPPED };
+
+static enum ending wait_for(pid_t pid, siginfo_t *info, int *out_fd, int *err_fd,
+                            struct lr_strbuf *out, struct lr_strbuf *messages,
+                            int64_t deadline, const struct lr_progress *progress)
 {
-    *is_late = false;
     while (!has_ended(pid, info)) {
         struct pollfd fds[2] = {{*out_fd, POLLIN, 0}, {*err_fd, POLLIN, 0}};
-        if (now_ms() >= deadline) {
-            *is_late = true;
-            return;
-        }
+        if (lr_progress_tick(progress, 0, "waiting for gnuplot", NULL) != LR_OK)
+            return STOPPED;
+        if (now_ms() >= deadline)
+            return LATE;
         poll(fds, 2, SLICE_MS);
         drain(out_fd, out, MAX_OUTPUT);
         drain(err_fd, messages, MAX_MESSAGES);
     }
     drain(out_fd, out, MAX_OUTPUT);
     drain(err_fd, messages, MAX_MESSAGES);
+    return ENDED;
 }
 
 enum lr_status plot_spawn(struct lr_strbuf *out, const char *const argv[],
-                          const char *dir, int timeout_ms, struct lr_err *e)
+                          const char *dir, int timeout_ms,
+                          const struct lr_progress *progress, struct lr_err *e)
 {
     int out_pipe[2] = {-1, -1}, err_pipe[2] = {-1, -1};
     struct lr_strbuf messages = {0};
     siginfo_t info = {0};
     enum lr_status st = LR_OK;
-    bool is_late;
+    enum ending ending;
     pid_t pid = -1;
 
     int rc = make_pipe(out_pipe, 3);
@@ -269,13 +272,15 @@ enum lr_status plot_spawn(struct lr_strbuf *out, const char *const argv[],
         st = start_error(argv[0], rc, e);
         goto out;
     }
-    wait_for(pid, &info, &out_pipe[0], &err_pipe[0], out, &messages,
-             now_ms() + timeout_ms, &is_late);
+    ending = wait_for(pid, &info, &out_pipe[0], &err_pipe[0], out, &messages,
+                      now_ms() + timeout_ms, progress);
     kill(-pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
     lr_strbuf_add(&messages, "", 0);
-    if (is_late)
+    if (ending == STOPPED)
+        st = lr_err_set(e, LR_EINTR, "interrupted");
+    else if (ending == LATE)
         st = lr_err_set(e, LR_EBACKEND, "%s took over %g s and was stopped", argv[0],
                         timeout_ms / 1000.0);
     else if (messages.is_failed || (out && out->is_failed))

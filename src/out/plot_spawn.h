@@ -6,13 +6,16 @@
 
 #include "ranklab/err.h"
 #include "ranklab/mem.h"
+#include "ranklab/progress.h"
 
 /* Runs argv (argv[0] looked up in PATH) in the folder dir with no input, in a process
  * group of its own that is gone afterwards, the helpers it started included. What it
  * prints is appended to out (may be NULL). LR_EBACKEND: not found, failed (with its first
- * message), or still running after timeout_ms. */
+ * message), or still running after timeout_ms. LR_EINTR when progress (NULL: none),
+ * ticked while it runs, asks to stop. */
 enum lr_status plot_spawn(struct lr_strbuf *out, const char *const argv[],
-                          const char *dir, int timeout_ms, struct lr_err *e);
+                          const char *dir, int timeout_ms,
+                          const struct lr_progress *progress, struct lr_err *e);
 /* Starts argv in a session of its own with the display, descriptor 3 open on the file
  * input and messages going to the file errors, and leaves it running. LR_EBACKEND when it
  * fails within timeout_ms. */

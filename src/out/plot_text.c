@@ -354,7 +354,7 @@ enum lr_status plot_draw(struct lr_strbuf *b, const struct out_plot *p, int widt
 
 enum lr_status out_plot_text(struct lr_strbuf *b, const struct out_plot *p, int width,
                              int height, bool is_ascii, bool use_gnuplot,
-                             struct lr_err *e)
+                             const struct lr_progress *progress, struct lr_err *e)
 {
     struct lr_err problem = {0};
 
@@ -365,10 +365,10 @@ enum lr_status out_plot_text(struct lr_strbuf *b, const struct out_plot *p, int 
     /* A pane must show something, whatever is wrong with gnuplot. */
     if (use_gnuplot && width >= 20 && height >= 8) {
         size_t before = b->len;
-        enum lr_status st = plot_dumb(b, p, width, height, &problem);
+        enum lr_status st = plot_dumb(b, p, width, height, is_ascii, progress, &problem);
         if (st == LR_OK && b->len > before)
             return LR_OK;
-        if (st == LR_EINVAL || st == LR_ENOMEM)
+        if (st == LR_EINVAL || st == LR_ENOMEM || st == LR_EINTR)
             return lr_err_set(e, st, "%s", problem.msg);
     }
     return plot_draw(b, p, width, height, is_ascii, e);

@@ -35,12 +35,12 @@ int64_t lr_macs_at(const struct lr_rank_layer *l, int rank)
 
 int64_t lr_params_whole(const struct lr_rank_layer *l)
 {
-    return mul(l->d, add(l->patch, 1));
+    return mul(l->d, add(l->patch, l->has_bias));
 }
 
 int64_t lr_params_split(const struct lr_rank_layer *l, int rank)
 {
-    return add(mul(rank, add(l->patch, 1)), mul(l->d, add(rank, 1)));
+    return add(mul(rank, add(l->patch, l->has_bias)), mul(l->d, add(rank, 1)));
 }
 
 int64_t lr_params_at(const struct lr_rank_layer *l, int rank)

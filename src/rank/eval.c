@@ -10,10 +10,7 @@
 #include "ranklab/engine.h"
 #include "ranklab/mem.h"
 
-enum {
-    TOP_K = 5,
-    MAX_BATCH = 64 /* more gains nothing, and a stop is asked for between batches */
-};
+enum { TOP_K = 5 };
 
 void lr_outcome_free(struct lr_outcome *o)
 {
@@ -126,8 +123,6 @@ enum lr_status lr_outcome_run(struct lr_outcome *o, const struct lr_graph *g,
     if ((rc = lr_shape_count(&in_count, &in, e)) != LR_OK)
         return rc;
     opts.batch = lr_engine_good_batch(g);
-    if (opts.batch > MAX_BATCH)
-        opts.batch = MAX_BATCH;
     if (opts.batch > o->n)
         opts.batch = (int)o->n;
     if (opts.batch < 1)

@@ -53,7 +53,7 @@ static double loss(const struct state *s, int from, int to)
 }
 
 /* Drops eigenvalues until the budget is met; of equal measures the first layer's goes. */
-static double drop(struct state *s, int n, double total, double limit)
+static void drop(struct state *s, int n, double total, double limit)
 {
     while (total > limit) {
         int best = -1;
@@ -68,11 +68,10 @@ static double drop(struct state *s, int n, double total, double limit)
             }
         }
         if (best < 0)
-            break; /* every layer at its lowest rank */
+            return; /* every layer at its lowest rank */
         total -= cost(&s[best], s[best].rank) - cost(&s[best], s[best].rank - 1);
         s[best].rank--;
     }
-    return total;
 }
 
 /* The next rank up: a multiple of the rounding, or whole from break-even on. */

@@ -69,8 +69,8 @@ void session_drop_eval(struct lr_session *s);
 /* ---- layer.c: one layer ---- */
 
 /* yhat, shat: the response and the other branch in the approximated network so far, or
- * NULL where that is still the original. has_samples false: weight methods without
- * images. */
+ * NULL where that is still the original; the errors are measured on them in every mode.
+ * has_samples false: weight methods without images, whose errors are not known. */
 enum lr_status session_solve_layer(struct lr_factors **out, const struct lr_session *s,
                                    int layer, enum lr_method method, int rank,
                                    enum lr_mode mode, bool has_samples,

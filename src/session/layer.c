@@ -1,16 +1,18 @@
 /* Solving one layer: the samples it is fitted to in each mode, its factors, and the
- * errors they are judged by. Every error is measured after the nonlinearity that really
- * follows (a ReLU or nothing), also for linear methods, so that methods can be compared.
- */
+ * errors they are judged by. Whatever it is fitted to, it is judged where it will stand:
+ * by what comes out of the network approximated so far against what came out of the
+ * original, after the nonlinearity that really follows (a ReLU or nothing), so that modes
+ * and methods can be compared. */
 #include "session/internal.h"
 
 #include <stdio.h>
 
 #include "ranklab/mem.h"
 
-/* now: what the layer is fitted to; own: the same layer alone in the original network. */
+/* fit: what the layer is fitted to; real: the original's response against what goes into
+ * the layer in the network so far; own: the same layer alone in the original network. */
 struct problem {
-    struct lr_samples now, own;
+    struct lr_samples fit, real, own;
     float *sum_now, *sum_own; /* response + shortcut, where there is a shortcut */
 };
 
@@ -55,18 +57,19 @@ static enum lr_status problem_init(struct problem *p, const struct lr_session *s
         p->own.target = p->sum_own;
         p->own.shortcut = other->x;
     }
-    p->now = p->own;
-    if (mode == LR_MODE_SYM || !yhat)
-        return LR_OK;
-    p->now.yhat = yhat->x;
-    if (other)
-        p->now.shortcut = shat->x;
-    if (mode == LR_MODE_SYMHAT) {
-        p->now.target = yhat->x;
+    p->real = p->own;
+    if (yhat) {
+        p->real.yhat = yhat->x;
+        if (other)
+            p->real.shortcut = shat->x;
+    }
+    p->fit = mode == LR_MODE_SYM ? p->own : p->real;
+    if (mode == LR_MODE_SYMHAT && yhat) {
+        p->fit.target = yhat->x;
         if (other) {
             if (!(p->sum_now = add_rows(yhat, shat)))
                 return lr_enomem(e, bytes, "responses");
-            p->now.target = p->sum_now;
+            p->fit.target = p->sum_now;
         }
     }
     return LR_OK;
@@ -101,7 +104,7 @@ static enum lr_status measure(struct lr_factors *f, const struct problem *p,
                               const struct lr_lowrank *m, const struct lr_lowrank *linear,
                               struct lr_err *e)
 {
-    const struct lr_samples *s = &p->now;
+    const struct lr_samples *s = &p->real;
     size_t held = s->n_fit + s->n_valid;
     enum lr_status rc = lr_response_error(&f->error_calib, NULL, s, m, 0, s->n_fit, e);
 
@@ -129,7 +132,7 @@ enum lr_status session_solve_layer(struct lr_factors **out, const struct lr_sess
     const struct lr_layer *l = &s->layers[layer];
     const struct lr_method_info *info = lr_method_info(method);
     size_t n_inputs = (size_t)(l->c / l->group) * (size_t)l->kh * (size_t)l->kw;
-    struct problem p = {.own = {.d = l->d}, .now = {.d = l->d}};
+    struct problem p = {.fit = {.d = l->d}};
     struct lr_lowrank m = {0}, linear = {0};
     struct lr_tensor *w = NULL, *bias = NULL;
     struct lr_factors *f = NULL;
@@ -154,13 +157,13 @@ enum lr_status session_solve_layer(struct lr_factors **out, const struct lr_sess
     if (!info->is_linear && has_samples) {
         named.lo = 0;
         named.hi = 0.05;
-        if ((rc = lr_solve_linear(&linear, &p.now, rank, &o, e)) != LR_OK)
+        if ((rc = lr_solve_linear(&linear, &p.fit, rank, &o, e)) != LR_OK)
             goto out;
         o.notes = NULL; /* what it had to say would be said again */
     }
     named.lo = linear.p ? 0.05 : 0;
     named.hi = 0.95;
-    if ((rc = info->solve(&m, &p.now, w->data, n_inputs, rank, &o, e)) != LR_OK)
+    if ((rc = info->solve(&m, &p.fit, w->data, n_inputs, rank, &o, e)) != LR_OK)
         goto out;
     if ((rc = lr_progress_tick(progress, 0.95, named.text, e)) != LR_OK)
         goto out;

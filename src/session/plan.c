@@ -20,6 +20,29 @@ const char *lr_state_name(enum lr_state s)
     return names[s];
 }
 
+/* Sizes and costs come from files: they saturate instead of overflowing. */
+static int64_t mul(int64_t a, int64_t b)
+{
+    int64_t product;
+
+    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
+static int64_t add(int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+static bool has_bias(const struct lr_session *s, int layer)
+{
+    const struct lr_graph *g = s->graph;
+    const struct lr_node *n = &g->nodes[g->values[s->layers[layer].value].producer];
+
+    return n->n_in > 2 && n->in[2] >= 0;
+}
+
 struct lr_rank_layer lr_session_rank_layer(const struct lr_session *s, int layer)
 {
     const struct lr_layer *l = &s->layers[layer];
@@ -27,9 +50,10 @@ struct lr_rank_layer lr_session_rank_layer(const struct lr_session *s, int layer
     return (struct lr_rank_layer){
         .name = l->name,
         .d = l->d,
-        .patch = (int64_t)(l->c / l->group) * l->kh * l->kw,
-        .positions = (int64_t)l->out_h * l->out_w,
+        .patch = mul(l->c / (l->group > 0 ? l->group : 1), mul(l->kh, l->kw)),
+        .positions = mul(l->out_h, l->out_w),
         .eig = s->spectra ? s->spectra[layer].eig : NULL,
+        .has_bias = has_bias(s, layer),
         .is_kept = !l->is_approximable || s->plan[layer].method == LR_METHOD_KEEP,
     };
 }
@@ -114,16 +138,16 @@ void lr_session_totals(struct lr_totals *t, const struct lr_session *s)
     for (int i = 0; i < s->n_layers; i++) {
         struct lr_layer_row r;
         lr_session_row(&r, s, i);
-        t->macs += r.macs;
-        t->macs_original += r.macs_original;
-        t->params += r.params;
-        t->params_original += r.params_original;
+        t->macs = add(t->macs, r.macs);
+        t->macs_original = add(t->macs_original, r.macs_original);
+        t->params = add(t->params, r.params);
+        t->params_original = add(t->params_original, r.params_original);
     }
     struct lr_cost all = lr_graph_cost(s->graph);
     t->net_macs_original = all.macs;
     t->net_params_original = all.params;
-    t->net_macs = all.macs - t->macs_original + t->macs;
-    t->net_params = all.params - t->params_original + t->params;
+    t->net_macs = add(all.macs - t->macs_original, t->macs);
+    t->net_params = add(all.params - t->params_original, t->params);
     t->speedup = t->macs > 0 ? (double)t->macs_original / (double)t->macs : NAN;
     t->net_speedup = t->net_macs > 0 ? (double)all.macs / (double)t->net_macs : NAN;
 }

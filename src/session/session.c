@@ -4,8 +4,8 @@
 
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "ranklab/la.h"
 #include "ranklab/mem.h"
 #include "ranklab/onnx.h"
 
@@ -13,11 +13,9 @@ static const int64_t CACHE_MEMORY = (int64_t)2 << 30;
 
 void lr_session_init(struct lr_session *s)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
     *s = (struct lr_session){0};
     s->settings.seed = 1;
-    s->settings.threads = cores >= 1 && cores < 4096 ? (int)cores : 1;
+    s->settings.threads = lr_la_threads();
     s->settings.round = 1;
     s->settings.mode = LR_MODE_ASYM;
     s->settings.cache_memory = CACHE_MEMORY;
@@ -34,7 +32,6 @@ void lr_session_close(struct lr_session *s)
     session_plan_free(s->plan, s->n_layers);
     lr_layers_free(s->layers, s->n_layers);
     lr_graph_free(s->graph);
-    lr_free(s->model_path);
     lr_free(s->model_name);
     lr_dataset_free(s->calib);
     lr_dataset_free(s->eval);
@@ -110,6 +107,22 @@ static enum lr_status default_plan(struct lr_session *s, struct lr_err *e)
     return LR_OK;
 }
 
+static void note_unfolded(const struct lr_session *s)
+{
+    int n = 0;
+
+    for (int k = 0; k < s->graph->n_nodes; k++)
+        n += s->graph->nodes[k].op == LR_OP_BATCH_NORMALIZATION;
+    if (n > 0)
+        lr_note(&s->notes, LR_NOTE_WARNING,
+                n == 1
+                    ? "%s: %d BatchNormalization node could not be folded and stays as "
+                      "it is"
+                    : "%s: %d BatchNormalization nodes could not be folded and stay as "
+                      "they are",
+                s->model_name, n);
+}
+
 static enum lr_status load_network(struct lr_session *s, const char *path,
                                    const struct lr_shape *input,
                                    const struct lr_progress *progress, struct lr_err *e)
@@ -127,6 +140,7 @@ static enum lr_status load_network(struct lr_session *s, const char *path,
         (rc = lr_layers_find(&s->layers, &s->n_layers, s->graph, e)) != LR_OK ||
         (rc = default_plan(s, e)) != LR_OK)
         return rc;
+    note_unfolded(s);
     const char *blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
     if (blocker)
         lr_note(&s->notes, LR_NOTE_WARNING, "%s cannot be run, only looked at: %s",
@@ -152,9 +166,8 @@ enum lr_status lr_session_open(struct lr_session *s, const char *model,
             return rc;
     }
     const char *slash = strrchr(model, '/');
-    t.model_path = lr_strdup(model);
     t.model_name = lr_strdup(embedded || !slash ? model : slash + 1);
-    if (!t.model_path || !t.model_name) {
+    if (!t.model_name) {
         rc = lr_enomem(e, strlen(model) + 1, "a name");
         goto out;
     }

@@ -1,10 +1,10 @@
-/* Solving several layers, shallow to deep. Each is fitted to the network in which every
- * layer before it is already approximated: that network is built, run over the
- * calibration images and sampled at the layer's response. All work is done on a copy of
- * the plan, which replaces the plan at the end. A run need not start from the images: the
- * activations at the last point that everything still to be solved depends on are kept
- * and the next run resumes there, so that a chain of layers is run about twice over
- * instead of once per layer. */
+/* Solving several layers, shallow to deep. Each is fitted to (asymmetric) and judged in
+ * (any mode) the network in which every layer before it is already approximated: that
+ * network is built, run over the calibration images and sampled at the layer's response.
+ * All work is done on a copy of the plan, which replaces the plan at the end. A run need
+ * not start from the images: the activations at the last point that everything still to
+ * be solved depends on are kept and the next run resumes there, so that a chain of layers
+ * is run about twice over instead of once per layer. */
 #include "session/internal.h"
 
 #include <stdio.h>
@@ -108,8 +108,7 @@ static enum lr_status sample(struct job *j, struct lr_rows *rows, bool *is_same,
     if (*is_same)
         goto out;
     for (int i = k; i < j->n; i++)
-        if (is_fitted(&s->plan[j->list[i]]))
-            n_targets += session_targets(targets + n_targets, &s->layers[j->list[i]]);
+        n_targets += session_targets(targets + n_targets, &s->layers[j->list[i]]);
     if (j->kept.x)
         used = j->kept.n * (int64_t)j->kept.per_image * (int64_t)sizeof(float);
     if ((rc = session_cut(&cut, s, layer, targets, n_targets,
@@ -145,19 +144,17 @@ static enum lr_status solve_one(struct job *j, int k, const struct lr_progress *
     struct lr_progress second = lr_progress_sub(progress, 0.3, 1);
     struct lr_rows rows[2] = {{0}};
     struct lr_factors *f = NULL;
-    /* Weight methods are measured on the original input: they know no other. */
-    enum lr_mode mode = is_fitted(p) ? j->mode : LR_MODE_SYM;
     bool is_same = true;
     char what[160];
     enum lr_status rc;
 
     snprintf(what, sizeof(what), "solving %s", s->layers[layer].name);
     if ((rc = lr_progress_tick(progress, 0, what, e)) != LR_OK ||
-        (mode != LR_MODE_SYM &&
-         (rc = sample(j, rows, &is_same, k, &first, e)) != LR_OK) ||
-        (rc = session_solve_layer(&f, s, layer, p->method, p->rank, mode, j->has_samples,
-                                  is_same ? NULL : &rows[0], is_same ? NULL : &rows[1],
-                                  is_same ? progress : &second, e)) != LR_OK)
+        (j->has_samples && (rc = sample(j, rows, &is_same, k, &first, e)) != LR_OK) ||
+        (rc = session_solve_layer(&f, s, layer, p->method, p->rank, j->mode,
+                                  j->has_samples, is_same ? NULL : &rows[0],
+                                  is_same ? NULL : &rows[1], is_same ? progress : &second,
+                                  e)) != LR_OK)
         goto out;
     lr_factors_unref(p->factors);
     p->factors = f;

@@ -85,7 +85,7 @@ out:
 
 static void open_history(struct prompt *p)
 {
-    char *dir = lr_xdg_dir("state", true);
+    char *dir = lr_xdg_dir("state", false);
     struct lr_strbuf b = {0};
 
     using_history();
@@ -136,6 +136,10 @@ static void keep_line(struct prompt *p, const char *text)
     if (p->history_path) {
         struct lr_strbuf b = {0};
         int fd = open(p->history_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (fd < 0 && errno == ENOENT) {
+            lr_free(lr_xdg_dir("state", true));
+            fd = open(p->history_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        }
         lr_strbuf_printf(&b, "%s\n", line);
         if (fd >= 0 && b.s && write(fd, b.s, b.len) < 0)
             p->history_path[0] = '\0'; /* tried once; no message at every line */
@@ -245,7 +249,6 @@ static void run_line(struct prompt *p, const sigset_t *mask)
         keep_line(p, p->text.s);
         sigprocmask(SIG_SETMASK, mask, &blocked);
         ui_catch_suspend(false);
-        ui_screen_begin(p->screen);
         cmd_run_text(p->c, p->text.s, &origin);
         ui_screen_flush(p->screen);
         ui_catch_suspend(true);

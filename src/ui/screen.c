@@ -135,6 +135,16 @@ static bool is_stopped(void *ctx)
     return ui_signal_pending() || s->is_out_closed || s->out_error;
 }
 
+/* Each command has its own clock, also several of one line or script. */
+static void begin_command(void *ctx)
+{
+    struct ui_screen *s = ctx;
+
+    erase(s);
+    s->started = now();
+    s->last_drawn = 0;
+}
+
 static int tick(void *ctx, double fraction, const char *what)
 {
     struct ui_screen *s = ctx;
@@ -155,7 +165,11 @@ static int tick(void *ctx, double fraction, const char *what)
 
 struct cmd_sink ui_screen_sink(struct ui_screen *s)
 {
-    return (struct cmd_sink){write_text, tick, is_stopped, s};
+    return (struct cmd_sink){.write = write_text,
+                             .begin = begin_command,
+                             .tick = tick,
+                             .is_stopped = is_stopped,
+                             .ctx = s};
 }
 
 void ui_screen_flush(struct ui_screen *s)
@@ -164,10 +178,4 @@ void ui_screen_flush(struct ui_screen *s)
     errno = 0;
     if (!s->is_out_closed && !s->out_error && fflush(stdout) != 0)
         check_out(s);
-}
-
-void ui_screen_begin(struct ui_screen *s)
-{
-    s->started = now();
-    s->last_drawn = 0;
 }

@@ -1,5 +1,6 @@
 /* Signals. Handlers only note what came; the prompt and the progress callback act on it.
- * Work that ignores ^C for two seconds is left by a second ^C. */
+ * Work that ignores ^C for two seconds is left by a second ^C: the terminal is restored,
+ * but nothing is tidied up, and the user is told so. */
 #include "ui/ui.h"
 
 #include <errno.h>
@@ -31,22 +32,29 @@ static void restore_terminal(void)
         tcsetattr(STDIN_FILENO, TCSANOW, &flag.terminal);
 }
 
+/* From a handler: nothing that allocates or locks. */
+static void leave(int status)
+{
+    static const char text[] =
+        "\nranklab: left while working; temporary files may be left behind\n";
+
+    restore_terminal();
+    ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+    (void)n;
+    _exit(status);
+}
+
 static void on_stop(int number)
 {
     int saved = errno;
 
     if (flag.signal && number == SIGINT && flag.signal == SIGINT) {
         if (monotonic_second() - flag.second >= 2) {
-            static const char text[] = "\nranklab: left while working\n";
-            restore_terminal();
-            if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-                _exit(UI_INTERRUPTED);
-            _exit(UI_INTERRUPTED);
+            leave(UI_INTERRUPTED);
         }
     } else if (flag.signal && flag.signal != SIGINT) {
         /* Asked to end twice: work does not answer. */
-        restore_terminal();
-        _exit(128 + number);
+        leave(128 + number);
     } else {
         flag.signal = number;
         flag.second = (sig_atomic_t)monotonic_second();

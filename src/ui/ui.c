@@ -8,7 +8,6 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,25 +24,21 @@ static bool open_streams(void)
     return true;
 }
 
-/* The automatic record of the session: DATE-PID.rl in the state folder. */
+/* The automatic record of the session: DATE-PID.rl in the state folder, which the first
+ * recorded command makes. */
 static char *session_path(void)
 {
-    char *dir = lr_xdg_dir("state", true), date[32] = "";
+    char *dir = lr_xdg_dir("state", false), date[32] = "";
     struct lr_strbuf b = {0};
     time_t t = time(NULL);
     struct tm tm;
 
     if (!dir)
         return NULL;
-    lr_strbuf_printf(&b, "%s/sessions", dir);
-    lr_free(dir);
-    if (!b.s || (mkdir(b.s, 0700) != 0 && errno != EEXIST)) {
-        lr_strbuf_free(&b);
-        return NULL;
-    }
     if (localtime_r(&t, &tm))
         strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm);
-    lr_strbuf_printf(&b, "/%s-%ld.rl", date, (long)getpid());
+    lr_strbuf_printf(&b, "%s/sessions/%s-%ld.rl", dir, date, (long)getpid());
+    lr_free(dir);
     return lr_strbuf_take(&b);
 }
 
@@ -59,6 +54,7 @@ static bool apply_options(struct cmd_ctx *c, const struct ui_options *o)
         fprintf(stderr, "ranklab: --seed: %s\n", e.err.msg);
         return false;
     }
+    c->first_seed = c->session->settings.seed;
     if (o->threads && cmd_parse_int(&n, o->threads))
         c->session->settings.threads = (int)n;
     lr_la_set_threads(c->session->settings.threads);

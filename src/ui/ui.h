@@ -62,14 +62,11 @@ struct ui_screen {
     int out_error;      /* errno of another failure to write it, or 0 */
     bool has_line;      /* a progress line stands on the error stream */
     double last_drawn, started;
-    double last_fraction;
 };
 void ui_screen_init(struct ui_screen *s, const struct cmd_settings *settings);
 struct cmd_sink ui_screen_sink(struct ui_screen *s);
 /* Erases the progress line and writes out what is buffered. */
 void ui_screen_flush(struct ui_screen *s);
-/* Starts the clock of the progress line. */
-void ui_screen_begin(struct ui_screen *s);
 
 /* ---- line.c: the prompt ---- */
 

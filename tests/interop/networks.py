@@ -209,6 +209,30 @@ def net_ceil(n):
     return n.conv(x, 16, 8)
 
 
+def net_pad_modes(n):
+    x = n.node("Pad", "x", n.integers(0, 0, 2, 3, 0, 0, 3, 1), mode="reflect")
+    x = n.relu(n.conv(x, 3, 16))
+    x = n.node("Pad", x, n.integers(0, 0, 1, 0, 0, 0, 2, 4), mode="edge")
+    x = n.node("Pad", n.conv(x, 16, 12), n.integers(0, -2, -1, 2, 0, 1, -1, -3), n.number(0.5))
+    return n.conv(x, 11, 6)
+
+
+def net_attention(n):
+    x = n.conv("x", 3, 16, 4, strides=[4, 4], pads=[0, 0, 0, 0])
+    x = n.node("Reshape", x, n.integers(0, 2, 8, 16))
+    scores = n.node("MatMul", n.node("Transpose", x, perm=[0, 1, 3, 2]), x)
+    x = n.node("MatMul", x, n.node("Softmax", scores, axis=3))
+    x = n.node("MatMul", x, n.weight(2, 16, 5, scale=0.3))
+    x = n.node("MatMul", n.weight(3, 8), x)
+    return n.node("MatMul", x, n.weight(5))
+
+
+def net_gemm_sums(n):
+    x = n.node("Flatten", "x")
+    a = n.fc(x, 192, 10)
+    return n.node("Gemm", x, n.node("Tanh", n.weight(192, 10)), a, beta=-0.5)
+
+
 # name, opset, input shape without the batch, batch dimension
 ALL = [
     ("chain", 7, (3, 16, 16), "N"), ("groups", 8, (6, 15, 13), "N"),
@@ -218,7 +242,8 @@ ALL = [
     ("lrn_tanh", 15, (3, 12, 12), "N"), ("tokens", 16, (3, 16, 16), "N"),
     ("separable", 17, (3, 14, 14), "N"), ("auto_pad", 9, (3, 13, 14), "N"),
     ("gemm_forms", 10, (3, 8, 8), "N"), ("spatial", 8, (3, 13, 13), "N"),
-    ("ceil", 12, (3, 14, 14), "N"),
+    ("ceil", 12, (3, 14, 14), "N"), ("pad_modes", 13, (3, 12, 11), "N"),
+    ("attention", 13, (3, 16, 16), "N"), ("gemm_sums", 13, (3, 8, 8), "N"),
 ]
 
 

@@ -108,7 +108,7 @@ keys 'assert conv3.state == chosen; ec fine' Enter
 wait_for unchanged '^fine$'
 clear_screen
 keys 'rank conv9 3' Enter
-wait_for error 'did you mean conv'
+wait_for error 'did you mean conv7?'
 t resize-window -x 60 -y 12 2>/dev/null
 keys 'echo resized' Enter
 wait_for resized '^resized$'

@@ -66,7 +66,7 @@ sh_check stdin-dash 0 "^from stdin$" 'echo "echo from stdin" | "$0" -b -f -'
 sh_check batch-ignores-stdin 0 "^1$" 'echo "nonsense" | "$0" -b -e "echo 1"'
 sh_check no-newline 0 "^last$" 'printf "echo last" | "$0"'
 sh_check crlf 0 "^dos$" 'printf "echo dos\r\n" | "$0"'
-sh_check zero-byte 1 "not a text file" 'printf "echo \000\n" | "$0"'
+sh_check zero-byte 1 "^stdin: line 1: not a text file" 'printf "echo \000\n" | "$0"'
 sh_check closed-pipe 141 "" '{ "$0" -b net.onnx -e "layers; help; help; help; help; help; help"; echo $? >status; } | :; sleep 0.1; exit $(cat status)'
 [ -s "$work/out" ] && fail closed-pipe "not quiet"
 [ -w /dev/full ] && sh_check full-disk 1 "No space left" '"$0" -e help >/dev/full'
@@ -94,6 +94,26 @@ if command -v gnuplot >/dev/null 2>&1; then
     sh_check plot-script 0 "" 'gnuplot -d -e "set term dumb" e.gp </dev/null >/dev/null 2>&1; [ -s e.gp ]'
 fi
 
+# a file holds one table
+for ending in json csv; do
+    check one-table-$ending 0 "wrote" "$r" -b net.onnx -e "info conv3 > i.$ending"
+done
+[ "$(wc -l <i.json)" = 1 ] && [ "$(grep -c '^rank,' i.csv)" = 1 ] && ! grep -q '^$' i.csv ||
+    fail one-table "several tables in one file"
+
+# tables for people fit a terminal of 80 columns
+sh_check narrow-tables 0 "" '"$0" -b @fashion -e "data calib @fashion --count 60" -e "data eval @fashion --count 50" \
+    -e "select --speedup 2; solve; layers; cost; error; eval" >tables.txt && ! grep "^.\{81\}" tables.txt'
+check nearest-number 1 "did you mean conv7?" "$r" -b net.onnx -e 'rank conv9 3'
+
+# mode and seed of a configuration are those the layers were solved with
+sh_check config-origin 0 "" '"$0" -b @fashion -e "data calib @fashion --count 60" \
+    -e "rank conv3 30; set seed 5; solve --mode sym; export config one.json" \
+    -e "rank conv4 30; set seed 6; solve conv4; set mode symhat; export config two.json" &&
+    grep -q "^  \"mode\": \"sym\"" one.json && grep -q "^  \"seed\": 5," one.json &&
+    grep -q "^  \"mode\": null" two.json && grep -q "^  \"seed\": null," two.json &&
+    grep -q "^      \"mode\": \"asym\"" two.json && grep -q "^      \"seed\": 6," two.json'
+
 # files of the user
 mkdir -p "$HOME/.config/ranklab"
 echo 'echo from init' >"$HOME/.config/ranklab/init.rl"
@@ -117,6 +137,11 @@ rm -rf "$HOME/.local"
 check no-command-no-record 0 "" "$r" -b
 [ -z "$(ls "$HOME/.local/state/ranklab/sessions" 2>/dev/null)" ] ||
     fail no-command-no-record "a record of nothing"
+check help-no-record 0 "" "$r" -b -e 'help rank; version; echo 1'
+[ ! -e "$HOME/.local/state" ] || fail help-no-record "a folder for a record of nothing"
+check record-seed 0 "" "$r" -b --seed 3 net.onnx -e 'set seed 7; rank conv3 40; record mine.rl'
+[ "$(grep '^set seed' mine.rl | tr '\n' ' ')" = "set seed 3 set seed 7 " ] ||
+    fail record-seed "the script does not begin with the first seed"
 check record 0 "" "$r" -b net.onnx -e 'rank conv3 40' -e 'record mine.rl' -e 'rank conv4 20'
 check record-replay 0 "conv4: rank 64 -> 20" "$r" -b -f mine.rl
 sh_check no-home 0 "^1$" 'env -u HOME "$0" -e "echo 1"'
@@ -143,6 +168,27 @@ sh_check interrupt 130 "interrupted; nothing was changed" '
     s=$?
     cat log
     exit $s'
+
+# ^C does not wait for gnuplot, ends it, and leaves no folder behind
+mkdir -p fake tmp
+printf '#!/bin/sh\necho $$ >"%s/gnuplot.pid"\nexec sleep 60\n' "$PWD" >fake/gnuplot
+chmod +x fake/gnuplot
+sh_check interrupt-plot 130 "interrupted; nothing was changed" '
+    PATH=$PWD/fake:$PATH TMPDIR=$PWD/tmp env --default-signal=INT "$0" -b @fashion \
+        -e "data calib @fashion --count 30; plot energy conv2 --to e.png" >log 2>&1 &
+    pid=$!
+    n=0
+    until [ -s gnuplot.pid ] || [ $n -gt 600 ]; do sleep 0.05; n=$((n + 1)); done
+    from=$(date +%s)
+    kill -INT $pid
+    wait $pid
+    s=$?
+    cat log
+    [ $(($(date +%s) - from)) -le 2 ] || echo slow
+    kill -0 "$(cat gnuplot.pid)" 2>/dev/null && echo gnuplot lives on
+    exit $s'
+grep -q "slow\|lives on" "$work/out" && fail interrupt-plot "gnuplot was waited for"
+[ -z "$(ls tmp)" ] || fail interrupt-plot "a temporary folder is left"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -47,7 +47,7 @@ struct fixture {
 
 static void begin(struct fixture *f)
 {
-    struct cmd_sink sink = {keep, NULL, stop, &f->captured};
+    struct cmd_sink sink = {.write = keep, .is_stopped = stop, .ctx = &f->captured};
 
     f->captured = (struct capture){.n_before_stop = -1};
     lr_session_init(&f->session);
@@ -606,6 +606,8 @@ static void complete__follows_the_rows(void **state)
     expect_completion("rank conv1,al", 5, "conv1,all");
     expect_completion("open @fashion-", 5, "@fashion-resnet");
     expect_completion("help layer", 5, "layers layer-sets");
+    expect_completion("export onnx ", 12, "");
+    expect_completion("export table ", 13, "layers cost error eval");
     expect_completion("nonsense x", 9, "");
 }
 
@@ -680,6 +682,60 @@ static void run__escapes_what_comes_from_outside(void **state)
     end(&f);
 }
 
+static void count_begin(void *ctx)
+{
+    struct capture *k = ctx;
+
+    lr_strbuf_putc(&k->err, 'B');
+}
+
+static void run__tells_the_front_end_when_each_command_begins(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    f.c.sink.begin = count_begin;
+    assert_int_equal(run(&f, "echo 1; echo 2\ntry echo 3", false), LR_OK);
+    assert_string_equal(text_of(&f.captured.err), "BBB");
+    end(&f);
+}
+
+static void history__leaves_out_what_is_not_recorded_behind_try_too(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    begin(&f);
+    assert_int_equal(run(&f,
+                         "echo 1; help rank; try help rank; try source nowhere.rl; "
+                         "try nonsense; try echo 2",
+                         false),
+                     LR_OK);
+    assert_int_equal(f.c.n_done, 3);
+    assert_string_equal(f.c.done[0].text, "echo 1");
+    assert_string_equal(f.c.done[1].text, "try nonsense");
+    assert_string_equal(f.c.done[2].text, "try echo 2");
+    end(&f);
+}
+
+static void stream__names_the_line_of_bytes_that_are_no_text(void **state)
+{
+    const struct cmd_origin origin = {.name = "stdin"};
+    char text[] = "echo 1\necho \0\n";
+    struct fixture f;
+    FILE *fp = fmemopen(text, sizeof(text) - 1, "r");
+
+    (void)state;
+    begin(&f);
+    assert_non_null(fp);
+    assert_int_equal(cmd_run_stream(&f.c, fp, &origin), LR_EPARSE);
+    assert_string_equal(text_of(&f.captured.err),
+                        "stdin: line 2: not a text file (a zero byte)\n");
+    fclose(fp);
+    end(&f);
+}
+
 static void settings__go_there_and_back(void **state)
 {
     struct fixture f;
@@ -744,6 +800,9 @@ int main(void)
         cmocka_unit_test(run__stops_at_the_first_failure_unless_told_otherwise),
         cmocka_unit_test(run__ends_between_commands_when_asked_to_stop),
         cmocka_unit_test(run__escapes_what_comes_from_outside),
+        cmocka_unit_test(run__tells_the_front_end_when_each_command_begins),
+        cmocka_unit_test(history__leaves_out_what_is_not_recorded_behind_try_too),
+        cmocka_unit_test(stream__names_the_line_of_bytes_that_are_no_text),
         cmocka_unit_test(settings__go_there_and_back),
         cmocka_unit_test(amount__keeps_three_digits),
     };

@@ -61,7 +61,7 @@ static struct out_config example(void)
                            .calib_sha256 = NULL,
                            .mode = (char *)(uintptr_t) "asym",
                            .program_version = (char *)(uintptr_t) "0.1.0",
-                           .seed = UINT64_MAX,
+                           .seed = {true, UINT64_MAX},
                            .threads = 8,
                            .macs = 123456789012345,
                            .macs_original = -1,
@@ -85,7 +85,9 @@ static struct out_config example(void)
                                           0.98765432109876543,
                                           1e-300,
                                           5e-324,
-                                          DBL_MAX};
+                                          DBL_MAX,
+                                          (char *)(uintptr_t) "sym",
+                                          {true, UINT64_MAX}};
     layers[1] = (struct out_config_layer){(char *)(uintptr_t) "",
                                           (char *)(uintptr_t) "3d",
                                           (char *)(uintptr_t) "chosen",
@@ -97,7 +99,9 @@ static struct out_config example(void)
                                           0,
                                           NAN,
                                           0.30000000000000004,
-                                          1};
+                                          1,
+                                          NULL,
+                                          {true, 0}};
     layers[2] = (struct out_config_layer){(char *)(uintptr_t) "a/\xe4\xbd\x9c\x1b[m'`|",
                                           (char *)(uintptr_t) "keep",
                                           (char *)(uintptr_t) "whole",
@@ -109,7 +113,9 @@ static struct out_config example(void)
                                           1,
                                           NAN,
                                           NAN,
-                                          NAN};
+                                          NAN,
+                                          NULL,
+                                          {false, 0}};
     return c;
 }
 
@@ -135,7 +141,7 @@ static void config__reads_back_exactly(void **state)
     for (int round = 0; round < 4; round++) {
         static const uint64_t seeds[] = {UINT64_MAX, 0, ((uint64_t)1 << 53) - 1,
                                          (uint64_t)1 << 53};
-        c.seed = seeds[round];
+        c.seed.value = seeds[round];
         if (round == 3)
             c.n_layers = 0;
         if (out_config_write(&c, *state, &e) != LR_OK ||
@@ -151,7 +157,8 @@ static void config__reads_back_exactly(void **state)
         same_text(r.program_version, c.program_version);
         same_text(r.blas_version, c.blas_version);
         same_text(r.engine_version, c.engine_version);
-        assert_true(r.seed == c.seed && r.threads == c.threads);
+        assert_true(r.seed.is_known == c.seed.is_known && r.seed.value == c.seed.value &&
+                    r.threads == c.threads);
         assert_true(r.macs == c.macs && r.macs_original == c.macs_original);
         assert_int_equal(r.eval_images, c.eval_images);
         same_real(r.top1, c.top1);
@@ -165,6 +172,9 @@ static void config__reads_back_exactly(void **state)
             same_text(a->name, b->name);
             same_text(a->method, b->method);
             same_text(a->state, b->state);
+            same_text(a->mode, b->mode);
+            assert_true(a->seed.is_known == b->seed.is_known &&
+                        a->seed.value == b->seed.value);
             assert_true(a->rank == b->rank && a->rank_spatial == b->rank_spatial &&
                         a->full_rank == b->full_rank);
             assert_true(a->macs == b->macs && a->macs_original == b->macs_original);
@@ -190,9 +200,11 @@ static void config__looks_as_documented(void **state)
                                      0.9,
                                      0.1,
                                      NAN,
-                                     0.25};
+                                     0.25,
+                                     (char *)(uintptr_t) "sym",
+                                     {false, 0}};
     struct out_config c = {.mode = (char *)(uintptr_t) "asym",
-                           .seed = 5,
+                           .seed = {true, 5},
                            .threads = 2,
                            .macs = 56,
                            .macs_original = 130,
@@ -244,6 +256,8 @@ static void config__looks_as_documented(void **state)
                               "      \"layer\": \"conv1\",\n"
                               "      \"method\": \"relu\",\n"
                               "      \"state\": \"solved\",\n"
+                              "      \"mode\": \"sym\",\n"
+                              "      \"seed\": null,\n"
                               "      \"rank\": 17,\n"
                               "      \"rank_spatial\": null,\n"
                               "      \"full_rank\": 48,\n"
@@ -415,7 +429,9 @@ static void config__ignores_unknown_keys_and_takes_missing_ones_as_null(void **s
     save(state, text, strlen(text));
     if (out_config_read(&r, *state, &e) != LR_OK)
         fail_msg("%s", e.msg);
-    assert_int_equal(r.seed, 7);
+    assert_true(r.seed.is_known && r.seed.value == 7);
+    assert_false(r.layers[0].seed.is_known);
+    assert_null(r.layers[0].mode);
     assert_null(r.model);
     assert_int_equal(r.macs, -1);
     assert_true(isnan(r.top1));

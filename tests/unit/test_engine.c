@@ -291,8 +291,9 @@ static void engine__gives_the_same_answer_twice(void **state)
 static void engine__names_its_version(void **state)
 {
     (void)state;
-    assert_non_null(strstr(lr_engine_version(), "oneDNN 2."));
-    assert_ptr_equal(lr_engine_version(), lr_engine_version());
+    char buf[96], brief[7];
+    assert_non_null(strstr(lr_engine_version(buf, sizeof(buf)), "oneDNN 2."));
+    assert_string_equal(lr_engine_version(brief, sizeof(brief)), "oneDNN");
 }
 
 static void engine__good_batch_follows_the_largest_layer(void **state)
@@ -307,7 +308,7 @@ static void engine__good_batch_follows_the_largest_layer(void **state)
     /* 4 MB in and out: 16 images in 64 MB */
     assert_int_equal(lr_engine_good_batch(b.g), 16);
     b.g->values[x].shape.dims[2] = b.g->values[y].shape.dims[2] = 1;
-    assert_int_equal(lr_engine_good_batch(b.g), 256);
+    assert_int_equal(lr_engine_good_batch(b.g), 64);
     lr_graph_free(t.g);
 }
 

@@ -204,6 +204,41 @@ static void infer__sizes_products_when_transposed(void **state)
     assert_refused(g, LR_ESHAPE, "m: cannot multiply");
 }
 
+static void infer__sizes_matrix_products_when_both_factors_are_computed(void **state)
+{
+    (void)state;
+    struct lr_graph *g = mb_graph(13);
+    int x = mb_image(g, -1, 2, 3, 7), t = mb_unary(g, "Transpose", "t", x);
+    mb_set_ints(g, t, "perm", 4, (int64_t[]){0, 1, 3, 2});
+    int y = mb_binary(g, "MatMul", "m", x, t);
+    mb_output(g, y);
+    mb_infer(g);
+    mb_assert_shape(g, y, "Nx2x3x3");
+    assert_null(mb_of(g, y)->why_unsupported);
+    assert_int_equal(lr_node_cost(g, mb_of(g, y)).macs, 2 * 3 * 3 * 7);
+    assert_int_equal(lr_node_cost(g, mb_of(g, y)).params, 0);
+    lr_graph_free(g);
+
+    g = mb_graph(13); /* a stack of constant matrices, a column, a row */
+    int w = mb_weight(g, "w", 3, (int64_t[]){2, 7, 5});
+    assert_plain(g, mb_binary(g, "MatMul", "m", mb_image(g, 1, 2, 3, 7), w), "Nx2x3x5");
+    g = mb_graph(13);
+    w = mb_weight(g, "w", 1, (int64_t[]){7});
+    assert_plain(g, mb_binary(g, "MatMul", "m", mb_image(g, 1, 2, 3, 7), w), "Nx2x3");
+    g = mb_graph(13);
+    w = mb_weight(g, "w", 1, (int64_t[]){3});
+    assert_plain(g, mb_binary(g, "MatMul", "m", w, mb_image(g, 1, 2, 3, 7)), "Nx2x7");
+
+    g = mb_graph(13); /* these would sum over the images or move them */
+    x = mb_unary(g, "Flatten", "f", mb_image(g, -1, 2, 3, 2));
+    w = mb_weight(g, "w", 2, (int64_t[]){4, 12});
+    assert_why(g, mb_binary(g, "MatMul", "m", w, x), "MatMul over the batch");
+    g = mb_graph(13);
+    x = mb_unary(g, "Flatten", "f", mb_image(g, -1, 2, 3, 2));
+    w = mb_weight(g, "w", 3, (int64_t[]){4, 12, 5});
+    assert_why(g, mb_binary(g, "MatMul", "m", x, w), "broadcasting across the batch");
+}
+
 static void infer__broadcasts_sums_when_shapes_fit(void **state)
 {
     static const struct {
@@ -334,12 +369,43 @@ static void infer__reads_clip_and_pad_when_attributes_moved_to_inputs(void **sta
         lr_graph_free(g);
     }
     struct lr_graph *g = mb_graph(9);
-    int v = mb_unary(g, "Pad", "p", mb_image(g, 1, 2, 4, 4));
-    assert_int_equal(lr_node_set_string(mb_of(g, v), "mode", "reflect", NULL), LR_OK);
-    assert_why(g, v, "reflect");
-    g = mb_graph(9);
     mb_unary(g, "Pad", "p", mb_image(g, 1, 2, 4, 4));
     assert_refused(g, LR_ESHAPE, "p: 0 paddings for 4 dimensions");
+}
+
+static void infer__sizes_padding_of_every_mode(void **state)
+{
+    static const struct {
+        const char *mode, *shape; /* or why not */
+        int64_t pads[8];
+    } cases[] = {
+        {"reflect", "Nx2x7x4", {0, 0, 3, -1, 0, 0, 0, 1}},
+        {"edge", "Nx2x13x1", {0, 0, 9, -3, 0, 0, 0, 0}},
+        {"constant", "Nx1x2x4", {0, -1, -1, 0, 0, 0, -1, 0}},
+        {"reflect", NULL, {0, 0, 4, 0, 0, 0, 0, 0}},
+        {"reflect", NULL, {0, 0, 3, 0, 0, 0, -1, 0}},
+        {"wrap", NULL, {0, 0, 1, 0, 0, 0, 0, 0}},
+        {"edge", NULL, {1, 0, 0, 0, 0, 0, 0, 0}},
+    };
+    static const char *const reasons[] = {"reflects 4 of only 4 values",
+                                          "reflects 3 of only 3 values",
+                                          "padding mode wrap", "pads the batch"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct lr_graph *g = mb_graph(9);
+        int v = mb_unary(g, "Pad", "p", mb_image(g, 1, 2, 4, 4));
+        mb_set_ints(g, v, "pads", 8, cases[i].pads);
+        assert_int_equal(lr_node_set_string(mb_of(g, v), "mode", cases[i].mode, NULL),
+                         LR_OK);
+        if (cases[i].shape)
+            assert_plain(g, v, cases[i].shape);
+        else
+            assert_why(g, v, reasons[i - 3]);
+    }
+    struct lr_graph *g = mb_graph(9);
+    int v = mb_unary(g, "Pad", "p", mb_image(g, 1, 2, 4, 4));
+    mb_set_ints(g, v, "pads", 8, (int64_t[]){0, 0, -2, 0, 0, 0, -2, 0});
+    assert_refused(g, LR_ESHAPE, "p: padding -2 and -2 leaves nothing of 4");
 }
 
 static void infer__checks_normalisation_and_dropout(void **state)
@@ -448,6 +514,8 @@ int main(void)
         cmocka_unit_test(infer__flattens_when_batch_stays),
         cmocka_unit_test(infer__squeezes_when_axes_are_attribute_or_input),
         cmocka_unit_test(infer__reads_clip_and_pad_when_attributes_moved_to_inputs),
+        cmocka_unit_test(infer__sizes_padding_of_every_mode),
+        cmocka_unit_test(infer__sizes_matrix_products_when_both_factors_are_computed),
         cmocka_unit_test(infer__checks_normalisation_and_dropout),
         cmocka_unit_test(infer__checks_axes_of_softmax_and_size_of_lrn),
         cmocka_unit_test(infer__leaves_shapes_open_when_operator_is_unknown),

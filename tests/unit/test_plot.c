@@ -160,7 +160,7 @@ static void need_gnuplot(void)
 {
     char buf[32];
 
-    if (!out_plot_version(buf, sizeof(buf)))
+    if (!out_plot_version(buf, sizeof(buf), NULL))
         skip();
 }
 
@@ -482,7 +482,7 @@ static void script__refuses_when_there_is_nothing_to_plot(void **state)
 
     assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", &e), LR_EINVAL);
     assert_non_null(strstr(e.msg, "nothing to plot"));
-    assert_int_equal(out_plot_text(&b, &p, 80, 24, true, false, &e), LR_EINVAL);
+    assert_int_equal(out_plot_text(&b, &p, 80, 24, true, false, NULL, &e), LR_EINVAL);
     s.y = negative;
     p.is_log_y = true;
     assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", &e), LR_EINVAL);
@@ -642,7 +642,7 @@ static void spawn__gives_a_clean_world(void **state)
     setenv("GNUTERM", "x11", 1);
     setenv("GNUPLOT_LIB", "/evil", 1);
     setenv("LC_NUMERIC", "de_DE.UTF-8", 1);
-    assert_int_equal(plot_spawn(&out, env, place->dir, 5000, &e), LR_OK);
+    assert_int_equal(plot_spawn(&out, env, place->dir, 5000, NULL, &e), LR_OK);
     assert_null(strstr(out.s, "GNUTERM"));
     assert_null(strstr(out.s, "GNUPLOT_LIB"));
     assert_null(strstr(out.s, "LC_NUMERIC"));
@@ -651,10 +651,10 @@ static void spawn__gives_a_clean_world(void **state)
     unsetenv("GNUPLOT_LIB");
     unsetenv("LC_NUMERIC");
     lr_strbuf_reset(&out);
-    assert_int_equal(plot_spawn(&out, pwd, place->dir, 5000, &e), LR_OK);
+    assert_int_equal(plot_spawn(&out, pwd, place->dir, 5000, NULL, &e), LR_OK);
     assert_int_equal(strncmp(out.s, place->dir, strlen(place->dir)), 0);
     lr_strbuf_reset(&out);
-    assert_int_equal(plot_spawn(&out, cat, place->dir, 5000, &e), LR_OK);
+    assert_int_equal(plot_spawn(&out, cat, place->dir, 5000, NULL, &e), LR_OK);
     assert_int_equal(out.len, 0);
     lr_strbuf_free(&out);
 }
@@ -666,20 +666,21 @@ static void spawn__reports_what_went_wrong(void **state)
                              *const failing[] = {"gnuplot", NULL};
     struct lr_err e = {0};
 
-    assert_int_equal(plot_spawn(NULL, missing, place->dir, 5000, &e), LR_EBACKEND);
+    assert_int_equal(plot_spawn(NULL, missing, place->dir, 5000, NULL, &e), LR_EBACKEND);
     assert_non_null(strstr(e.msg, "not installed"));
     fake_gnuplot(state,
                  "#!/bin/sh\nprintf '\\nplot x y\\n       ^\\n\"plot.gp\", line 3: "
                  "undefined variable: y\\n\\n' >&2\nexit 1\n");
-    assert_int_equal(plot_spawn(NULL, failing, place->dir, 5000, &e), LR_EBACKEND);
+    assert_int_equal(plot_spawn(NULL, failing, place->dir, 5000, NULL, &e), LR_EBACKEND);
     assert_string_equal(e.msg, "gnuplot failed: line 3: undefined variable: y");
     fake_gnuplot(state, "#!/bin/sh\necho 'out of cheese' >&2\nexit 3\n");
-    assert_int_equal(plot_spawn(NULL, failing, place->dir, 5000, &e), LR_EBACKEND);
+    assert_int_equal(plot_spawn(NULL, failing, place->dir, 5000, NULL, &e), LR_EBACKEND);
     assert_string_equal(e.msg, "gnuplot failed: out of cheese");
     fake_gnuplot(state, "#!/bin/sh\nkill -9 $$\n");
-    assert_int_equal(plot_spawn(NULL, failing, place->dir, 5000, &e), LR_EBACKEND);
+    assert_int_equal(plot_spawn(NULL, failing, place->dir, 5000, NULL, &e), LR_EBACKEND);
     assert_non_null(strstr(e.msg, "signal 9"));
-    assert_int_equal(plot_spawn(NULL, failing, "/no/such/folder", 5000, &e), LR_EBACKEND);
+    assert_int_equal(plot_spawn(NULL, failing, "/no/such/folder", 5000, NULL, &e),
+                     LR_EBACKEND);
 }
 
 static void spawn__stops_the_whole_group_when_it_takes_too_long(void **state)
@@ -694,7 +695,7 @@ static void spawn__stops_the_whole_group_when_it_takes_too_long(void **state)
                  "#!/bin/sh\n(trap '' TERM HUP INT; echo $$ >/dev/null; sleep 60) &\n"
                  "echo $! > helper\nsleep 60\n");
     double start = seconds();
-    assert_int_equal(plot_spawn(NULL, argv, place->dir, 400, &e), LR_EBACKEND);
+    assert_int_equal(plot_spawn(NULL, argv, place->dir, 400, NULL, &e), LR_EBACKEND);
     assert_true(seconds() - start < 5);
     assert_non_null(strstr(e.msg, "took over 0.4 s"));
     char *text = load(in(state, "helper").s, &n);
@@ -717,6 +718,48 @@ static void spawn__stops_the_whole_group_when_it_takes_too_long(void **state)
     assert_int_not_equal(kill(helper, 0), 0);
 }
 
+static int stop_at_third(void *ctx, double fraction, const char *what)
+{
+    int *n = ctx;
+
+    (void)fraction, (void)what;
+    return ++*n >= 3;
+}
+
+static int count_entries(const char *dir)
+{
+    DIR *d = opendir(dir);
+    int n = 0;
+
+    assert_non_null(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+static void plots__stop_at_once_when_asked_to(void **state)
+{
+    struct place *place = *state;
+    int n_ticks = 0, n_before;
+    struct lr_progress progress = {.tick = stop_at_third, .ctx = &n_ticks};
+    struct lr_strbuf b = {0};
+    struct lr_err e = {0};
+
+    fake_gnuplot(state, "#!/bin/sh\nsleep 60\n");
+    setenv("TMPDIR", place->dir, 1);
+    n_before = count_entries(place->dir);
+    double start = seconds();
+    assert_int_equal(out_plot_file(&line_plot, in(state, "s.svg").s, &progress, &e),
+                     LR_EINTR);
+    n_ticks = 0;
+    assert_int_equal(out_plot_text(&b, &line_plot, 60, 15, true, true, &progress, &e),
+                     LR_EINTR);
+    assert_true(seconds() - start < 2);
+    assert_int_equal(count_entries(place->dir), n_before); /* no folder is left */
+    lr_strbuf_free(&b);
+}
+
 static void spawn__survives_floods_of_output(void **state)
 {
     struct place *place = *state;
@@ -726,7 +769,7 @@ static void spawn__survives_floods_of_output(void **state)
 
     fake_gnuplot(state, "#!/bin/sh\nhead -c 40000000 /dev/zero | tr '\\0' x\n"
                         "head -c 1000000 /dev/zero | tr '\\0' y >&2\nexit 1\n");
-    assert_int_equal(plot_spawn(&out, argv, place->dir, 20000, &e), LR_EBACKEND);
+    assert_int_equal(plot_spawn(&out, argv, place->dir, 20000, NULL, &e), LR_EBACKEND);
     assert_true(out.len <= 16u << 20);
     assert_true(strlen(e.msg) < 400);
     lr_strbuf_free(&out);
@@ -737,13 +780,13 @@ static void version__is_read_from_gnuplot(void **state)
     char buf[32];
 
     fake_gnuplot(state, "#!/bin/sh\necho 'gnuplot 6.0 patchlevel rc1'\n");
-    assert_string_equal(out_plot_version(buf, sizeof(buf)), "6.0.rc1");
+    assert_string_equal(out_plot_version(buf, sizeof(buf), NULL), "6.0.rc1");
     fake_gnuplot(state, "#!/bin/sh\necho 'gnuplot 5.4 patchlevel 4'\n");
-    assert_string_equal(out_plot_version(buf, sizeof(buf)), "5.4.4");
+    assert_string_equal(out_plot_version(buf, sizeof(buf), NULL), "5.4.4");
     fake_gnuplot(state, "#!/bin/sh\necho 'something else'\n");
-    assert_null(out_plot_version(buf, sizeof(buf)));
+    assert_null(out_plot_version(buf, sizeof(buf), NULL));
     setenv("PATH", in(state, "nowhere").s, 1);
-    assert_null(out_plot_version(buf, sizeof(buf)));
+    assert_null(out_plot_version(buf, sizeof(buf), NULL));
 }
 
 /* ---- files ---- */
@@ -758,7 +801,7 @@ static void file__executes_nothing_when_names_are_hostile(void **state)
     need_gnuplot();
     for (int style = OUT_LINES; style <= OUT_BARS; style += 3) {
         make_example(&x, (enum out_series_style)style, true);
-        if (out_plot_file(&x.plot, in(state, "h.svg").s, &e) != LR_OK)
+        if (out_plot_file(&x.plot, in(state, "h.svg").s, NULL, &e) != LR_OK)
             fail_msg("%s", e.msg);
         char *svg = load(in(state, "h.svg").s, &n);
         /* The names are there as they are, and nothing that was printed for them. */
@@ -769,7 +812,8 @@ static void file__executes_nothing_when_names_are_hostile(void **state)
         assert_true(is_utf8(svg));
         lr_free(svg);
         struct lr_strbuf b = {0};
-        assert_int_equal(out_plot_text(&b, &x.plot, 80, 24, false, true, &e), LR_OK);
+        assert_int_equal(out_plot_text(&b, &x.plot, 80, 24, false, true, NULL, &e),
+                         LR_OK);
         assert_null(strchr(b.s, 0x1b));
         lr_strbuf_free(&b);
         assert_int_equal(unlink(in(state, "h.svg").s), 0);
@@ -833,7 +877,7 @@ static void quote__is_read_by_gnuplot_whatever_the_text(void **state)
     lr_strbuf_printf(&b, "%sEOD\nplot $names using 1:1:xtic(2) with points notitle\n",
                      names.s);
     save(state, "q.gp", b.s);
-    if (plot_spawn(NULL, argv, place->dir, 20000, &e) != LR_OK)
+    if (plot_spawn(NULL, argv, place->dir, 20000, NULL, &e) != LR_OK)
         fail_msg("%s", e.msg);
     assert_int_equal(n_entries(place->dir), 3); /* temp, q.gp, q.svg */
     lr_strbuf_free(&b);
@@ -850,7 +894,7 @@ static void file__is_written_in_every_format(void **state)
 
     need_gnuplot();
     for (size_t i = 0; i < 3; i++) {
-        if (out_plot_file(&line_plot, in(state, files[i].name).s, &e) != LR_OK) {
+        if (out_plot_file(&line_plot, in(state, files[i].name).s, NULL, &e) != LR_OK) {
             /* a gnuplot without the terminal must say which one it lacks */
             assert_non_null(strstr(e.msg, "lacks"));
             continue;
@@ -860,7 +904,7 @@ static void file__is_written_in_every_format(void **state)
         lr_free(data);
     }
     char *first = load(in(state, "p.svg").s, &n);
-    assert_int_equal(out_plot_file(&line_plot, in(state, "p.svg").s, &e), LR_OK);
+    assert_int_equal(out_plot_file(&line_plot, in(state, "p.svg").s, NULL, &e), LR_OK);
     char *second = load(in(state, "p.svg").s, &m);
     assert_int_equal(n, m);
     assert_memory_equal(first, second, n);
@@ -879,24 +923,26 @@ static void file__stays_as_it_was_when_the_plot_fails(void **state)
     size_t n;
 
     save(state, "old.svg", "old");
-    assert_int_equal(out_plot_file(&line_plot, in(state, "x.gif").s, &e), LR_EINVAL);
+    assert_int_equal(out_plot_file(&line_plot, in(state, "x.gif").s, NULL, &e),
+                     LR_EINVAL);
     assert_non_null(strstr(e.msg, ".svg, .png or .pdf"));
-    assert_int_equal(out_plot_file(&empty, p.s, &e), LR_EINVAL);
+    assert_int_equal(out_plot_file(&empty, p.s, NULL, &e), LR_EINVAL);
     fake_gnuplot(state,
                  "#!/bin/sh\n[ $2 = probe.gp ] && echo 5.4 && echo ' svg ' && exit 0\n"
                  "echo half > out.svg\necho 'line 1: broken' >&2\nexit 1\n");
-    assert_int_equal(out_plot_file(&line_plot, p.s, &e), LR_EBACKEND);
+    assert_int_equal(out_plot_file(&line_plot, p.s, NULL, &e), LR_EBACKEND);
     assert_string_equal(e.msg, "gnuplot failed: line 1: broken");
     fake_gnuplot(state,
                  "#!/bin/sh\n[ $2 = probe.gp ] && echo 5.4 && echo ' svg '\nexit 0\n");
-    assert_int_equal(out_plot_file(&line_plot, p.s, &e), LR_EBACKEND);
-    assert_int_equal(out_plot_file(&line_plot, in(state, "x.pdf").s, &e), LR_EBACKEND);
+    assert_int_equal(out_plot_file(&line_plot, p.s, NULL, &e), LR_EBACKEND);
+    assert_int_equal(out_plot_file(&line_plot, in(state, "x.pdf").s, NULL, &e),
+                     LR_EBACKEND);
     assert_non_null(strstr(e.msg, "pdfcairo"));
     fake_gnuplot(state, "#!/bin/sh\necho 4.6\necho ' svg '\n");
-    assert_int_equal(out_plot_file(&line_plot, p.s, &e), LR_EBACKEND);
+    assert_int_equal(out_plot_file(&line_plot, p.s, NULL, &e), LR_EBACKEND);
     assert_non_null(strstr(e.msg, "too old"));
     setenv("PATH", in(state, "nowhere").s, 1);
-    assert_int_equal(out_plot_file(&line_plot, p.s, &e), LR_EBACKEND);
+    assert_int_equal(out_plot_file(&line_plot, p.s, NULL, &e), LR_EBACKEND);
     assert_non_null(strstr(e.msg, "gnuplot is not installed"));
     text = load(p.s, &n);
     assert_string_equal(text, "old");
@@ -912,7 +958,7 @@ static void file__takes_the_plain_png_terminal_when_cairo_is_missing(void **stat
     fake_gnuplot(
         state, "#!/bin/sh\n[ $2 = probe.gp ] && echo 5.4 && echo ' png svg ' && exit 0\n"
                "cp plot.gp out.png\n");
-    assert_int_equal(out_plot_file(&line_plot, in(state, "x.png").s, &e), LR_OK);
+    assert_int_equal(out_plot_file(&line_plot, in(state, "x.png").s, NULL, &e), LR_OK);
     text = load(in(state, "x.png").s, &n);
     assert_int_equal(strncmp(text, "set terminal png ", 17), 0);
     lr_free(text);
@@ -927,7 +973,7 @@ static void script__runs_when_saved(void **state)
 
     need_gnuplot();
     assert_int_equal(out_plot_save_script(&line_plot, in(state, "line.gp").s, &e), LR_OK);
-    if (plot_spawn(&out, argv, place->dir, 10000, &e) != LR_OK)
+    if (plot_spawn(&out, argv, place->dir, 10000, NULL, &e) != LR_OK)
         fail_msg("%s", e.msg);
     assert_non_null(strstr(out.s, "a line"));
     lr_strbuf_free(&out);
@@ -943,7 +989,7 @@ static void window__needs_a_display(void **state)
 
     unsetenv("DISPLAY");
     setenv("WAYLAND_DISPLAY", "", 1);
-    assert_int_equal(out_plot_window(&line_plot, &e), LR_EBACKEND);
+    assert_int_equal(out_plot_window(&line_plot, NULL, &e), LR_EBACKEND);
     assert_non_null(strstr(e.msg, "DISPLAY"));
     put_back("DISPLAY", display);
     put_back("WAYLAND_DISPLAY", wayland);
@@ -964,7 +1010,7 @@ static void window__lives_on_and_reads_its_script_from_a_descriptor(void **state
              place->dir, place->dir);
     fake_gnuplot(state, script);
     double start = seconds();
-    if (out_plot_window(&line_plot, &e) != LR_OK)
+    if (out_plot_window(&line_plot, NULL, &e) != LR_OK)
         fail_msg("%s", e.msg);
     assert_true(seconds() - start < 5);
     assert_int_equal(n_entries(place->temp), 0);
@@ -986,10 +1032,10 @@ static void window__lives_on_and_reads_its_script_from_a_descriptor(void **state
     fake_gnuplot(state,
                  "#!/bin/sh\n[ $2 = probe.gp ] && echo 5.4 && echo ' x11 ' && exit 0\n"
                  "echo 'line 0: cannot open display' >&2\nexit 1\n");
-    assert_int_equal(out_plot_window(&line_plot, &e), LR_EBACKEND);
+    assert_int_equal(out_plot_window(&line_plot, NULL, &e), LR_EBACKEND);
     assert_non_null(strstr(e.msg, "cannot open display"));
     fake_gnuplot(state, "#!/bin/sh\necho 5.4; echo ' svg '\n");
-    assert_int_equal(out_plot_window(&line_plot, &e), LR_EBACKEND);
+    assert_int_equal(out_plot_window(&line_plot, NULL, &e), LR_EBACKEND);
     assert_non_null(strstr(e.msg, "lacks qt, wxt and x11"));
     put_back("DISPLAY", display);
     put_back("WAYLAND_DISPLAY", wayland);
@@ -1040,13 +1086,14 @@ static void text__fits_every_size(void **state)
                 }
                 x.plot.is_log_y = flags & 2;
                 assert_int_equal(out_plot_text(&b, &x.plot, sizes[i][0], sizes[i][1],
-                                               is_ascii, false, NULL),
+                                               is_ascii, false, NULL, NULL),
                                  LR_OK);
                 check_size(&b, sizes[i][0], sizes[i][1], is_ascii);
                 lr_strbuf_free(&b);
             }
     struct lr_strbuf b = {0};
-    assert_int_equal(out_plot_text(&b, &line_plot, 0, 5, true, false, NULL), LR_EINVAL);
+    assert_int_equal(out_plot_text(&b, &line_plot, 0, 5, true, false, NULL, NULL),
+                     LR_EINVAL);
     lr_strbuf_free(&b);
 }
 
@@ -1055,7 +1102,8 @@ static void text__draws_a_line_with_axes(void **state)
     (void)state;
     struct lr_strbuf b = {0};
 
-    assert_int_equal(out_plot_text(&b, &line_plot, 30, 13, true, false, NULL), LR_OK);
+    assert_int_equal(out_plot_text(&b, &line_plot, 30, 13, true, false, NULL, NULL),
+                     LR_OK);
     assert_string_equal(b.s, "            a line\n"
                              "y\n"
                              " 6+\n"
@@ -1083,7 +1131,7 @@ static void text__draws_bars_by_name(void **state)
         .title = "times", .y_label = "ms", .series = s, .n_series = 2, .x_names = names};
     struct lr_strbuf b = {0};
 
-    assert_int_equal(out_plot_text(&b, &p, 31, 10, true, false, NULL), LR_OK);
+    assert_int_equal(out_plot_text(&b, &p, 31, 10, true, false, NULL, NULL), LR_OK);
     assert_string_equal(b.s, "             times\n"
                              "conv1  #################### 10\n"
                              "       ========             4\n"
@@ -1122,7 +1170,7 @@ static void text__survives_extreme_values(void **state)
                                  .y_max = 2};
             struct lr_strbuf b = {0};
             struct lr_err e = {0};
-            enum lr_status st = out_plot_text(&b, &p, 60, 15, flags & 1, false, &e);
+            enum lr_status st = out_plot_text(&b, &p, 60, 15, flags & 1, false, NULL, &e);
             assert_true(st == LR_OK || (st == LR_EINVAL && strstr(e.msg, "nothing")));
             if (st == LR_OK)
                 check_size(&b, 60, 15, flags & 1);
@@ -1138,15 +1186,29 @@ static void text__falls_back_when_gnuplot_is_missing_or_broken(void **state)
 {
     struct lr_strbuf own = {0}, b = {0};
 
-    assert_int_equal(out_plot_text(&own, &line_plot, 60, 15, true, false, NULL), LR_OK);
+    assert_int_equal(out_plot_text(&own, &line_plot, 60, 15, true, false, NULL, NULL),
+                     LR_OK);
     setenv("PATH", in(state, "nowhere").s, 1);
-    assert_int_equal(out_plot_text(&b, &line_plot, 60, 15, true, true, NULL), LR_OK);
+    assert_int_equal(out_plot_text(&b, &line_plot, 60, 15, true, true, NULL, NULL),
+                     LR_OK);
     assert_string_equal(b.s, own.s);
     fake_gnuplot(state, "#!/bin/sh\nexit 1\n");
     lr_strbuf_reset(&b);
-    assert_int_equal(out_plot_text(&b, &line_plot, 60, 15, true, true, NULL), LR_OK);
+    assert_int_equal(out_plot_text(&b, &line_plot, 60, 15, true, true, NULL, NULL),
+                     LR_OK);
     assert_string_equal(b.s, own.s);
     lr_strbuf_free(&own);
+    lr_strbuf_free(&b);
+}
+
+static void text__is_ascii_when_asked_whatever_gnuplot_prints(void **state)
+{
+    struct lr_strbuf b = {0};
+
+    fake_gnuplot(state, "#!/bin/sh\nprintf 'a\\303\\251b \\344\\275\\234|\\n'\n");
+    assert_int_equal(out_plot_text(&b, &line_plot, 30, 10, true, true, NULL, NULL),
+                     LR_OK);
+    assert_string_equal(b.s, "a?b ??|\n");
     lr_strbuf_free(&b);
 }
 
@@ -1156,7 +1218,8 @@ static void text__is_cleaned_when_it_comes_from_gnuplot(void **state)
 
     fake_gnuplot(state, "#!/bin/sh\nprintf '\\f\\033[31mred\\033[m   \\nsecond\\a\\n'\n"
                         "yes 0123456789012345678901234567890123456789 | head -100\n");
-    assert_int_equal(out_plot_text(&b, &line_plot, 30, 10, true, true, NULL), LR_OK);
+    assert_int_equal(out_plot_text(&b, &line_plot, 30, 10, true, true, NULL, NULL),
+                     LR_OK);
     check_size(&b, 30, 10, true);
     assert_non_null(strstr(b.s, "\nsecond\n"));
     lr_strbuf_free(&b);
@@ -1195,6 +1258,8 @@ int main(void)
         T(text__draws_bars_by_name),
         T(text__survives_extreme_values),
         T(text__falls_back_when_gnuplot_is_missing_or_broken),
+        T(plots__stop_at_once_when_asked_to),
+        T(text__is_ascii_when_asked_whatever_gnuplot_prints),
         T(text__is_cleaned_when_it_comes_from_gnuplot),
     };
 

@@ -21,7 +21,8 @@ static struct lr_rank_layer layer(const char *name, int k, int c, int d, int siz
     return (struct lr_rank_layer){.name = name,
                                   .d = d,
                                   .patch = (int64_t)k * k * c,
-                                  .positions = (int64_t)size * size};
+                                  .positions = (int64_t)size * size,
+                                  .has_bias = true};
 }
 
 static double speedup(const struct lr_rank_layer *layers, const int *ranks, int n)
@@ -91,13 +92,16 @@ static void cost__equals_counted_operations(void **state)
                 split++;
     }
     for (int i = 0; i < d; i++)
-        weights += k * k * c + 1;
+        weights += k * k * c;
     for (int i = 0; i < rank; i++)
-        split_weights += k * k * c + 1;
+        split_weights += k * k * c;
     for (int i = 0; i < d; i++)
         split_weights += rank + 1;
     assert_int_equal(lr_macs_whole(&l), whole);
     assert_int_equal(lr_macs_split(&l, rank), split);
+    assert_int_equal(lr_params_whole(&l), weights + d);
+    assert_int_equal(lr_params_split(&l, rank), split_weights + rank);
+    l.has_bias = false;
     assert_int_equal(lr_params_whole(&l), weights);
     assert_int_equal(lr_params_split(&l, rank), split_weights);
 }
@@ -201,7 +205,8 @@ static void net_random(struct net *net, uint64_t seed)
                                    .d = d,
                                    .patch = 9 * (1 + (int64_t)lr_rng_below(&r, 64)),
                                    .positions = 1 + (int64_t)lr_rng_below(&r, 400),
-                                   .eig = net->eig[i]};
+                                   .eig = net->eig[i],
+                                   .has_bias = i % 2 == 0};
         for (int k = 0; k < d; k++) {
             net->eig[i][k] = x;
             x *= decay + (1 - decay) * lr_rng_uniform(&r);

@@ -632,6 +632,127 @@ static void session__layer_sets_that_match_nothing_say_so(void **state)
     }
 }
 
+/* x widened to five dimensions and a 3-D convolution of it. */
+static struct lr_graph *net_3d(void)
+{
+    struct lr_graph *g = fx_graph(FX_SIZE, FX_SIZE);
+    struct lr_rng r;
+
+    lr_rng_seed(&r, 1);
+    int axes = fx_value(g, "axes");
+    assert_ok(lr_tensor_new(&g->values[axes].tensor, LR_DT_I64,
+                            &(struct lr_shape){1, {1}}, fx_e));
+    ((int64_t *)g->values[axes].tensor->data)[0] = 2;
+    g->values[axes].dtype = LR_DT_I64;
+    g->values[axes].has_shape = true;
+    g->values[axes].shape = (struct lr_shape){1, {1}};
+    int v = fx_node(g, LR_OP_UNSQUEEZE, "Unsqueeze", "wide", 2, (int[]){0, axes});
+    int w = fx_weight(g, "w", (struct lr_shape){5, {8, FX_C, 1, 3, 3}}, 1, &r);
+    v = fx_node(g, LR_OP_CONV, "Conv", "conv", 2, (int[]){v, w});
+    g->outputs[0] = v;
+    g->values[v].is_output = true;
+    return g;
+}
+
+/* A convolution whose filters an unknown operator makes. */
+static struct lr_graph *net_made_filters(void)
+{
+    struct lr_graph *g = fx_graph(FX_SIZE, FX_SIZE);
+    int w = fx_node(g, LR_OP_UNKNOWN, "Hyper", "made", 1, (int[]){0});
+    int v = fx_node(g, LR_OP_CONV, "Conv", "conv", 2, (int[]){0, w});
+
+    g->outputs[0] = v;
+    g->values[v].is_output = true;
+    return g;
+}
+
+static void session__shows_layers_of_unknown_size(void **state)
+{
+    struct setting *t = *state;
+    char path[600], buf[200];
+    int layer = 0;
+
+    for (int i = 0; i < 2; i++) {
+        struct lr_layer_row row;
+        struct lr_totals total;
+        struct lr_err e = {0};
+        fx_write_graph(&t->folder, "odd.onnx", i ? net_made_filters() : net_3d());
+        assert_ok(lr_session_open(&t->s, fx_path(path, &t->folder, "odd.onnx"), NULL,
+                                  NULL, fx_e));
+        assert_int_equal(t->s.n_layers, 1);
+        assert_int_equal(t->s.layers[0].group, 1);
+        struct lr_rank_layer l = lr_session_rank_layer(&t->s, 0);
+        assert_true(l.is_kept && l.patch == 0 && l.d == 0 && l.positions == 0);
+        assert_int_equal(lr_break_even(&l), 0);
+        assert_int_equal(lr_macs_at(&l, 0), 0);
+        assert_int_equal(lr_rank_for_speedup(&l, 2), 0);
+        lr_session_row(&row, &t->s, 0);
+        assert_int_equal(row.state, LR_STATE_WHOLE);
+        assert_int_equal(row.macs, 0);
+        assert_true(isnan(row.speedup) && isnan(row.energy));
+        lr_session_totals(&total, &t->s);
+        assert_int_equal(total.macs, 0);
+        assert_true(isnan(total.speedup));
+        assert_non_null(lr_session_reason(&t->s, 0, buf, sizeof(buf)));
+        assert_int_equal(lr_session_set_ranks(&t->s, &layer, &(int){1}, 1, &e),
+                         LR_EINVAL);
+        assert_int_equal(
+            lr_session_select(&t->s,
+                              &(struct lr_select_opts){
+                                  .speedup = 2, .rule = lr_rank_rule_find("uniform")},
+                              &e),
+            LR_EINVAL);
+    }
+}
+
+/* 2^31 weights per filter and more: the counts end at the largest integer. */
+static void session__totals_saturate(void **state)
+{
+    struct setting *t = *state;
+    struct lr_totals total;
+
+    for (int i = 0; i < t->s.n_layers; i++)
+        t->s.layers[i].macs = t->s.layers[i].params = INT64_MAX / 2;
+    lr_session_totals(&total, &t->s);
+    assert_true(total.macs == INT64_MAX && total.params_original == INT64_MAX);
+}
+
+static void session__starts_with_the_threads_it_is_given(void **state)
+{
+    struct lr_session s;
+    int before = lr_la_threads();
+    (void)state;
+
+    lr_la_set_threads(3);
+    lr_session_init(&s);
+    lr_la_set_threads(before);
+    assert_int_equal(s.settings.threads, 3);
+    lr_session_free(&s);
+}
+
+static void session__warns_when_a_normalisation_stays(void **state)
+{
+    static const char *const names[] = {"scale", "shift", "mean", "var"};
+    struct setting *t = *state;
+    struct lr_graph *g = fx_graph(FX_SIZE, FX_SIZE);
+    struct lr_rng r;
+    char path[600];
+    int in[5];
+
+    lr_rng_seed(&r, 1);
+    in[0] = fx_relu(g, "relu", fx_conv(g, "conv", 0, FX_C, 8, 3, 1, &r));
+    for (int i = 0; i < 4; i++)
+        in[i + 1] = fx_weight(g, names[i], (struct lr_shape){1, {8}}, 0, &r);
+    int v = fx_node(g, LR_OP_BATCH_NORMALIZATION, "BatchNormalization", "bn", 5, in);
+    fx_write_graph(&t->folder, "bn.onnx", fx_finish(g, v, 8, &r));
+    t->note[0] = '\0';
+    assert_ok(
+        lr_session_open(&t->s, fx_path(path, &t->folder, "bn.onnx"), NULL, NULL, fx_e));
+    assert_string_equal(
+        t->note,
+        "bn.onnx: 1 BatchNormalization node could not be folded and stays as it is");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -661,6 +782,10 @@ int main(void)
         TEST(session__layer_sets_are_read_in_every_form),
         TEST(session__layer_sets_prefer_names),
         TEST(session__layer_sets_that_match_nothing_say_so),
+        TEST(session__shows_layers_of_unknown_size),
+        TEST(session__totals_saturate),
+        TEST(session__starts_with_the_threads_it_is_given),
+        TEST(session__warns_when_a_normalisation_stays),
     };
     lr_la_set_threads(1); /* the networks are too small to share */
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
