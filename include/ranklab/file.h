@@ -19,8 +19,8 @@ struct lr_file {
     char *path, *temp;
 };
 /* Opens a temporary file in the target's folder. LR_EIO when the folder is missing or not
- * writable. A target that exists and is no regular file (a FIFO, /dev/null) is opened
- * directly. */
+ * writable. A target that exists and is no regular file (/dev/null, a FIFO that somebody
+ * reads) is opened directly. */
 enum lr_status lr_file_begin(struct lr_file *f, const char *path, struct lr_err *e);
 /* Flushes, fsyncs, renames over the target (mode of an existing target kept, else 0666 less
  * umask), fsyncs the folder. On failure the temporary file is removed and the old target is

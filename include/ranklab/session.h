@@ -150,15 +150,17 @@ struct lr_select_opts {
 enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_opts *o,
                                  struct lr_err *e);
 
-/* Solves the listed layers shallow to deep (n < 0: all that are chosen or stale). Nothing is
- * changed unless all of it succeeds; LR_EINTR leaves the session as it was. *n_solved may be
- * NULL. A layer whose rank does not pay is skipped with a note. */
+/* Solves the listed layers shallow to deep (n < 0: all that are chosen or stale, and those
+ * that become stale by it). Nothing is changed unless all of it succeeds; LR_EINTR leaves the
+ * session as it was. *n_solved may be NULL. A layer whose rank does not pay is skipped with a
+ * note. */
 enum lr_status lr_session_solve(struct lr_session *s, const int *layers, int n,
                                 enum lr_mode mode, int *n_solved,
                                 const struct lr_progress *progress, struct lr_err *e);
 
 /* The approximated network: every solved or stale layer split. LR_EINVAL when layers are
- * chosen but not solved, naming the first (is_partial true: they stay whole instead). */
+ * chosen but not solved, naming the first (is_partial true: they stay whole instead);
+ * stale layers are split as they are, with a warning note. */
 enum lr_status lr_session_build(struct lr_graph **out, const struct lr_session *s,
                                 bool is_partial, struct lr_err *e);
 

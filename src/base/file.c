@@ -245,11 +245,16 @@ static char *resolve(const char *path)
     return copy;
 }
 
-/* Opens what cannot be replaced. */
+/* Opens what cannot be replaced. O_NONBLOCK: a FIFO that nobody reads is an error at once
+ * (ENXIO) instead of a wait that nothing ends. */
 static int open_direct(const char *path, int descriptor)
 {
-    if (descriptor < 0)
-        return open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (descriptor < 0) {
+        int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd >= 0)
+            fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+        return fd;
+    }
     /* What was printed before must stay before. */
     if (descriptor == STDOUT_FILENO)
         fflush(stdout);

@@ -1,6 +1,7 @@
-/* Layer sets as typed: names, numbers, ranges, globs and states, separated by commas. A
- * name always wins over another reading of the same text, because names come from model
- * files and may look like anything. */
+/* Layer sets as typed: names, numbers, ranges, globs and states, separated by commas. Names
+ * come from model files and may look like anything: a name wins over a number, range or glob
+ * of the same text, but never over "all" and what begins with @; such a layer still has its
+ * number. */
 #include "session/internal.h"
 
 #include <ctype.h>
@@ -35,6 +36,8 @@ static bool glob_match(const char *p, size_t n, const char *text)
 
 static int find_name(const struct lr_session *s, const char *text, size_t n)
 {
+    if (n > 0 && (text[0] == '@' || (n == 3 && memcmp(text, "all", 3) == 0)))
+        return -1;
     for (int i = 0; i < s->n_layers; i++)
         if (strlen(s->layers[i].name) == n && memcmp(s->layers[i].name, text, n) == 0)
             return i;

@@ -28,20 +28,42 @@ static bool is_fitted(const struct lr_layer_plan *p)
     return lr_method_info(p->method)->needs_samples;
 }
 
+/* Solved layers that solving the pending ones makes stale are solved again with them, so that
+ * one call leaves nothing stale behind. */
+static enum lr_status add_followers(struct job *j, struct lr_err *e)
+{
+    struct lr_session *s = j->s;
+    struct lr_layer_plan *plan = NULL;
+    enum lr_status rc = session_plan_copy(&plan, s, e);
+
+    if (rc == LR_OK)
+        rc = session_mark_stale(s, plan, j->is_pending, j->is_pending, e);
+    for (int i = 0; rc == LR_OK && i < s->n_layers; i++)
+        if (plan[i].is_stale && lr_session_state(s, i) == LR_STATE_SOLVED)
+            j->is_pending[i] = true;
+    session_plan_free(plan, s->n_layers);
+    return rc;
+}
+
 /* Layers to solve, in order; what stays whole is named in one note. */
-static void make_list(struct job *j, const int *layers, int n)
+static enum lr_status make_list(struct job *j, const int *layers, int n, struct lr_err *e)
 {
     struct lr_session *s = j->s;
     struct lr_strbuf skipped = {0};
+    enum lr_status rc = LR_OK;
 
     for (int i = 0; i < n; i++)
         if (layers[i] >= 0 && layers[i] < s->n_layers)
             j->is_pending[layers[i]] = true;
+    for (int i = 0; n < 0 && i < s->n_layers; i++) {
+        enum lr_state state = lr_session_state(s, i);
+        j->is_pending[i] = state == LR_STATE_CHOSEN || state == LR_STATE_STALE;
+    }
+    if (n < 0 && (rc = add_followers(j, e)) != LR_OK)
+        return rc;
     for (int i = 0; i < s->n_layers; i++) {
         enum lr_state state = lr_session_state(s, i);
         char buf[128];
-        if (n < 0)
-            j->is_pending[i] = state == LR_STATE_CHOSEN || state == LR_STATE_STALE;
         if (!j->is_pending[i])
             continue;
         if (state == LR_STATE_WHOLE) {
@@ -56,6 +78,7 @@ static void make_list(struct job *j, const int *layers, int n)
     if (skipped.len && !skipped.is_failed)
         lr_note(&s->notes, LR_NOTE_INFO, "left whole: %s", skipped.s);
     lr_strbuf_free(&skipped);
+    return LR_OK;
 }
 
 /* Multiply-adds, roughly: the run of the network up to the layer, and the solver's sums
@@ -179,7 +202,9 @@ static enum lr_status prepare(struct job *j, const int *layers, int n, struct lr
     j->is_solved = lr_calloc(size, sizeof(bool));
     if (!j->list || !j->work || !j->is_pending || !j->is_solved)
         return lr_enomem(e, size * sizeof(*j->work), "a set of layers");
-    make_list(j, layers, n);
+    enum lr_status rc = make_list(j, layers, n, e);
+    if (rc != LR_OK)
+        return rc;
     j->has_samples = s->calib && session_need_run(s, NULL) == LR_OK;
     for (int k = 0; k < j->n; k++)
         needs_samples = needs_samples || is_fitted(&s->plan[j->list[k]]);
