@@ -12,28 +12,28 @@
 enum { LR_MAX_CHANNELS = 16 };
 
 /* value = (x * scale - mean[c]) / std[c]; scale is 1/255 for byte images and 1 for float
- * arrays unless has_scale. One mean or std serves all channels; several are in the order of
- * the network's channels, that is, after a swap by is_bgr. */
+ * arrays unless has_scale. One mean or std serves all channels; several are in the order
+ * of the network's channels, that is, after a swap by is_bgr. */
 struct lr_data_opts {
     const char *labels; /* path, or NULL: none (an idx images file "X-images..." finds its
                            own "X-labels..." beside it); "": none in any case */
-    int64_t count;      /* 0: all; else that many drawn without replacement by seed, in the
-                           order drawn (never re-sorted); LR_EINVAL when there are fewer */
+    int64_t count; /* 0: all; else that many drawn without replacement by seed, in the
+                      order drawn (never re-sorted); LR_EINVAL when there are fewer */
     uint64_t seed;
     int n_mean, n_std;
     float mean[LR_MAX_CHANNELS], std[LR_MAX_CHANNELS];
     bool has_scale;
     float scale;
-    bool is_bgr;        /* swap the first and third of 3 channels */
+    bool is_bgr; /* swap the first and third of 3 channels */
 };
 
 struct lr_dataset;
 
 /* Opens idx(.gz) (u1, dimensions n,h,w or n,h,w,c) or .npy (<f4, <f8, <f2, |u1; n,h,w |
- * n,c,h,w; also n,h,w,c for u1; either may be compressed). c, h, w: what the network wants;
- * grey images for a 3-channel network are repeated; any other mismatch is LR_ESHAPE saying
- * both shapes. Zero images: LR_EINVAL. LR_ENUMERIC names the first image drawn that has a
- * NaN or Inf. The whole file is held in memory as stored. */
+ * n,c,h,w; also n,h,w,c for u1; either may be compressed). c, h, w: what the network
+ * wants; grey images for a 3-channel network are repeated; any other mismatch is
+ * LR_ESHAPE saying both shapes. Zero images: LR_EINVAL. LR_ENUMERIC names the first image
+ * drawn that has a NaN or Inf. The whole file is held in memory as stored. */
 enum lr_status lr_dataset_open(struct lr_dataset **out, const char *path, int c, int h,
                                int w, const struct lr_data_opts *opts,
                                const struct lr_notes *notes, struct lr_err *e);
@@ -48,7 +48,8 @@ const char *lr_dataset_path(const struct lr_dataset *d);
 /* SHA-256 over stored bytes (uncompressed), order, labels and preprocessing; 64 hex
  * digits. */
 const char *lr_dataset_hash(const struct lr_dataset *d);
-/* Images first..first+n-1 into out [n, c, h, w]. LR_ENUMERIC names an image with NaN/Inf. */
+/* Images first..first+n-1 into out [n, c, h, w]. LR_ENUMERIC names an image with NaN/Inf.
+ */
 enum lr_status lr_dataset_batch(const struct lr_dataset *d, int64_t first, int64_t n,
                                 float *out, struct lr_err *e);
 

@@ -12,7 +12,8 @@ struct lr_net;
 
 enum lr_layout {
     LR_NCHW, /* dense row-major in the value's own dimension order */
-    LR_NHWC  /* 4-d values only: channels innermost, so one position's response is contiguous */
+    LR_NHWC  /* 4-d values only: channels innermost, so one position's response is
+                contiguous */
 };
 
 struct lr_net_output {
@@ -20,8 +21,8 @@ struct lr_net_output {
     enum lr_layout layout;
 };
 
-/* AUTO is DIRECT. WINOGRAD is used where the library has it for a layer, DIRECT elsewhere: it
- * is faster for large 3x3 layers and less exact (about 1e-5 relative). */
+/* AUTO is DIRECT. WINOGRAD is used where the library has it for a layer, DIRECT
+ * elsewhere: it is faster for large 3x3 layers and less exact (about 1e-5 relative). */
 enum lr_convolution { LR_CONV_AUTO, LR_CONV_DIRECT, LR_CONV_WINOGRAD };
 
 /* What to compile. A zeroed struct with batch set means: from the graph's inputs to its
@@ -40,28 +41,29 @@ struct lr_net_opts {
 /* Compiles g, which is not needed afterwards (weights are copied and packed). Layouts are
  * oneDNN's choice and kept between layers; ReLU and sums are fused as post-ops where the
  * fused value is not itself an output; buffers of values that are no longer needed are
- * reused. LR_EUNSUP names a node that cannot run; LR_ESHAPE when an output depends on an input
- * that is not fed; LR_EBACKEND carries oneDNN's word. Values without the batch as dimension 0
- * are computed once per run. */
+ * reused. LR_EUNSUP names a node that cannot run; LR_ESHAPE when an output depends on an
+ * input that is not fed; LR_EBACKEND carries oneDNN's word. Values without the batch as
+ * dimension 0 are computed once per run. */
 enum lr_status lr_net_compile(struct lr_net **out, const struct lr_graph *g,
                               const struct lr_net_opts *opts, struct lr_err *e);
 void lr_net_free(struct lr_net *net);
 
 /* Runs n images (1 <= n <= batch; fewer than batch are padded inside). in[i]: n times the
- * elements of input i, dense NCHW float32. Results stay inside the net until the next run.
- * Runs on as many threads as lr_la_set_threads allowed when the net was compiled. */
+ * elements of input i, dense NCHW float32. Results stay inside the net until the next
+ * run. Runs on as many threads as lr_la_set_threads allowed when the net was compiled. */
 enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
                           struct lr_err *e);
-/* Output i of the last run: n images in the layout asked for; borrowed. Elements per image
- * through *per_image (may be NULL). */
+/* Output i of the last run: n images in the layout asked for; borrowed. Elements per
+ * image through *per_image (may be NULL). */
 const float *lr_net_output(const struct lr_net *net, int i, size_t *per_image);
 
 /* Bytes of activations, weights and scratch the net holds. */
 size_t lr_net_bytes(const struct lr_net *net);
-/* "oneDNN 2.6.3 (avx512_core_bf16)" into buf, cut off where it is too short; returns buf. */
+/* "oneDNN 2.6.3 (avx512_core_bf16)" into buf, cut off where it is too short; returns buf.
+ */
 const char *lr_engine_version(char *buf, size_t size);
-/* A batch size that keeps activations of g near 64 MB: 1..64. More gains nothing, and work
- * can be stopped between batches only. */
+/* A batch size that keeps activations of g near 64 MB: 1..64. More gains nothing, and
+ * work can be stopped between batches only. */
 int lr_engine_good_batch(const struct lr_graph *g);
 
 #endif

@@ -10,14 +10,15 @@
 #include "ranklab/graph.h"
 #include "ranklab/progress.h"
 
-/* Per-image outcome of one network, kept so that another can be compared on the same images
- * and the original need not run again. */
+/* Per-image outcome of one network, kept so that another can be compared on the same
+ * images and the original need not run again. */
 struct lr_outcome {
     int64_t n;
-    int n_out;          /* outputs per image (of the graph's first output) */
-    int32_t *top1;      /* argmax, the first of equals; owned */
-    uint8_t *hit1, *hit5; /* against labels; NULL without labels; hit5 NULL under 6 outputs */
-    float *out;         /* [n x n_out] raw outputs; owned */
+    int n_out;     /* outputs per image (of the graph's first output) */
+    int32_t *top1; /* argmax, the first of equals; owned */
+    uint8_t *hit1,
+        *hit5;  /* against labels; NULL without labels; hit5 NULL under 6 outputs */
+    float *out; /* [n x n_out] raw outputs; owned */
     double seconds;
 };
 void lr_outcome_free(struct lr_outcome *o);

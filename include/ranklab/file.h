@@ -8,8 +8,8 @@
 
 #include "ranklab/err.h"
 
-/* Reads a regular file of at most max bytes; *data gets len + 1 bytes, the last 0; lr_free
- * it. LR_EIO names the path; a directory, a FIFO or a larger file is refused. */
+/* Reads a regular file of at most max bytes; *data gets len + 1 bytes, the last 0;
+ * lr_free it. LR_EIO names the path; a directory, a FIFO or a larger file is refused. */
 enum lr_status lr_file_read(char **data, size_t *len, const char *path, size_t max,
                             struct lr_err *e);
 
@@ -22,9 +22,9 @@ struct lr_file {
  * writable. A target that exists and is no regular file (/dev/null, a FIFO that somebody
  * reads) is opened directly. */
 enum lr_status lr_file_begin(struct lr_file *f, const char *path, struct lr_err *e);
-/* Flushes, fsyncs, renames over the target (mode of an existing target kept, else 0666 less
- * umask), fsyncs the folder. On failure the temporary file is removed and the old target is
- * as it was. f is closed either way. */
+/* Flushes, fsyncs, renames over the target (mode of an existing target kept, else 0666
+ * less umask), fsyncs the folder. On failure the temporary file is removed and the old
+ * target is as it was. f is closed either way. */
 enum lr_status lr_file_commit(struct lr_file *f, struct lr_err *e);
 /* Removes the temporary file. Safe on a zeroed or already closed f. */
 void lr_file_abort(struct lr_file *f);
@@ -37,8 +37,9 @@ enum lr_status lr_file_install(const char *from, const char *path, struct lr_err
 /* Hexadecimal SHA-256 (64 characters and a 0) of len bytes. */
 void lr_sha256(char hex[65], const void *data, size_t len);
 
-/* XDG folders of the program, created (0700) when make is true: kind is "config", "state" or
- * "cache". NULL when HOME and the variable are unset or creation failed. lr_free it. */
+/* XDG folders of the program, created (0700) when make is true: kind is "config", "state"
+ * or "cache". NULL when HOME and the variable are unset or creation failed. lr_free it.
+ */
 char *lr_xdg_dir(const char *kind, bool make);
 
 #endif

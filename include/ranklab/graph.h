@@ -1,8 +1,8 @@
 /* The network as a graph of ONNX operators: values, nodes, shapes, costs, rewrites.
  * A graph is built by a reader or by lr_graph_clone and is then changed only through the
- * functions here; values and nodes are named by index. Value indices never change during the
- * life of a graph (rewrites append values; one no longer used loses its tensor and producer),
- * node indices do when nodes are inserted or removed. */
+ * functions here; values and nodes are named by index. Value indices never change during
+ * the life of a graph (rewrites append values; one no longer used loses its tensor and
+ * producer), node indices do when nodes are inserted or removed. */
 #ifndef RANKLAB_GRAPH_H
 #define RANKLAB_GRAPH_H
 
@@ -13,7 +13,8 @@
 #include "ranklab/err.h"
 #include "ranklab/tensor.h"
 
-/* Operators known by name. op.def holds one row per operator (type, shape rule, MAC rule). */
+/* Operators known by name. op.def holds one row per operator (type, shape rule, MAC
+ * rule). */
 enum lr_op {
     LR_OP_UNKNOWN = 0,
 #define LR_OP(id, type, shape_rule, cost_rule) LR_OP_##id,
@@ -23,7 +24,11 @@ enum lr_op {
 };
 
 enum lr_attr_kind {
-    LR_ATTR_INT, LR_ATTR_FLOAT, LR_ATTR_STRING, LR_ATTR_INTS, LR_ATTR_FLOATS,
+    LR_ATTR_INT,
+    LR_ATTR_FLOAT,
+    LR_ATTR_STRING,
+    LR_ATTR_INTS,
+    LR_ATTR_FLOATS,
     LR_ATTR_TENSOR,
     LR_ATTR_OPAQUE /* kept as its serialised AttributeProto, written back unchanged */
 };
@@ -33,8 +38,8 @@ struct lr_attr {
     enum lr_attr_kind kind;
     int64_t i;
     float f;
-    char *s;    /* STRING (zero-terminated copy) and OPAQUE bytes */
-    size_t n;   /* length of s, ints or floats */
+    char *s;  /* STRING (zero-terminated copy) and OPAQUE bytes */
+    size_t n; /* length of s, ints or floats */
     int64_t *ints;
     float *floats;
     struct lr_tensor *tensor;
@@ -56,7 +61,8 @@ struct lr_value {
 
 struct lr_node {
     enum lr_op op;
-    char *type, *domain, *name, *doc; /* name: made up and unique where the file has none */
+    char *type, *domain, *name,
+        *doc; /* name: made up and unique where the file has none */
     int n_in, n_out;
     int *in, *out; /* value indices; -1: optional input or output left out */
     int n_attrs;
@@ -75,7 +81,7 @@ struct lr_graph {
     int n_opsets;                             /* the other imports, written back */
     struct lr_prop *opsets;                   /* key: domain, value: version in decimal */
     int n_props;
-    struct lr_prop *props;                    /* metadata_props */
+    struct lr_prop *props; /* metadata_props */
     int n_values, cap_values;
     struct lr_value *values;
     int n_nodes, cap_nodes;
@@ -91,7 +97,8 @@ void lr_graph_free(struct lr_graph *g);
 enum lr_status lr_graph_clone(struct lr_graph **out, const struct lr_graph *g,
                               struct lr_err *e);
 
-/* Building a graph: used by the reader, by rewrites and by tests. Indices must be valid. */
+/* Building a graph: used by the reader, by rewrites and by tests. Indices must be valid.
+ */
 
 /* An empty graph (IR 8, opset 13). */
 enum lr_status lr_graph_new(struct lr_graph **out, struct lr_err *e);
@@ -104,11 +111,11 @@ enum lr_status lr_graph_add_input(struct lr_graph *g, int *v, const char *name,
                                   enum lr_dtype t, const struct lr_shape *s,
                                   struct lr_err *e);
 enum lr_status lr_graph_add_output(struct lr_graph *g, int v, struct lr_err *e);
-/* Inserts a node of the default domain before node at (n_nodes: appends). The indices of the
- * nodes behind it grow by one. */
+/* Inserts a node of the default domain before node at (n_nodes: appends). The indices of
+ * the nodes behind it grow by one. */
 enum lr_status lr_graph_add_node(struct lr_graph *g, int at, const char *type,
-                                 const char *name, const int *in, int n_in, const int *out,
-                                 int n_out, struct lr_err *e);
+                                 const char *name, const int *in, int n_in,
+                                 const int *out, int n_out, struct lr_err *e);
 /* Sets an attribute, replacing one of the same name. */
 enum lr_status lr_node_set_int(struct lr_node *n, const char *name, int64_t i,
                                struct lr_err *e);
@@ -145,23 +152,25 @@ struct lr_window {
 enum lr_status lr_node_window(struct lr_window *w, const struct lr_graph *g,
                               const struct lr_node *n, struct lr_err *e);
 
-/* Values of attributes that moved to inputs in later opsets, wherever this graph has them. */
+/* Values of attributes that moved to inputs in later opsets, wherever this graph has
+ * them. */
 
 /* Bounds of a Clip; -FLT_MAX and FLT_MAX where absent. LR_EUNSUP when not constant. */
 enum lr_status lr_node_clip(float *lo, float *hi, const struct lr_graph *g,
                             const struct lr_node *n, struct lr_err *e);
 /* The 2 * n_dims paddings of a Pad (all begins, then all ends; max: room in pads) and its
- * constant. LR_EUNSUP when not constant, for chosen axes, or when the mode is another than
- * constant, reflect and edge. */
+ * constant. LR_EUNSUP when not constant, for chosen axes, or when the mode is another
+ * than constant, reflect and edge. */
 enum lr_status lr_node_pad(int64_t *pads, size_t max, float *value,
                            const struct lr_graph *g, const struct lr_node *n,
                            struct lr_err *e);
 
-/* Infers every shape and dtype from the inputs on, the batch left free (-1), folds constant
- * subgraphs (Shape, Gather, Concat, ... on constants) and sets why_unsupported. input: NULL,
- * or the shape to give the first input (its dims[0] is taken as the batch and stays free).
- * Errors name the node: LR_ESHAPE when weights and shapes contradict each other. A node whose
- * operator is not known gets outputs without shape; what depends on it too; that is no error. */
+/* Infers every shape and dtype from the inputs on, the batch left free (-1), folds
+ * constant subgraphs (Shape, Gather, Concat, ... on constants) and sets why_unsupported.
+ * input: NULL, or the shape to give the first input (its dims[0] is taken as the batch
+ * and stays free). Errors name the node: LR_ESHAPE when weights and shapes contradict
+ * each other. A node whose operator is not known gets outputs without shape; what depends
+ * on it too; that is no error. */
 enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
                               struct lr_err *e);
 
@@ -171,8 +180,8 @@ enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
 enum lr_status lr_graph_fold_bn(struct lr_graph *g, int *n_folded, struct lr_err *e);
 
 /* Cost of one node per image. macs: multiply-adds of Conv, Gemm, MatMul (others 0);
- * params: weights and biases it reads from initializers; bytes: those plus activations read
- * and written, at 4 bytes a value. */
+ * params: weights and biases it reads from initializers; bytes: those plus activations
+ * read and written, at 4 bytes a value. */
 struct lr_cost {
     int64_t macs, params, bytes;
 };
@@ -186,10 +195,11 @@ struct lr_conv_part {
     int pad_top, pad_left, pad_bottom, pad_right;
     const float *w, *b; /* b may be NULL: zeros, but for the last part always given */
 };
-/* Replaces the convolution producing value v by n parts in a row; the last part's output is v
- * itself, so consumers and graph outputs stay untouched. New node and value names are
- * NAME_r1, NAME_r2, ... (made unique); doc goes into each node's doc string. The old weights
- * are removed when nothing else reads them. Shapes of the new values are filled in. */
+/* Replaces the convolution producing value v by n parts in a row; the last part's output
+ * is v itself, so consumers and graph outputs stay untouched. New node and value names
+ * are NAME_r1, NAME_r2, ... (made unique); doc goes into each node's doc string. The old
+ * weights are removed when nothing else reads them. Shapes of the new values are filled
+ * in. */
 enum lr_status lr_graph_split_conv(struct lr_graph *g, int v, int n,
                                    const struct lr_conv_part *parts, const char *doc,
                                    struct lr_err *e);
@@ -204,30 +214,31 @@ enum lr_follow {
 /* A convolution as the user sees it: a "layer". All strings are owned. */
 struct lr_layer {
     char *name;
-    int value;       /* the convolution's output value (stable id of the layer) */
-    int input;       /* its input value */
+    int value; /* the convolution's output value (stable id of the layer) */
+    int input; /* its input value */
     /* Sizes; 0 (but group 1) where neither weights nor shapes tell them. */
-    int c, d;        /* input and output channels */
+    int c, d; /* input and output channels */
     int kh, kw, stride_h, stride_w, dil_h, dil_w, group;
     int pad_top, pad_left, pad_bottom, pad_right;
     int in_h, in_w, out_h, out_w;
     enum lr_follow follow;
-    char *follow_name;   /* operator type after the response (and after the addition) or NULL */
-    int sum_value;       /* output of the Add the response goes into alone, or -1 */
-    int other_value;     /* the Add's other input (same shape, an activation), or -1 */
+    char *follow_name; /* operator type after the response (and after the addition) or
+                          NULL */
+    int sum_value;     /* output of the Add the response goes into alone, or -1 */
+    int other_value;   /* the Add's other input (same shape, an activation), or -1 */
     bool is_approximable;
-    char *reason;        /* why not, or NULL */
+    char *reason; /* why not, or NULL */
     int64_t macs, params;
 };
 /* All Conv nodes in topological order; *layers is released with lr_layers_free. With a
- * nonlinear solve over an addition: follow describes what comes after sum_value. When both
- * branches of an Add are convolutions both get sum_value and other_value. */
+ * nonlinear solve over an addition: follow describes what comes after sum_value. When
+ * both branches of an Add are convolutions both get sum_value and other_value. */
 enum lr_status lr_layers_find(struct lr_layer **layers, int *n, const struct lr_graph *g,
                               struct lr_err *e);
 void lr_layers_free(struct lr_layer *layers, int n);
 
-/* Nodes that the engine cannot run: NULL when there are none, else one line naming the first
- * and the number of others, in buf. */
+/* Nodes that the engine cannot run: NULL when there are none, else one line naming the
+ * first and the number of others, in buf. */
 const char *lr_graph_blocker(const struct lr_graph *g, char *buf, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
-/* Dense linear algebra over CBLAS and LAPACKE (OpenBLAS): sizes are checked against INT_MAX
- * before every call. Matrices are row-major; ld is the distance between rows. */
+/* Dense linear algebra over CBLAS and LAPACKE (OpenBLAS): sizes are checked against
+ * INT_MAX before every call. Matrices are row-major; ld is the distance between rows. */
 #ifndef RANKLAB_LA_H
 #define RANKLAB_LA_H
 
@@ -8,11 +8,12 @@
 
 #include "ranklab/err.h"
 
-/* Threads of OpenMP, hence of OpenBLAS and oneDNN too. n >= 1. Called by the one thread that
- * computes. */
+/* Threads of OpenMP, hence of OpenBLAS and oneDNN too. n >= 1. Called by the one thread
+ * that computes. */
 void lr_la_set_threads(int n);
 int lr_la_threads(void);
-/* "OpenBLAS 0.3.21 (openmp) SkylakeX" into buf, cut off where it is too short; returns buf. */
+/* "OpenBLAS 0.3.21 (openmp) SkylakeX" into buf, cut off where it is too short; returns
+ * buf. */
 const char *lr_la_version(char *buf, size_t size);
 
 /* c[m x n] = alpha op(a) op(b) + beta c; op(a) is m x k, transposed when ta. */
@@ -24,10 +25,10 @@ enum lr_status lr_la_gemm_f(bool ta, bool tb, size_t m, size_t n, size_t k, floa
                             float beta, float *c, size_t ldc, struct lr_err *e);
 
 /* Eigendecomposition of the symmetric a[n x n] (both triangles given; overwritten):
- * on return row i of a is the unit eigenvector of w[i], w in DESCENDING order. The sign of
- * each vector is fixed: its entry of largest magnitude (the first of those equal within
- * rounding, 1e-10) is positive.
- * LR_ENUMERIC when a has a non-finite entry or LAPACK does not converge. */
+ * on return row i of a is the unit eigenvector of w[i], w in DESCENDING order. The sign
+ * of each vector is fixed: its entry of largest magnitude (the first of those equal
+ * within rounding, 1e-10) is positive. LR_ENUMERIC when a has a non-finite entry or
+ * LAPACK does not converge. */
 enum lr_status lr_la_eigh(size_t n, double *a, double *w, struct lr_err *e);
 
 /* Thin SVD of a[m x n] (overwritten): a = u diag(s) vt, k = min(m, n), u [m x k],
@@ -35,39 +36,43 @@ enum lr_status lr_la_eigh(size_t n, double *a, double *w, struct lr_err *e);
 enum lr_status lr_la_svd(size_t m, size_t n, double *a, double *u, double *s, double *vt,
                          struct lr_err *e);
 
-/* Square root and pseudo-inverse square root of a symmetric positive semi-definite g[n x n]:
- * root = g^(1/2), iroot = (g^+)^(1/2), both n x n symmetric; eigenvalues at or below
- * cut * largest count as zero (METHOD: 1e-12). *n_kept (may be NULL) gets the numerical rank.
- * root or iroot may be NULL. g is kept. */
+/* Square root and pseudo-inverse square root of a symmetric positive semi-definite g[n x
+ * n]: root = g^(1/2), iroot = (g^+)^(1/2), both n x n symmetric; eigenvalues at or below
+ * cut * largest count as zero (METHOD: 1e-12). *n_kept (may be NULL) gets the numerical
+ * rank. root or iroot may be NULL. g is kept. */
 enum lr_status lr_la_psd_roots(size_t n, const double *g, double cut, double *root,
                                double *iroot, size_t *n_kept, struct lr_err *e);
 
-/* First and second moments of paired rows a_i (da values) and b_i (db values), accumulated in
- * double over any number of calls: sums and the sum of outer products, both of rows shifted by
- * the mean of the first block, so that a large mean does not cancel at the end. Rows are
- * gathered into blocks of fixed size first: the result does not depend, to the last bit, on
- * how the rows are cut into calls. For a Gram matrix of one set, pass the same pointer twice
- * (da == db, lda == ldb): the product is then computed once and is exactly symmetric. */
+/* First and second moments of paired rows a_i (da values) and b_i (db values),
+ * accumulated in double over any number of calls: sums and the sum of outer products,
+ * both of rows shifted by the mean of the first block, so that a large mean does not
+ * cancel at the end. Rows are gathered into blocks of fixed size first: the result does
+ * not depend, to the last bit, on how the rows are cut into calls. For a Gram matrix of
+ * one set, pass the same pointer twice (da == db, lda == ldb): the product is then
+ * computed once and is exactly symmetric. */
 struct lr_moments {
     size_t da, db, n;
     double *shift_a, *shift_b; /* subtracted from every row before summing */
     double *sum_a, *sum_b;     /* of shifted rows */
     double *cross;             /* da x db, of shifted rows; upper triangle when is_gram */
     bool is_shifted;
-    bool is_gram;              /* every row so far came as the same pointer twice */
-    double *work;              /* one block of shifted rows */
+    bool is_gram;                 /* every row so far came as the same pointer twice */
+    double *work;                 /* one block of shifted rows */
     float *waiting_a, *waiting_b; /* rows that do not fill a block yet */
     size_t n_waiting;
 };
-enum lr_status lr_moments_init(struct lr_moments *m, size_t da, size_t db, struct lr_err *e);
+enum lr_status lr_moments_init(struct lr_moments *m, size_t da, size_t db,
+                               struct lr_err *e);
 /* rows rows of a (ld lda) and b (ld ldb), float32. A non-finite value makes the result
  * non-finite; it is not an error here. */
-enum lr_status lr_moments_add(struct lr_moments *m, size_t rows, const float *a, size_t lda,
-                              const float *b, size_t ldb, struct lr_err *e);
+enum lr_status lr_moments_add(struct lr_moments *m, size_t rows, const float *a,
+                              size_t lda, const float *b, size_t ldb, struct lr_err *e);
 /* mean_a[da], mean_b[db] (may be NULL) and the centred cross product
- * c[da x db] = sum_i (a_i - mean_a)(b_i - mean_b)^T (may be NULL); zeros without rows. More
- * rows may be added afterwards. Uses m's work space: not to be called twice at once. */
-void lr_moments_finish(const struct lr_moments *m, double *mean_a, double *mean_b, double *c);
+ * c[da x db] = sum_i (a_i - mean_a)(b_i - mean_b)^T (may be NULL); zeros without rows.
+ * More rows may be added afterwards. Uses m's work space: not to be called twice at once.
+ */
+void lr_moments_finish(const struct lr_moments *m, double *mean_a, double *mean_b,
+                       double *c);
 void lr_moments_free(struct lr_moments *m);
 
 #endif

@@ -13,8 +13,8 @@
 void *lr_alloc(size_t n, size_t size) __attribute__((malloc, warn_unused_result));
 /* The same, zeroed. */
 void *lr_calloc(size_t n, size_t size) __attribute__((malloc, warn_unused_result));
-/* Grows or shrinks an lr_alloc block (old_n * size bytes are kept at most); NULL leaves p as
- * it was. p may be NULL. */
+/* Grows or shrinks an lr_alloc block (old_n * size bytes are kept at most); NULL leaves p
+ * as it was. p may be NULL. */
 void *lr_realloc(void *p, size_t old_n, size_t n, size_t size)
     __attribute__((warn_unused_result));
 void lr_free(void *p);
@@ -40,7 +40,8 @@ void lr_strbuf_vprintf(struct lr_strbuf *b, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
 void lr_strbuf_reset(struct lr_strbuf *b); /* length 0, memory kept */
 void lr_strbuf_free(struct lr_strbuf *b);
-/* Hands the string over (never NULL unless is_failed); b is empty afterwards. lr_free it. */
+/* Hands the string over (never NULL unless is_failed); b is empty afterwards. lr_free it.
+ */
 char *lr_strbuf_take(struct lr_strbuf *b);
 
 #endif

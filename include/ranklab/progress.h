@@ -13,8 +13,8 @@ struct lr_progress {
     double lo, hi; /* the part of [0, 1] this stage covers; both 0 means the whole */
 };
 
-/* Reports fraction (0..1 of this stage). Returns LR_EINTR, with "interrupted" in e, when the
- * callback asks to stop, LR_OK otherwise. p may be NULL. */
+/* Reports fraction (0..1 of this stage). Returns LR_EINTR, with "interrupted" in e, when
+ * the callback asks to stop, LR_OK otherwise. p may be NULL. */
 enum lr_status lr_progress_tick(const struct lr_progress *p, double fraction,
                                 const char *what, struct lr_err *e);
 

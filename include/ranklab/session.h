@@ -1,6 +1,6 @@
-/* A session: one opened network, its data, the plan of ranks and methods, what was solved and
- * measured, and the way back. The original network is never changed. Commands call these
- * functions; nothing here prints. */
+/* A session: one opened network, its data, the plan of ranks and methods, what was solved
+ * and measured, and the way back. The original network is never changed. Commands call
+ * these functions; nothing here prints. */
 #ifndef RANKLAB_SESSION_H
 #define RANKLAB_SESSION_H
 
@@ -16,8 +16,9 @@
 enum lr_mode { LR_MODE_ASYM, LR_MODE_SYM, LR_MODE_SYMHAT };
 const char *lr_mode_name(enum lr_mode m);
 
-/* whole: not approximated. chosen: a rank is set, not solved. solved: factors fit the plan.
- * stale: factors fit rank and method, but a layer before changed since (asymmetric). */
+/* whole: not approximated. chosen: a rank is set, not solved. solved: factors fit the
+ * plan. stale: factors fit rank and method, but a layer before changed since
+ * (asymmetric). */
 enum lr_state { LR_STATE_WHOLE, LR_STATE_CHOSEN, LR_STATE_SOLVED, LR_STATE_STALE };
 const char *lr_state_name(enum lr_state s);
 
@@ -40,7 +41,7 @@ struct lr_session {
     struct lr_settings settings;
     struct lr_notes notes;
     /* network: NULL / 0 when none is open */
-    char *model_name;  /* base name or @NAME */
+    char *model_name; /* base name or @NAME */
     char model_sha256[65];
     struct lr_graph *graph; /* BN folded, shapes inferred */
     int n_bn_folded;
@@ -51,14 +52,14 @@ struct lr_session {
     /* data */
     struct lr_dataset *calib, *eval;
     /* derived, computed when first needed and dropped when their inputs change */
-    struct lr_spectrum *spectra;   /* n_layers, or NULL */
-    struct lr_rows *responses;     /* of the original network: one entry per value that a
-                                      layer is solved from, each value once; or NULL */
+    struct lr_spectrum *spectra; /* n_layers, or NULL */
+    struct lr_rows *responses;   /* of the original network: one entry per value that a
+                                    layer is solved from, each value once; or NULL */
     int n_responses;
-    uint64_t responses_seed;       /* settings.seed when they were drawn */
-    struct lr_outcome *original;   /* of the original on eval, or NULL */
+    uint64_t responses_seed;     /* settings.seed when they were drawn */
+    struct lr_outcome *original; /* of the original on eval, or NULL */
     int64_t original_count;
-    struct lr_eval last_eval;      /* of the plan as it is */
+    struct lr_eval last_eval; /* of the plan as it is */
     bool has_eval;
     /* undo */
     struct lr_history *history;
@@ -67,8 +68,9 @@ struct lr_session {
 void lr_session_init(struct lr_session *s);
 void lr_session_free(struct lr_session *s);
 
-/* Finds an embedded file (network "fashion.onnx", images): $RANKLAB_DATA, where installed,
- * the source tree of the build. LR_EIO names the places looked in. *path: lr_free it. */
+/* Finds an embedded file (network "fashion.onnx", images): $RANKLAB_DATA, where
+ * installed, the source tree of the build. LR_EIO names the places looked in. *path:
+ * lr_free it. */
 enum lr_status lr_data_find(char **path, const char *file, struct lr_err *e);
 /* The embedded networks, each with its images and their normalisation. */
 struct lr_embedded {
@@ -80,8 +82,10 @@ extern const struct lr_embedded lr_embedded[];
 extern const int lr_n_embedded;
 const struct lr_embedded *lr_embedded_find(const char *name); /* with the @ */
 
-/* Opens a path or @NAME, replacing what was open (its images too) only when all went well.
- * @NAME also opens its calibration and evaluation images. input: NULL or the first input's shape. */
+/* Opens a path or @NAME, replacing what was open (its images too) only when all went
+ * well.
+ * @NAME also opens its calibration and evaluation images. input: NULL or the first
+ * input's shape. */
 enum lr_status lr_session_open(struct lr_session *s, const char *model,
                                const struct lr_shape *input,
                                const struct lr_progress *progress, struct lr_err *e);
@@ -90,17 +94,19 @@ void lr_session_close(struct lr_session *s);
 enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
                                const struct lr_data_opts *opts, struct lr_err *e);
 
-/* Spectra of all approximable layers from the calibration images (one pass), if not there. */
-enum lr_status lr_session_spectra(struct lr_session *s, const struct lr_progress *progress,
-                                  struct lr_err *e);
+/* Spectra of all approximable layers from the calibration images (one pass), if not
+ * there. */
+enum lr_status lr_session_spectra(struct lr_session *s,
+                                  const struct lr_progress *progress, struct lr_err *e);
 
 enum lr_state lr_session_state(const struct lr_session *s, int layer);
 /* The layer for rank selection and cost; eig is NULL while spectra are unknown. */
 struct lr_rank_layer lr_session_rank_layer(const struct lr_session *s, int layer);
 /* Why a layer is not approximated now: not approximable, method keep, rank at or above
- * break-even ("rank 90 is at or above break-even 83"), full rank; NULL when it is. buf holds
- * the text where it must be made. */
-const char *lr_session_reason(const struct lr_session *s, int layer, char *buf, size_t size);
+ * break-even ("rank 90 is at or above break-even 83"), full rank; NULL when it is. buf
+ * holds the text where it must be made. */
+const char *lr_session_reason(const struct lr_session *s, int layer, char *buf,
+                              size_t size);
 
 /* Everything tables show of a layer; NAN or -1: not known. */
 struct lr_layer_row {
@@ -110,10 +116,10 @@ struct lr_layer_row {
     int rank, rank_spatial, full_rank; /* rank_spatial -1: none */
     double energy, speedup;
     int64_t macs, macs_original, params, params_original;
-    /* As in struct lr_factors: against the original, in the network as it was approximated
-     * when the layer was solved, whatever the mode. */
-    double error_linear, error_calib, error_heldout, error_pre, error_own, error_inherited,
-        error_refit;
+    /* As in struct lr_factors: against the original, in the network as it was
+     * approximated when the layer was solved, whatever the mode. */
+    double error_linear, error_calib, error_heldout, error_pre, error_own,
+        error_inherited, error_refit;
 };
 void lr_session_row(struct lr_layer_row *r, const struct lr_session *s, int layer);
 struct lr_totals {
@@ -126,10 +132,10 @@ void lr_session_totals(struct lr_totals *t, const struct lr_session *s);
 
 /* ---- changes of the plan; each is one undo step, applied whole or not at all ---- */
 
-/* ranks[i] for the n layers listed. LR_EINVAL names the first layer that refuses. After it
- * those layers' factors that no longer fit are dropped, layers after them become stale. Layers
- * that cannot be approximated are passed over with a note, but refuse when no other is listed.
- * A change that changes nothing is no undo step. */
+/* ranks[i] for the n layers listed. LR_EINVAL names the first layer that refuses. After
+ * it those layers' factors that no longer fit are dropped, layers after them become
+ * stale. Layers that cannot be approximated are passed over with a note, but refuse when
+ * no other is listed. A change that changes nothing is no undo step. */
 enum lr_status lr_session_set_ranks(struct lr_session *s, const int *layers,
                                     const int *ranks, int n, struct lr_err *e);
 /* relu becomes pca, with a note, where no ReLU follows. */
@@ -142,18 +148,19 @@ struct lr_select_opts {
     int64_t macs, params; /* > 0: limit on all convolutions' MACs or parameters */
     double energy;        /* > 0: every layer at this share of its energy, no budget */
     int round;
-    const int *keep;      /* layers that stay whole */
+    const int *keep; /* layers that stay whole */
     int n_keep;
     const struct lr_progress *progress;
 };
-/* Chooses ranks and sets them. Layers with method keep, or not approximable, stay whole. */
+/* Chooses ranks and sets them. Layers with method keep, or not approximable, stay whole.
+ */
 enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_opts *o,
                                  struct lr_err *e);
 
-/* Solves the listed layers shallow to deep (n < 0: all that are chosen or stale, and those
- * that become stale by it). Nothing is changed unless all of it succeeds; LR_EINTR leaves the
- * session as it was. *n_solved may be NULL. A layer whose rank does not pay is skipped with a
- * note. */
+/* Solves the listed layers shallow to deep (n < 0: all that are chosen or stale, and
+ * those that become stale by it). Nothing is changed unless all of it succeeds; LR_EINTR
+ * leaves the session as it was. *n_solved may be NULL. A layer whose rank does not pay is
+ * skipped with a note. */
 enum lr_status lr_session_solve(struct lr_session *s, const int *layers, int n,
                                 enum lr_mode mode, int *n_solved,
                                 const struct lr_progress *progress, struct lr_err *e);
@@ -164,17 +171,19 @@ enum lr_status lr_session_solve(struct lr_session *s, const int *layers, int n,
 enum lr_status lr_session_build(struct lr_graph **out, const struct lr_session *s,
                                 bool is_partial, struct lr_err *e);
 
-/* Evaluates the approximated network (the original's outcome is computed once and kept). */
+/* Evaluates the approximated network (the original's outcome is computed once and kept).
+ */
 enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int64_t count,
                                    const struct lr_progress *progress, struct lr_err *e);
 
-enum lr_status lr_session_undo(struct lr_session *s, struct lr_err *e); /* LR_EINVAL: nothing */
+enum lr_status lr_session_undo(struct lr_session *s,
+                               struct lr_err *e); /* LR_EINVAL: nothing */
 enum lr_status lr_session_redo(struct lr_session *s, struct lr_err *e);
 
-/* Layer indices of a set such as "conv2..conv5", "3", "@stale", "all", "conv*,fc"; names are
- * matched first, then numbers (1-based). Network order, each layer once. *out: lr_free it.
- * LR_EINVAL: nothing matches, with the nearest name; only @stale (chosen or stale) and @solved
- * may be empty (*n 0). */
+/* Layer indices of a set such as "conv2..conv5", "3", "@stale", "all", "conv*,fc"; names
+ * are matched first, then numbers (1-based). Network order, each layer once. *out:
+ * lr_free it. LR_EINVAL: nothing matches, with the nearest name; only @stale (chosen or
+ * stale) and @solved may be empty (*n 0). */
 enum lr_status lr_session_layer_set(int **out, int *n, const struct lr_session *s,
                                     const char *text, struct lr_err *e);
 

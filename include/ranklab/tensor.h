@@ -12,9 +12,20 @@ enum { LR_MAX_DIMS = 8 };
 
 /* Values are ONNX's TensorProto.DataType numbers. */
 enum lr_dtype {
-    LR_DT_NONE = 0, LR_DT_F32 = 1, LR_DT_U8 = 2, LR_DT_I8 = 3, LR_DT_U16 = 4,
-    LR_DT_I16 = 5, LR_DT_I32 = 6, LR_DT_I64 = 7, LR_DT_BOOL = 9, LR_DT_F16 = 10,
-    LR_DT_F64 = 11, LR_DT_U32 = 12, LR_DT_U64 = 13, LR_DT_BF16 = 16
+    LR_DT_NONE = 0,
+    LR_DT_F32 = 1,
+    LR_DT_U8 = 2,
+    LR_DT_I8 = 3,
+    LR_DT_U16 = 4,
+    LR_DT_I16 = 5,
+    LR_DT_I32 = 6,
+    LR_DT_I64 = 7,
+    LR_DT_BOOL = 9,
+    LR_DT_F16 = 10,
+    LR_DT_F64 = 11,
+    LR_DT_U32 = 12,
+    LR_DT_U64 = 13,
+    LR_DT_BF16 = 16
 };
 
 struct lr_shape {

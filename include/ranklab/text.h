@@ -7,17 +7,17 @@
 
 #include "ranklab/mem.h"
 
-/* Length in bytes (1..4) of the valid UTF-8 sequence at s (n bytes available) and its code
- * point; 0 when it is not valid. */
+/* Length in bytes (1..4) of the valid UTF-8 sequence at s (n bytes available) and its
+ * code point; 0 when it is not valid. */
 int lr_utf8_decode(const char *s, size_t n, unsigned *cp);
-/* Appends s made safe for a terminal, a table cell and gnuplot: valid UTF-8 stays; C0, C1,
- * DEL, line separators, bidi controls and invalid bytes become \xNN or \u{NNNN}. */
+/* Appends s made safe for a terminal, a table cell and gnuplot: valid UTF-8 stays; C0,
+ * C1, DEL, line separators, bidi controls and invalid bytes become \xNN or \u{NNNN}. */
 void lr_text_escape(struct lr_strbuf *b, const char *s);
 /* Columns the (already escaped) string takes on a terminal (wcwidth in a UTF-8 locale,
  * bytes otherwise). */
 int lr_text_columns(const char *s);
-/* The most similar of names to word (edit distance at most 2 and less than half the word's
- * length), or NULL: for "did you mean". */
+/* The most similar of names to word (edit distance at most 2 and less than half the
+ * word's length), or NULL: for "did you mean". */
 const char *lr_text_nearest(const char *word, const char *const *names, size_t n_names);
 
 #endif

@@ -252,7 +252,8 @@ static enum lr_status make_hash(struct lr_dataset *d, struct lr_err *e)
     return LR_OK;
 }
 
-/* Bad values are found when the file is opened, while the set in use before is still there. */
+/* Bad values are found when the file is opened, while the set in use before is still
+ * there. */
 static enum lr_status check_values(const struct lr_dataset *d, struct lr_err *e)
 {
     size_t size = (size_t)d->c * (size_t)d->h * (size_t)d->w;

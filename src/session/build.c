@@ -27,9 +27,10 @@ enum lr_status lr_session_build(struct lr_graph **out, const struct lr_session *
         n_stale += state == LR_STATE_STALE;
     }
     if (n_stale && !is_partial)
-        lr_note(&s->notes, LR_NOTE_WARNING,
-                "%d solved layer%s stale: solve fits %s to the layers before as they are now",
-                n_stale, n_stale == 1 ? " is" : "s are", n_stale == 1 ? "it" : "them");
+        lr_note(
+            &s->notes, LR_NOTE_WARNING,
+            "%d solved layer%s stale: solve fits %s to the layers before as they are now",
+            n_stale, n_stale == 1 ? " is" : "s are", n_stale == 1 ? "it" : "them");
     rc = session_split(out, s, s->plan, use, e);
 out:
     lr_free(use);

@@ -1,7 +1,7 @@
-/* Layer sets as typed: names, numbers, ranges, globs and states, separated by commas. Names
- * come from model files and may look like anything: a name wins over a number, range or glob
- * of the same text, but never over "all" and what begins with @; such a layer still has its
- * number. */
+/* Layer sets as typed: names, numbers, ranges, globs and states, separated by commas.
+ * Names come from model files and may look like anything: a name wins over a number,
+ * range or glob of the same text, but never over "all" and what begins with @; such a
+ * layer still has its number. */
 #include "session/internal.h"
 
 #include <ctype.h>

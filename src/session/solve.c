@@ -28,8 +28,8 @@ static bool is_fitted(const struct lr_layer_plan *p)
     return lr_method_info(p->method)->needs_samples;
 }
 
-/* Solved layers that solving the pending ones makes stale are solved again with them, so that
- * one call leaves nothing stale behind. */
+/* Solved layers that solving the pending ones makes stale are solved again with them, so
+ * that one call leaves nothing stale behind. */
 static enum lr_status add_followers(struct job *j, struct lr_err *e)
 {
     struct lr_session *s = j->s;

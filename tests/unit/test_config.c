@@ -305,21 +305,20 @@ static void config__refuses_to_write_what_it_would_not_read(void **state)
     }
 }
 
-static char *example_text(void **state, size_t *n)
+static void example_text(char **text, size_t *n, void **state)
 {
     struct out_config c = example();
-    char *text;
 
     assert_int_equal(out_config_write(&c, *state, NULL), LR_OK);
-    assert_int_equal(lr_file_read(&text, n, *state, 1 << 20, NULL), LR_OK);
-    return text;
+    assert_int_equal(lr_file_read(text, n, *state, 1 << 20, NULL), LR_OK);
 }
 
 static void config__fails_when_cut_short(void **state)
 {
+    char *text = NULL;
     size_t n;
-    char *text = example_text(state, &n);
 
+    example_text(&text, &n, state);
     for (size_t cut = 0; cut + 1 < n; cut++) {
         struct out_config r;
         struct lr_err e = {0};
@@ -335,9 +334,10 @@ static void config__fails_when_cut_short(void **state)
 
 static void config__survives_when_any_byte_is_changed(void **state)
 {
+    char *text = NULL;
     size_t n;
-    char *text = example_text(state, &n);
 
+    example_text(&text, &n, state);
     for (size_t i = 0; i < n; i++)
         for (int k = 0; k < 4; k++) {
             static const char put[4] = {'"', '}', '9', (char)0x80};
@@ -388,21 +388,23 @@ static void config__names_the_line_and_what_was_expected(void **state)
         {sha, "0123", 0, "model.sha256: a string of 64"},
         {"\"mode\": \"asym\"", "\"mode\": {\"a\": \"}\"}", 0, "mode: a string"},
     };
+    char *text = NULL;
     size_t n;
-    char *text = example_text(state, &n);
 
+    example_text(&text, &n, state);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct lr_strbuf b = {0};
         struct out_config r;
         struct lr_err e = {0};
-        char *at = strstr(text, cases[i].from);
-        assert_non_null(at);
+        const char *found = strstr(text, cases[i].from);
+        assert_non_null(found);
+        size_t at = (size_t)(found - text);
         int wanted = cases[i].line ? cases[i].line : 1;
-        for (const char *q = text; !cases[i].line && q < at; q++)
-            wanted += *q == '\n';
-        lr_strbuf_add(&b, text, (size_t)(at - text));
+        for (size_t k = 0; !cases[i].line && k < at; k++)
+            wanted += text[k] == '\n';
+        lr_strbuf_add(&b, text, at);
         lr_strbuf_puts(&b, cases[i].to);
-        lr_strbuf_puts(&b, at + strlen(cases[i].from));
+        lr_strbuf_puts(&b, text + at + strlen(cases[i].from));
         save(state, b.s, b.len);
         enum lr_status st = out_config_read(&r, *state, &e);
         int line = atoi(e.msg + strlen(*state) + 1);

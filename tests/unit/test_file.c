@@ -199,7 +199,7 @@ static void file_write__goes_straight_to_devices_and_fifos(void **state)
 
     assert_int_equal(mkfifo(in_folder(fifo, "fifo"), 0600), 0);
     assert_int_equal(lr_file_begin(&f, fifo, &e), LR_EIO); /* nobody reads: no waiting */
-    int fd = open(fifo, O_RDWR); /* both ends */
+    int fd = open(fifo, O_RDWR);                           /* both ends */
     assert_true(fd >= 0);
     assert_int_equal(lr_file_begin(&f, fifo, &e), LR_OK);
     assert_null(f.temp);
