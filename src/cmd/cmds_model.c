@@ -107,6 +107,7 @@ static enum lr_status run_cost(struct cmd_ctx *c, const struct cmd_call *call,
 
     if (st)
         return st;
+    cmd_say_whole(c);
     lr_session_totals(&t, c->session);
     cmd_say(c, "weights of the network: %.3g MB -> %.3g MB",
             4e-6 * (double)t.net_params_original, 4e-6 * (double)t.net_params);

@@ -366,8 +366,10 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
     select_rows(&t, c->session, &old);
     before_free(&old);
     st = cmd_table(c, &t, e);
-    if (!st)
+    if (!st) {
+        cmd_say_whole(c);
         cmd_say_totals(c);
+    }
     return st;
 }
 

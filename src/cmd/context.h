@@ -174,6 +174,9 @@ enum lr_status cmd_layer_table(struct out_table *t, struct cmd_ctx *c, const int
 void cmd_eval_table(struct out_table *t, const struct lr_eval *r);
 /* "2.31x (46.1 -> 20.0 MMAC)" and what is left to solve, after a change of the plan. */
 void cmd_say_totals(struct cmd_ctx *c);
+/* One line with the layers that stay whole, each with its reason; nothing while all
+ * of them do, or none. */
+void cmd_say_whole(struct cmd_ctx *c);
 /* "12.3 M" and so on. buf of at least 32 bytes. */
 char *cmd_amount(char *buf, size_t size, double x);
 

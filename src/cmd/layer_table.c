@@ -198,3 +198,21 @@ void cmd_say_totals(struct cmd_ctx *c)
             left.s ? left.s : "");
     lr_strbuf_free(&left);
 }
+
+void cmd_say_whole(struct cmd_ctx *c)
+{
+    const struct lr_session *s = c->session;
+    struct lr_strbuf line = {0};
+    char buf[160];
+    int n_whole = 0;
+
+    for (int i = 0; i < s->n_layers; i++) {
+        if (lr_session_state(s, i) != LR_STATE_WHOLE)
+            continue;
+        lr_strbuf_printf(&line, "%s%s (%s)", n_whole++ ? ", " : "", s->layers[i].name,
+                         lr_session_reason(s, i, buf, sizeof(buf)));
+    }
+    if (n_whole > 0 && n_whole < s->n_layers && !line.is_failed)
+        cmd_say(c, "whole: %s", line.s);
+    lr_strbuf_free(&line);
+}
