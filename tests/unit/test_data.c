@@ -1,81 +1,12 @@
-/* Unit tests of src/data: idx and .npy readers on files made here (whole, cut short at
- * every byte, lying about their size), gzip bounds, labels, draws and preprocessing. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* Image data: the idx reader on files made here (whole, cut short at every byte, lying
+ * about their size), gzip bounds, labels, draws and preprocessing. */
+#include "data_fixture.h"
 
-#include <cmocka.h>
-
-#include <dirent.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include "ranklab/dataset.h"
-#include "ranklab/err.h"
-#include "ranklab/file.h"
-#include "ranklab/mem.h"
-#include "ranklab/rng.h"
-#include "ranklab/tensor.h"
-
-/* ---- a folder of one's own ---- */
-
-static int make_folder(void **state)
-{
-    const char *base = getenv("TMPDIR");
-    char *path = malloc(4096);
-
-    snprintf(path, 4096, "%s/ranklab-data-XXXXXX", base && *base ? base : "/tmp");
-    *state = path;
-    return mkdtemp(path) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char name[8192];
-    DIR *dir = opendir(*state);
-    struct dirent *entry;
-
-    while (dir && (entry = readdir(dir))) {
-        snprintf(name, sizeof(name), "%s/%s", (char *)*state, entry->d_name);
-        if (entry->d_name[0] != '.')
-            remove(name);
-    }
-    if (dir)
-        closedir(dir);
-    rmdir(*state);
-    free(*state);
-    return 0;
-}
-
-struct path {
-    char s[8192];
-};
-static struct path in(void **state, const char *name)
-{
-    struct path p;
-
-    snprintf(p.s, sizeof(p.s), "%s/%s", (char *)*state, name);
-    return p;
-}
-
-/* Neither lr_file_write nor truncation: flushing to the disk would take most of the time.
- */
-static void save(void **state, const char *name, const void *data, size_t n)
-{
-    unlink(in(state, name).s);
-    FILE *fp = fopen(in(state, name).s, "wb");
-
-    assert_non_null(fp);
-    assert_int_equal(fwrite(data, 1, n, fp), n);
-    assert_int_equal(fclose(fp), 0);
-}
 
 /* One gzip member appended to b. */
 static void add_gzip(struct lr_strbuf *b, const void *data, size_t n)
@@ -104,33 +35,6 @@ static void save_gzip(void **state, const char *name, const void *data, size_t n
     lr_strbuf_free(&b);
 }
 
-/* ---- file contents ---- */
-
-static struct lr_strbuf idx_header(int type, int n_dims, const uint32_t *dims)
-{
-    struct lr_strbuf b = {0};
-
-    lr_strbuf_putc(&b, 0);
-    lr_strbuf_putc(&b, 0);
-    lr_strbuf_putc(&b, (char)type);
-    lr_strbuf_putc(&b, (char)n_dims);
-    for (int i = 0; i < n_dims; i++)
-        for (int shift = 24; shift >= 0; shift -= 8)
-            lr_strbuf_putc(&b, (char)(dims[i] >> shift & 0xFF));
-    return b;
-}
-
-/* n images of h x w; pixel j of image i is (7 i + j) mod 256. */
-static struct lr_strbuf idx_images(uint32_t n, uint32_t h, uint32_t w)
-{
-    struct lr_strbuf b = idx_header(8, 3, (uint32_t[]){n, h, w});
-
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t j = 0; j < h * w; j++)
-            lr_strbuf_putc(&b, (char)((7 * i + j) & 0xFF));
-    return b;
-}
-
 /* Label i is i mod 10. */
 static struct lr_strbuf idx_labels(uint32_t n)
 {
@@ -138,21 +42,6 @@ static struct lr_strbuf idx_labels(uint32_t n)
 
     for (uint32_t i = 0; i < n; i++)
         lr_strbuf_putc(&b, (char)(i % 10));
-    return b;
-}
-
-static struct lr_strbuf npy(int version, const char *dict, const void *data, size_t n)
-{
-    struct lr_strbuf b = {0};
-    size_t len = strlen(dict);
-
-    lr_strbuf_add(&b, "\x93NUMPY", 6);
-    lr_strbuf_putc(&b, (char)version);
-    lr_strbuf_putc(&b, 0);
-    for (int i = 0; i < (version == 1 ? 2 : 4); i++)
-        lr_strbuf_putc(&b, (char)(len >> (8 * i) & 0xFF));
-    lr_strbuf_puts(&b, dict);
-    lr_strbuf_add(&b, data, n);
     return b;
 }
 
@@ -179,19 +68,6 @@ static void open_fails(const char *path, int c, int h, int w,
     if (st != wanted || !strstr(e.msg, text))
         fail_msg("status %d, \"%s\"; wanted %d, \"%s\"", st, e.msg, wanted, text);
     assert_null(d);
-}
-
-static void npy_fails(void **state, const struct lr_strbuf *b, enum lr_status wanted,
-                      const char *text)
-{
-    struct lr_tensor *t = NULL;
-    struct lr_err e = {0};
-
-    save(state, "x.npy", b->s, b->len);
-    enum lr_status st = lr_npy_read(&t, in(state, "x.npy").s, &e);
-    lr_tensor_free(t);
-    if (st != wanted || !strstr(e.msg, text) || !strstr(e.msg, "x.npy"))
-        fail_msg("status %d, \"%s\"; wanted %d, \"%s\"", st, e.msg, wanted, text);
 }
 
 /* ---- idx ---- */
@@ -361,171 +237,6 @@ static void gzip__joins_members_and_checks_what_follows(void **state)
     open_fails(p.s, 1, 2, 2, NULL, LR_EPARSE, "not gzip data");
     lr_strbuf_free(&b);
     lr_strbuf_free(&gz);
-}
-
-/* ---- npy ---- */
-
-static const char f4_2x3[] =
-    "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
-static const float six[6] = {0.5f, -1, 2, 1e-30f, 4, 1e30f};
-
-static void npy__reads_back_exactly_what_was_written(void **state)
-{
-    struct path p = in(state, "w.npy");
-    struct lr_err e = {0};
-    float x[24];
-
-    for (int i = 0; i < 24; i++)
-        x[i] = (float)sin(i) * 1e-3f;
-    for (int n_dims = 0; n_dims <= 4; n_dims++) {
-        int64_t dims[4] = {2, 3, 4, 1}, n = 1;
-        struct lr_tensor *t = NULL;
-        char *raw = NULL;
-        size_t len;
-        for (int i = 0; i < n_dims; i++)
-            n *= dims[i];
-        assert_int_equal(lr_npy_write(p.s, x, dims, n_dims, &e), LR_OK);
-        assert_int_equal(lr_npy_read(&t, p.s, &e), LR_OK);
-        assert_int_equal(t->dtype, LR_DT_F32);
-        assert_int_equal(t->shape.n_dims, n_dims);
-        assert_memory_equal(t->shape.dims, dims, (size_t)n_dims * sizeof(*dims));
-        assert_memory_equal(t->data, x, (size_t)n * sizeof(*x));
-        assert_int_equal(lr_file_read(&raw, &len, p.s, 4096, &e), LR_OK);
-        assert_int_equal((len - (size_t)n * 4) % 64, 0);
-        assert_int_equal(raw[len - (size_t)n * 4 - 1], '\n');
-        lr_free(raw);
-        lr_tensor_free(t);
-    }
-    assert_int_equal(lr_npy_write(p.s, x, (int64_t[]){-1}, 1, &e), LR_ESHAPE);
-    assert_int_equal(lr_npy_write(p.s, x, NULL, 9, &e), LR_EINVAL);
-    assert_int_equal(lr_npy_write(in(state, "no/such/x.npy").s, x, NULL, 0, &e), LR_EIO);
-}
-
-static void npy__reads_versions_types_and_spellings(void **state)
-{
-    static const char *const dicts[] = {
-        f4_2x3,
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }          \n",
-        "{\"shape\":(2L,3L),\"fortran_order\":False,\"descr\":\"<f4\"}",
-        " { 'fortran_order' : False , 'descr':'<f4' , 'shape':( 2,3 , ) , } \n",
-    };
-    static const double f8[2] = {0.1, 1e300};
-    static const uint16_t f2[2] = {0x3C00, 0xC000};
-    struct path p = in(state, "v.npy");
-    struct lr_err e = {0};
-
-    for (size_t i = 0; i < 4; i++)
-        for (int version = 1; version <= 3; version++) {
-            struct lr_tensor *t = NULL;
-            struct lr_strbuf b = npy(version, dicts[i], six, sizeof(six));
-            save(state, "v.npy", b.s, b.len);
-            if (lr_npy_read(&t, p.s, &e) != LR_OK)
-                fail_msg("%s", e.msg);
-            assert_int_equal(t->shape.dims[1], 3);
-            assert_memory_equal(t->data, six, sizeof(six));
-            lr_tensor_free(t);
-            lr_strbuf_free(&b);
-        }
-    for (int k = 0; k < 3; k++) {
-        static const char *const types[] = {"<f8", "<f2", "|u1"};
-        const void *data = k == 0   ? (const void *)f8
-                           : k == 1 ? (const void *)f2
-                                    : "\x07\xff";
-        char dict[128];
-        struct lr_tensor *t = NULL;
-        snprintf(dict, sizeof(dict),
-                 "{'descr': '%s', 'fortran_order': True, 'shape': (1, 2)}", types[k]);
-        struct lr_strbuf b = npy(1, dict, data, (size_t)(k == 0 ? 16 : k == 1 ? 4 : 2));
-        save(state, "v.npy", b.s, b.len);
-        if (lr_npy_read(&t, p.s, &e) != LR_OK)
-            fail_msg("%s", e.msg);
-        assert_int_equal(t->dtype, k == 2 ? LR_DT_U8 : LR_DT_F32);
-        const float *x = t->data;
-        if (k == 0)
-            assert_true(x[0] == 0.1f && isinf(x[1]));
-        else if (k == 1)
-            assert_true(x[0] == 1.0f && x[1] == -2.0f);
-        else
-            assert_memory_equal(t->data, "\x07\xff", 2);
-        lr_tensor_free(t);
-        lr_strbuf_free(&b);
-    }
-}
-
-static void npy__fails_when_cut_short_or_damaged(void **state)
-{
-    struct lr_strbuf b = npy(1, f4_2x3, six, sizeof(six));
-
-    for (size_t n = 0; n < b.len; n++) {
-        struct lr_strbuf cut = {b.s, n, n, false};
-        npy_fails(state, &cut, LR_EPARSE, "x.npy: ");
-    }
-    for (size_t n = 0; n < b.len - sizeof(six); n++)
-        for (int bit = 0; bit < 8; bit++) {
-            struct lr_tensor *t = NULL;
-            struct lr_err e = {0};
-            b.s[n] = (char)(b.s[n] ^ 1 << bit);
-            save(state, "x.npy", b.s, b.len);
-            enum lr_status st = lr_npy_read(&t, in(state, "x.npy").s, &e);
-            assert_true((st == LR_OK) == (t != NULL));
-            lr_tensor_free(t);
-            b.s[n] = (char)(b.s[n] ^ 1 << bit);
-        }
-    lr_strbuf_putc(&b, 0);
-    npy_fails(state, &b, LR_EPARSE, "1 bytes more");
-    lr_strbuf_free(&b);
-}
-
-static void npy__says_why_when_it_refuses(void **state)
-{
-    static const struct {
-        const char *dict;
-        enum lr_status status;
-        const char *text;
-    } cases[] = {
-        {"{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}", LR_EUNSUP,
-         "Fortran"},
-        {"{'descr': '>f4', 'fortran_order': False, 'shape': (2, 3)}", LR_EUNSUP, ">f4"},
-        {"{'descr': '|O', 'fortran_order': False, 'shape': (2, 3)}", LR_EUNSUP, "|O"},
-        {"{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3)}", LR_EUNSUP, "int32"},
-        {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (6,)}", LR_EUNSUP,
-         "records"},
-        {"{'descr': '<f4', 'fortran_order': False}", LR_EPARSE, "lacks shape"},
-        {"{'descr': '<f4', 'shape': (6,)}", LR_EPARSE, "lacks fortran_order"},
-        {"{'descr': '<f4', 'descr': '<f4'}", LR_EPARSE, "twice"},
-        {"{'descr': '<f4', 'colour': 1}", LR_EPARSE, "colour"},
-        {"{'descr': '<f4', 'fortran_order': 0, 'shape': (6,)}", LR_EPARSE, "neither"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (-6,)}", LR_EPARSE, "sizes"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': 6}", LR_EPARSE, "sizes"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}",
-         LR_EPARSE, "sizes"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4)}",
-         LR_ESHAPE, "header"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904,)}",
-         LR_EPARSE, "too many"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,6)}",
-         LR_EUNSUP, "dimensions"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (6,)} + 1", LR_EPARSE,
-         "goes on"},
-        {"import os", LR_EPARSE, "dictionary"},
-        {"", LR_EPARSE, "dictionary"},
-    };
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct lr_strbuf b = npy(1, cases[i].dict, six, sizeof(six));
-        npy_fails(state, &b, cases[i].status, cases[i].text);
-        lr_strbuf_free(&b);
-    }
-    struct lr_strbuf b = npy(4, f4_2x3, six, sizeof(six));
-    npy_fails(state, &b, LR_EUNSUP, "version 4.0");
-    lr_strbuf_free(&b);
-    b = npy(2, f4_2x3, six, sizeof(six));
-    b.s[11] = 0x7F;
-    npy_fails(state, &b, LR_EPARSE, "header of");
-    lr_strbuf_free(&b);
-    b = idx_images(1, 1, 1);
-    npy_fails(state, &b, LR_EPARSE, "idx");
-    lr_strbuf_free(&b);
 }
 
 /* ---- labels ---- */
@@ -781,10 +492,6 @@ int main(void)
         T(idx__refuses_when_the_header_lies),
         T(gzip__is_bounded_when_it_holds_far_more_than_promised),
         T(gzip__joins_members_and_checks_what_follows),
-        T(npy__reads_back_exactly_what_was_written),
-        T(npy__reads_versions_types_and_spellings),
-        T(npy__fails_when_cut_short_or_damaged),
-        T(npy__says_why_when_it_refuses),
         T(labels__are_refused_when_they_do_not_fit),
         T(draw__is_random_unsorted_and_reproducible),
         T(batch__normalises_channels_when_given_mean_std_and_bgr),

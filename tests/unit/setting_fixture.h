@@ -1,0 +1,92 @@
+/* A session with a small network and its images open, for the tests of sessions. */
+#ifndef SETTING_FIXTURE_H
+#define SETTING_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ranklab/session.h"
+#include "session_fixture.h"
+
+enum { N_CALIB = 60, N_EVAL = 41 };
+
+struct setting {
+    struct fx_folder folder;
+    struct lr_session s;
+    char note[1024]; /* the last note */
+};
+
+static inline void keep_note(void *ctx, enum lr_note_level level, const char *text)
+{
+    struct setting *t = ctx;
+
+    (void)level;
+    snprintf(t->note, sizeof(t->note), "%s", text);
+}
+
+static inline void open_model(struct setting *t, const char *file)
+{
+    char path[600];
+
+    assert_ok(lr_session_open(&t->s, fx_path(path, &t->folder, file), NULL, NULL, fx_e));
+    assert_ok(
+        lr_session_data(&t->s, 0, fx_path(path, &t->folder, "calib.npy"), NULL, fx_e));
+    assert_ok(
+        lr_session_data(&t->s, 1, fx_path(path, &t->folder, "eval.npy"), NULL, fx_e));
+}
+
+static inline int set_up(void **state)
+{
+    struct setting *t = calloc(1, sizeof(*t));
+
+    assert_non_null(t);
+    t->folder = fx_folder_make();
+    fx_write_graph(&t->folder, "chain.onnx", fx_chain(5));
+    fx_write_graph(&t->folder, "residual.onnx", fx_residual(6));
+    fx_write_images(&t->folder, "calib.npy", N_CALIB, 3);
+    fx_write_images(&t->folder, "eval.npy", N_EVAL, 4);
+    lr_session_init(&t->s);
+    t->s.notes = (struct lr_notes){keep_note, t};
+    open_model(t, "chain.onnx");
+    *state = t;
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    struct setting *t = *state;
+
+    lr_session_free(&t->s);
+    fx_folder_remove(&t->folder);
+    free(t);
+    return 0;
+}
+
+static inline void set_rank(struct setting *t, int layer, int rank)
+{
+    assert_ok(lr_session_set_ranks(&t->s, &layer, &rank, 1, fx_e));
+}
+
+static inline void solve_all(struct setting *t, enum lr_mode mode)
+{
+    assert_ok(lr_session_solve(&t->s, NULL, -1, mode, NULL, NULL, fx_e));
+}
+
+static inline void assert_states(const struct lr_session *s, const char *expected)
+{
+    char got[32] = "";
+
+    for (int i = 0; i < s->n_layers; i++)
+        got[i] = lr_state_name(lr_session_state(s, i))[0];
+    /* whole, chosen, solved and stale: w, c, s; stale is told from solved by a capital */
+    for (int i = 0; i < s->n_layers; i++)
+        if (lr_session_state(s, i) == LR_STATE_STALE)
+            got[i] = 'S';
+    assert_string_equal(got, expected);
+}
+
+#endif

@@ -1,0 +1,202 @@
+/* Plots as characters: sizes, axes and bars, extreme values, and what becomes of the
+ * text that gnuplot prints. */
+#include "plot_fixture.h"
+
+static void check_size(const struct lr_strbuf *b, int width, int height, bool is_ascii)
+{
+    int lines = 0;
+    char *copy = strdup(b->s), *rest = copy, *line;
+
+    assert_true(b->len > 0 && b->s[b->len - 1] == '\n');
+    copy[b->len - 1] = '\0';
+    while ((line = strsep(&rest, "\n"))) {
+        lines++;
+        assert_true(lr_text_columns(line) <= width);
+        assert_true(is_utf8(line));
+        for (const char *p = line; *p; p++) {
+            assert_true((unsigned char)*p >= 0x20);
+            assert_true(!is_ascii || (unsigned char)*p < 0x80);
+        }
+    }
+    assert_true(lines <= height);
+    free(copy);
+}
+
+static void text__fits_every_size(void **state)
+{
+    (void)state;
+    static const int sizes[][2] = {{1, 1},   {2, 1},    {1, 5},  {5, 5},   {20, 5},
+                                   {19, 9},  {20, 7},   {30, 8}, {33, 13}, {60, 15},
+                                   {80, 24}, {200, 60}, {7, 40}};
+
+    for (int style = OUT_LINES; style <= OUT_BARS; style++)
+        for (int flags = 0; flags < 8; flags++)
+            for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+                struct example x;
+                struct lr_strbuf b = {0};
+                bool is_ascii = flags & 4;
+                make_example(&x, (enum out_series_style)style, flags & 1);
+                if (is_ascii) {
+                    /* names without letters beyond ASCII */
+                    x.plot.x_names = NULL;
+                    x.plot.title = "t";
+                    for (int k = 0; k < 8; k++)
+                        x.series[k].title = x.marks[k].label = "name";
+                }
+                x.plot.is_log_y = flags & 2;
+                assert_int_equal(out_plot_text(&b, &x.plot, sizes[i][0], sizes[i][1],
+                                               is_ascii, false, NULL, NULL),
+                                 LR_OK);
+                check_size(&b, sizes[i][0], sizes[i][1], is_ascii);
+                lr_strbuf_free(&b);
+            }
+    struct lr_strbuf b = {0};
+    assert_int_equal(out_plot_text(&b, &line_plot, 0, 5, true, false, NULL, NULL),
+                     LR_EINVAL);
+    lr_strbuf_free(&b);
+}
+
+static void text__draws_a_line_with_axes(void **state)
+{
+    (void)state;
+    struct lr_strbuf b = {0};
+
+    assert_int_equal(out_plot_text(&b, &line_plot, 30, 13, true, false, NULL, NULL),
+                     LR_OK);
+    assert_string_equal(b.s, "            a line\n"
+                             "y\n"
+                             " 6+\n"
+                             "  |                      ****\n"
+                             " 4+                ******\n"
+                             "  |          ******\n"
+                             " 2+   *******\n"
+                             "  |***\n"
+                             " 0+\n"
+                             "  ++------------+-----------+\n"
+                             "   0            2           4\n"
+                             "                x\n"
+                             "* line\n");
+    lr_strbuf_free(&b);
+}
+
+static void text__draws_bars_by_name(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"conv1", "conv2", "conv10"};
+    double a[3] = {10, 5, 2.5}, c[3] = {4, NAN, 0};
+    struct out_series s[2] = {{"before", OUT_BARS, 3, NULL, a, NULL, NULL},
+                              {"after", OUT_BARS, 3, NULL, c, NULL, NULL}};
+    struct out_plot p = {
+        .title = "times", .y_label = "ms", .series = s, .n_series = 2, .x_names = names};
+    struct lr_strbuf b = {0};
+
+    assert_int_equal(out_plot_text(&b, &p, 31, 10, true, false, NULL, NULL), LR_OK);
+    assert_string_equal(b.s, "             times\n"
+                             "conv1  #################### 10\n"
+                             "       ========             4\n"
+                             "conv2  ##########           5\n"
+                             "                            -\n"
+                             "conv10 #####                2.5\n"
+                             "                            0\n"
+                             "# before  = after            ms\n"
+                             "\n\n");
+    lr_strbuf_free(&b);
+}
+
+static void text__survives_extreme_values(void **state)
+{
+    (void)state;
+    static const double values[][3] = {
+        {1e300, -1e300, 0}, {1e308, -1e308, 1}, {5e-324, 1e-320, 0},        {1, 1, 1},
+        {NAN, 3, NAN},      {-1, -2, -3},       {1e15, 1e15 + 1, 1e15 + 2}, {0, 0, 0},
+        {INFINITY, 1, 2},   {1e-300, 1e300, 1},
+    };
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        for (int flags = 0; flags < 16; flags++) {
+            struct out_series s = {"s",       flags & 8 ? OUT_BARS : OUT_LINESPOINTS,
+                                   3,         flags & 4 ? values[i] : NULL,
+                                   values[i], values[i],
+                                   values[i]};
+            struct out_mark m[2] = {{NAN, "nan", 0}, {1, NULL, 7}};
+            struct out_plot p = {.is_log_y = flags & 1,
+                                 .series = &s,
+                                 .n_series = 1,
+                                 .marks = m,
+                                 .n_marks = 2,
+                                 .has_y_range = flags & 2,
+                                 .y_min = 0.5,
+                                 .y_max = 2};
+            struct lr_strbuf b = {0};
+            struct lr_err e = {0};
+            enum lr_status st = out_plot_text(&b, &p, 60, 15, flags & 1, false, NULL, &e);
+            assert_true(st == LR_OK || (st == LR_EINVAL && strstr(e.msg, "nothing")));
+            if (st == LR_OK)
+                check_size(&b, 60, 15, flags & 1);
+            lr_strbuf_reset(&b);
+            assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", NULL), st);
+            if (st == LR_OK)
+                check_script(b.s);
+            lr_strbuf_free(&b);
+        }
+}
+
+static void text__falls_back_when_gnuplot_is_missing_or_broken(void **state)
+{
+    struct lr_strbuf own = {0}, b = {0};
+
+    assert_int_equal(out_plot_text(&own, &line_plot, 60, 15, true, false, NULL, NULL),
+                     LR_OK);
+    setenv("PATH", in(state, "nowhere").s, 1);
+    assert_int_equal(out_plot_text(&b, &line_plot, 60, 15, true, true, NULL, NULL),
+                     LR_OK);
+    assert_string_equal(b.s, own.s);
+    fake_gnuplot(state, "#!/bin/sh\nexit 1\n");
+    lr_strbuf_reset(&b);
+    assert_int_equal(out_plot_text(&b, &line_plot, 60, 15, true, true, NULL, NULL),
+                     LR_OK);
+    assert_string_equal(b.s, own.s);
+    lr_strbuf_free(&own);
+    lr_strbuf_free(&b);
+}
+
+static void text__is_ascii_when_asked_whatever_gnuplot_prints(void **state)
+{
+    struct lr_strbuf b = {0};
+
+    fake_gnuplot(state, "#!/bin/sh\nprintf 'a\\303\\251b \\344\\275\\234|\\n'\n");
+    assert_int_equal(out_plot_text(&b, &line_plot, 30, 10, true, true, NULL, NULL),
+                     LR_OK);
+    assert_string_equal(b.s, "a?b ??|\n");
+    lr_strbuf_free(&b);
+}
+
+static void text__is_cleaned_when_it_comes_from_gnuplot(void **state)
+{
+    struct lr_strbuf b = {0};
+
+    fake_gnuplot(state, "#!/bin/sh\nprintf '\\f\\033[31mred\\033[m   \\nsecond\\a\\n'\n"
+                        "yes 0123456789012345678901234567890123456789 | head -100\n");
+    assert_int_equal(out_plot_text(&b, &line_plot, 30, 10, true, true, NULL, NULL),
+                     LR_OK);
+    check_size(&b, 30, 10, true);
+    assert_non_null(strstr(b.s, "\nsecond\n"));
+    lr_strbuf_free(&b);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(text__fits_every_size),
+        T(text__draws_a_line_with_axes),
+        T(text__draws_bars_by_name),
+        T(text__survives_extreme_values),
+        T(text__falls_back_when_gnuplot_is_missing_or_broken),
+        T(text__is_ascii_when_asked_whatever_gnuplot_prints),
+        T(text__is_cleaned_when_it_comes_from_gnuplot),
+    };
+
+    return cmocka_run_group_tests_name("plot text", tests, NULL, NULL);
+}
