@@ -16,7 +16,27 @@
 
 /* ---- methods: one row per method in src/approx/method.c ---- */
 
-enum lr_method { LR_METHOD_KEEP, LR_METHOD_PCA, LR_METHOD_RELU, LR_METHOD_SVD };
+enum lr_method {
+    LR_METHOD_KEEP,
+    LR_METHOD_PCA,
+    LR_METHOD_RELU,
+    LR_METHOD_SPATIAL,
+    LR_METHOD_SPATIAL_REFIT,
+    LR_METHOD_3D,
+    LR_METHOD_SVD
+};
+
+/* The shapes a layer is split into. CHANNEL: k x k with d' filters, then 1 x 1. SPATIAL:
+ * k x 1 with d'' filters, then 1 x k (Jaderberg et al. 2014). BOTH: k x 1 with d'', 1 x k
+ * with d', 1 x 1; where the last two cost more than their product they are merged into 1
+ * x k with d filters. */
+enum lr_split { LR_SPLIT_NONE, LR_SPLIT_CHANNEL, LR_SPLIT_SPATIAL, LR_SPLIT_BOTH };
+
+/* d' and d''; spatial 0: the split has no spatial part. A layer with groups has both as
+ * multiples of its groups, counted over all groups. */
+struct lr_ranks {
+    int channel, spatial;
+};
 
 struct lr_samples;
 struct lr_lowrank;
@@ -26,10 +46,12 @@ struct lr_method_info {
     enum lr_method id;
     const char *name;    /* as typed: "relu" */
     const char *summary; /* one line for help */
-    bool needs_samples;  /* solved from responses; otherwise from the weights alone */
-    bool is_linear;
-    int n_parts; /* convolutions of the split */
-    /* NULL for keep. w: the layer's filters [d, c*kh*kw], used by weight methods. */
+    enum lr_split split;
+    bool needs_samples; /* solved from responses; otherwise from the weights alone */
+    bool is_linear;     /* ignores the nonlinearity */
+    /* The channel part M: NULL for keep and spatial. For SPLIT_SPATIAL and SPLIT_BOTH the
+     * regressor is the response of the two spatial parts, and SPATIAL_REFIT solves at rank
+     * d. w: the layer's filters [d, n_inputs], used by weight methods. */
     enum lr_status (*solve)(struct lr_lowrank *out, const struct lr_samples *s,
                             const float *w, size_t n_inputs, int rank,
                             const struct lr_solve_opts *opts, struct lr_err *e);
@@ -43,16 +65,16 @@ const struct lr_method_info *lr_method_info(enum lr_method m);
 
 /* n positions of one layer, row-major, one row per position, d channels each. The solver
  * minimises over rows 0..n_fit-1, chooses its iterate on the next n_valid rows and
- * reports held-out errors on the last n_held rows (n = n_fit + n_valid + n_held). With f
- * the nonlinearity (ReLU when is_relu, else identity): sum | f(target) - f(M yhat + b +
- * shortcut) |^2. target: the original network's response, the residual addition included
- * (y + s); yhat: the original layer's response to the approximated network's input (W
- * xhat + b0); shortcut: the other branch in the approximated network (shat), or NULL for
- * none. */
+ * reports held-out errors on the last n_held rows (n = n_fit + n_valid + n_held). With r
+ * the nonlinearity act: sum | r(target) - r(M yhat + b + shortcut) |^2. target: the
+ * original network's response, the residual addition included (y + s); yhat: the original
+ * layer's response to the approximated network's input (W xhat + b0), or that of the
+ * layer's spatial parts; shortcut: the other branch in the approximated network (shat),
+ * or NULL for none. */
 struct lr_samples {
     int d;
     size_t n_fit, n_valid, n_held;
-    bool is_relu;
+    struct lr_activation act;
     const float *target, *yhat, *shortcut; /* borrowed */
 };
 
@@ -92,7 +114,8 @@ enum lr_status lr_solve_linear(struct lr_lowrank *out, const struct lr_samples *
 /* Nonlinear solution (eq. 5-11): alternating z step and reduced-rank regression with the
  * lambda schedule, started from the linear solution; returns the iterate (start included)
  * with the lowest true error on the validation rows (on the fit rows when n_valid is 0).
- * start: a solution to begin from instead (same d and rank), or NULL. */
+ * Any piecewise linear act has its own z step; without a nonlinearity this is
+ * lr_solve_linear. start: a solution to begin from instead (same d and rank), or NULL. */
 enum lr_status lr_solve_relu(struct lr_lowrank *out, const struct lr_samples *s, int rank,
                              const struct lr_lowrank *start,
                              const struct lr_solve_opts *opts, struct lr_err *e);
@@ -101,10 +124,45 @@ enum lr_status lr_solve_relu(struct lr_lowrank *out, const struct lr_samples *s,
  * exact. */
 enum lr_status lr_solve_svd(struct lr_lowrank *out, const float *w, const float *bias,
                             int d, size_t n_inputs, int rank, struct lr_err *e);
-/* The z step of one value (eq. 9-10): the minimiser over z of
- * (max(0,t) - max(0,z))^2 + lambda (z - u)^2. Exposed for its test against brute force.
- */
+/* The z step of one value (eq. 9-10): the minimiser over z of (r(t) - r(z))^2 + lambda (z
+ * - u)^2, in closed form on each linear piece of r. Exposed for its test against brute
+ * force. */
 float lr_z_step(float t, float u, float lambda);
+float lr_z_step_act(float t, float u, float lambda, const struct lr_activation *a);
+/* A method's channel part for a layer with groups: each group of d / groups channels by
+ * itself at rank / groups; p and q of the result are [d x rank], zero outside the blocks.
+ * w: [d, n_inputs], n_inputs per group. LR_EINVAL: rank or d no multiple of groups. */
+enum lr_status lr_solve_groups(struct lr_lowrank *out, const struct lr_method_info *m,
+                               int groups, const struct lr_samples *s, const float *w,
+                               size_t n_inputs, int rank,
+                               const struct lr_solve_opts *opts, struct lr_err *e);
+
+/* ---- the spatial part ---- */
+
+/* Filters w [d, c/g, kh, kw] ~ sum over a of v[a, c, y] h[d, a, x] in each group (METHOD:
+ * Jaderberg et al. 2014, scheme 2, filter reconstruction in closed form): the truncated
+ * SVD of the (c/g kh) x (kw d/g) matrix, the singular values shared evenly. v [rank, c/g,
+ * kh], h [d, rank/g, kw]; sv: all singular values, groups interleaved as in
+ * lr_spatial_values. */
+struct lr_spatial {
+    int rank;
+    float *v, *h; /* owned */
+};
+void lr_spatial_free(struct lr_spatial *s);
+/* The rank at which the spatial split is exact: g min(c/g kh, kw d/g). */
+int lr_spatial_full(const struct lr_layer *l);
+/* LR_EINVAL: rank outside 1..full or no multiple of the groups; LR_EUNSUP: a 1 x 1 kernel,
+ * which has no spatial part. */
+enum lr_status lr_spatial_split(struct lr_spatial *out, const struct lr_layer *l,
+                                const float *w, int rank, struct lr_err *e);
+/* The squared singular values [lr_spatial_full] behind it, descending; with groups the
+ * j-th of every group averaged, each mean repeated g times, so that the first a (a
+ * multiple of g) sum to what rank a keeps. */
+enum lr_status lr_spatial_values(double *sv2, const struct lr_layer *l, const float *w,
+                                 struct lr_err *e);
+/* The two parts as convolutions; weights stay s's and bias (b0, or NULL) the caller's. */
+void lr_spatial_parts(struct lr_conv_part parts[2], const struct lr_layer *l,
+                      const struct lr_spatial *s, const float *bias);
 
 /* Relative response errors of m on rows first..first+n-1 of s: after the nonlinearity
  * |f(t) - f(yr)|^2 / |f(t)|^2, and before it |t - yr|^2 / |t|^2; yr = M yhat + b +
@@ -119,7 +177,11 @@ enum lr_status lr_response_error(double *after, double *before,
 
 struct lr_spectrum {
     int d;
-    double *eig;       /* descending eigenvalues of the centred covariance of responses */
+    double *eig;       /* descending eigenvalues of the centred covariance of responses;
+                          with groups: of each group's own block, the j-th of every group
+                          averaged and repeated g times, as in lr_spatial_values */
+    double *spatial;   /* lr_spatial_values, or NULL for a 1 x 1 kernel */
+    int n_spatial;
     double *weight_sv; /* descending singular values of the filters, min(d, c k k) padded
                           with zeros to d */
     double zeros;      /* share of responses <= 0 (zero after a ReLU) */
@@ -128,12 +190,14 @@ struct lr_spectrum {
     size_t n_samples;
 };
 void lr_spectrum_free(struct lr_spectrum *s);
-/* From n rows of responses [n x d] and filters w [d x n_inputs]. */
+/* From n rows of responses [n x d] and the filters w [d, n_inputs] of layer l. */
 enum lr_status lr_spectrum_compute(struct lr_spectrum *out, const float *y, size_t n,
-                                   int d, const float *w, size_t n_inputs,
+                                   const struct lr_layer *l, const float *w,
                                    struct lr_err *e);
 /* Share of energy in the first rank eigenvalues; 1 when all are zero. */
 double lr_spectrum_energy(const struct lr_spectrum *s, int rank);
+/* The same for the spatial split of the filters. */
+double lr_spectrum_spatial_energy(const struct lr_spectrum *s, int rank);
 
 /* ---- the split as convolutions ---- */
 
@@ -143,6 +207,7 @@ struct lr_factors {
     int refs;
     enum lr_method method;
     int rank, rank_spatial; /* rank_spatial 0: none */
+    bool is_merged;         /* BOTH whose 1 x k and 1 x 1 became one convolution */
     int n_parts;
     struct lr_conv_part parts[3]; /* weights owned by weights below */
     float *weights;
@@ -163,13 +228,18 @@ struct lr_factors {
 };
 struct lr_factors *lr_factors_ref(struct lr_factors *f); /* returns f; NULL is fine */
 void lr_factors_unref(struct lr_factors *f);
-/* w [d, c, kh, kw] and bias [d] (or NULL) of layer l into a k x k, d' convolution with
- * weights Q^T W and bias Q^T b0, and a 1 x 1 convolution with weights P and bias b.
- * Errors are set to NAN. LR_ENUMERIC when a factor is not finite. */
+/* The split of layer l with filters w and bias (or NULL). m alone: k x k with Q^T W and
+ * bias Q^T b0, then 1 x 1 with P and b. sp alone: its two parts, b0 in the second. Both:
+ * k x 1 with v, 1 x k with Q^T H and bias Q^T b0, 1 x 1 with P and b; or, where that costs
+ * less, k x 1 and 1 x k with M H and bias M b0 + b. Groups: block by block. Errors are
+ * set to NAN. LR_ENUMERIC when a factor is not finite. */
 enum lr_status lr_factors_build(struct lr_factors **out, const struct lr_layer *l,
                                 const float *w, const float *bias,
-                                const struct lr_lowrank *m, enum lr_method method,
-                                struct lr_err *e);
+                                const struct lr_lowrank *m, const struct lr_spatial *sp,
+                                enum lr_method method, struct lr_err *e);
+/* Whether the last two parts of BOTH, (kw d''/g + d/g) d' multiply-adds a position, cost no
+ * less than their product, kw d''/g d. g: groups. */
+bool lr_split_is_merged(int d, int kw, int group, struct lr_ranks r);
 
 /* ---- sampling responses of whole networks ---- */
 
@@ -190,10 +260,11 @@ struct lr_rows {
     float *x; /* [n x d], ordered: fit images, then validation, then held-out; owned */
 };
 void lr_rows_free(struct lr_rows *r);
-/* Runs g on every image once and samples each of n_values 4-d values (same positions for
- * equal map sizes) into rows[i]. n_fit, n_valid, n_held are rows counts per value of map
- * size out_h x out_w >= n_positions (smaller maps give all their positions). LR_EINTR on
- * request; LR_ENOMEM names the bytes. */
+/* Runs g on every image once and samples each of n_values values [batch, d, h, w] or
+ * [batch, d] (a map of one position) into rows[i], at the same positions for equal map
+ * sizes. n_fit, n_valid, n_held are rows counts per value of map size out_h x out_w >=
+ * n_positions (smaller maps give all their positions). LR_EINTR on request; LR_ENOMEM
+ * names the bytes. */
 enum lr_status lr_sample_values(struct lr_rows *rows, const int *values, int n_values,
                                 const struct lr_graph *g, const struct lr_dataset *data,
                                 const struct lr_sampling *opts,

@@ -188,33 +188,60 @@ struct lr_cost {
 struct lr_cost lr_node_cost(const struct lr_graph *g, const struct lr_node *n);
 struct lr_cost lr_graph_cost(const struct lr_graph *g); /* the sum over all nodes */
 
-/* One convolution of a split: w [cout, cin, kh, kw] row-major, b [cout]; borrowed. */
+/* One convolution of a split: w [cout, cin / group, kh, kw] row-major, b [cout];
+ * borrowed. */
 struct lr_conv_part {
     int cout, cin, kh, kw;
+    int group; /* divides cin and cout; 1: none */
     int stride_h, stride_w, dil_h, dil_w;
     int pad_top, pad_left, pad_bottom, pad_right;
     const float *w, *b; /* b may be NULL: zeros, but for the last part always given */
 };
-/* Replaces the convolution producing value v by n parts in a row; the last part's output
- * is v itself, so consumers and graph outputs stay untouched. New node and value names
- * are NAME_r1, NAME_r2, ... (made unique); doc goes into each node's doc string. The old
- * weights are removed when nothing else reads them. Shapes of the new values are filled
- * in. */
-enum lr_status lr_graph_split_conv(struct lr_graph *g, int v, int n,
-                                   const struct lr_conv_part *parts, const char *doc,
-                                   struct lr_err *e);
+/* Replaces the layer producing value v by n parts in a row; the last part's output is v
+ * itself, so consumers and graph outputs stay untouched. A convolution becomes
+ * convolutions; a fully connected layer, whose parts are 1 x 1 without stride or padding,
+ * becomes Gemm nodes. New node and value names are NAME_r1, NAME_r2, ... (made unique);
+ * doc goes into each node's doc string. The old weights are removed when nothing else
+ * reads them. Shapes of the new values are filled in. */
+enum lr_status lr_graph_split_layer(struct lr_graph *g, int v, int n,
+                                    const struct lr_conv_part *parts, const char *doc,
+                                    struct lr_err *e);
+/* Adds the n parts beside the layer producing value v: they read the same input, and
+ * *out, a new value of v's shape that nothing reads, is the output of the last. Used to
+ * sample what a split would respond. */
+enum lr_status lr_graph_branch_layer(struct lr_graph *g, int *out, int v, int n,
+                                     const struct lr_conv_part *parts, struct lr_err *e);
 
-/* What follows a convolution's response, for the choice of the solver. */
+/* The nonlinearity r after a response, where it is piecewise linear: r(x) = lo + slope (x
+ * - lo) below lo, x from lo to hi, hi above. ReLU: 0, inf, 0; Clip and ReLU6: their
+ * bounds, slope 0; LeakyRelu: 0, inf, alpha (0 <= alpha < 1); none: -inf, inf, 0. */
+struct lr_activation {
+    float lo, hi, slope;
+};
+extern const struct lr_activation lr_act_none, lr_act_relu;
+/* Whether r is not simply the identity. */
+bool lr_act_is_nonlinear(const struct lr_activation *a);
+bool lr_act_is_relu(const struct lr_activation *a); /* exactly the ReLU */
+
+/* What follows a response, for the choice of the solver. */
 enum lr_follow {
     LR_FOLLOW_NONE, /* graph output, or several consumers, or no activation */
     LR_FOLLOW_RELU,
-    LR_FOLLOW_OTHER /* another activation; named in follow_name */
+    LR_FOLLOW_PIECEWISE, /* Clip (ReLU6), LeakyRelu: see act */
+    LR_FOLLOW_OTHER      /* another activation; named in follow_name */
 };
 
-/* A convolution as the user sees it: a "layer". All strings are owned. */
+enum lr_layer_kind {
+    LR_LAYER_CONV,
+    LR_LAYER_FC /* Gemm or MatMul with constant weights on [batch, c]: a 1 x 1 convolution
+                   on a map of one position, all sizes 1 */
+};
+
+/* A convolution or fully connected layer as the user sees it. All strings are owned. */
 struct lr_layer {
     char *name;
-    int value; /* the convolution's output value (stable id of the layer) */
+    enum lr_layer_kind kind;
+    int value; /* the layer's output value (stable id of the layer) */
     int input; /* its input value */
     /* Sizes; 0 (but group 1) where neither weights nor shapes tell them. */
     int c, d; /* input and output channels */
@@ -222,20 +249,27 @@ struct lr_layer {
     int pad_top, pad_left, pad_bottom, pad_right;
     int in_h, in_w, out_h, out_w;
     enum lr_follow follow;
-    char *follow_name; /* operator type after the response (and after the addition) or
-                          NULL */
+    struct lr_activation act; /* lr_act_none unless follow is RELU or PIECEWISE */
+    char *follow_name; /* operator type after the response (and after the addition), with
+                          what matters ("Add (broadcast)"), or NULL */
     int sum_value;     /* output of the Add the response goes into alone, or -1 */
     int other_value;   /* the Add's other input (same shape, an activation), or -1 */
     bool is_approximable;
     char *reason; /* why not, or NULL */
-    int64_t macs, params;
+    int64_t macs, params, bytes;
 };
-/* All Conv nodes in topological order; *layers is released with lr_layers_free. With a
+/* All Conv nodes, and the Gemm and MatMul nodes whose second factor is constant, in
+ * topological order; *layers is released with lr_layers_free. With a
  * nonlinear solve over an addition: follow describes what comes after sum_value. When
  * both branches of an Add are convolutions both get sum_value and other_value. */
 enum lr_status lr_layers_find(struct lr_layer **layers, int *n, const struct lr_graph *g,
                               struct lr_err *e);
 void lr_layers_free(struct lr_layer *layers, int n);
+/* The layer's filters [d, (c / group) kh kw] and bias [d] (NULL: none) as float32, a
+ * Gemm's alpha, beta and transposition applied; lr_tensor_free both. */
+enum lr_status lr_layer_weights(struct lr_tensor **w, struct lr_tensor **bias,
+                                const struct lr_graph *g, const struct lr_layer *l,
+                                struct lr_err *e);
 
 /* Nodes that the engine cannot run: NULL when there are none, else one line naming the
  * first and the number of others, in buf. */

@@ -1,4 +1,5 @@
-/* Cost of ranks, and choosing ranks for a budget. METHOD: section 3.2 of the CVPR paper.
+/* Cost of ranks, and choosing ranks for a budget. METHOD: section 3.2 of the CVPR paper;
+ * section 3.3 of the TPAMI paper for spatial and channel splits together.
  */
 #ifndef RANKLAB_RANK_H
 #define RANKLAB_RANK_H
@@ -6,61 +7,126 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ranklab/approx.h"
 #include "ranklab/err.h"
+#include "ranklab/progress.h"
 
-/* One layer as rank selection sees it. positions: output height x width. patch: c kh kw
- * inputs of one filter. A split has a bias in its last part always, in its first only
- * where the layer had one. */
+/* One pair of ranks at which a layer was measured. error: held-out response error after
+ * the nonlinearity. drop: accuracy lost (fraction) when this layer alone is split so; NAN:
+ * not measured. */
+struct lr_rank_point {
+    struct lr_ranks ranks;
+    double error, drop;
+};
+
+/* One layer as rank selection sees it. A split has a bias in its last part always, in an
+ * earlier one only where the layer had one (a k x 1 part never has any). */
 struct lr_rank_layer {
     const char *name;
-    int d;
-    int64_t patch, positions;
-    const double *eig; /* d descending eigenvalues, borrowed; NULL: unknown */
+    enum lr_split split; /* what its method makes of it */
+    int c, d, kh, kw, group;
+    int64_t positions;     /* output height x width */
+    int64_t mid_positions; /* output height x input width: the map between k x 1 and 1 x k */
+    const double *eig;     /* d descending eigenvalues, borrowed; NULL: unknown */
+    const double *spatial; /* lr_rank_spatial_full descending squared singular values of
+                              the spatial split, borrowed; NULL: unknown */
+    const struct lr_rank_point *points; /* measured, in any order, borrowed; or NULL */
+    int n_points;
     bool has_bias;
     bool is_kept; /* stays whole whatever the budget */
 };
 
-/* Multiply-adds of the layer: whole, and split at rank (channel split: positions x
- * (rank patch + d rank)). */
+/* Inputs of one filter: c/g kh kw. */
+int64_t lr_rank_patch(const struct lr_rank_layer *l);
+/* Highest d'': g min(c/g kh, kw d/g). */
+int lr_rank_spatial_full(const struct lr_rank_layer *l);
+/* The ranks of the whole layer: {d, 0}, for splits with a spatial part {d, full}. */
+struct lr_ranks lr_ranks_whole(const struct lr_rank_layer *l);
+/* Ranks are multiples of this: the least common multiple of step (<= 1: none) and the
+ * groups. */
+int lr_rank_step(const struct lr_rank_layer *l, int step);
+
+/* Multiply-adds of the layer: whole, and split. Channel: positions d' (patch + d/g).
+ * Spatial: mid d'' kh c/g + positions kw d''/g d. Both: mid d'' kh c/g + positions min(d'
+ * (kw d''/g + d/g), kw d''/g d): merged back where the last pair does not pay. */
 int64_t lr_macs_whole(const struct lr_rank_layer *l);
-int64_t lr_macs_split(const struct lr_rank_layer *l, int rank);
-/* What rank costs honestly: split below break-even, whole at or above it. */
-int64_t lr_macs_at(const struct lr_rank_layer *l, int rank);
+int64_t lr_macs_split(const struct lr_rank_layer *l, struct lr_ranks r);
+/* Whether the layer stays whole at r: kept, full rank, or the split costs no less. */
+bool lr_ranks_is_whole(const struct lr_rank_layer *l, struct lr_ranks r);
+/* What ranks cost honestly: split where that pays, else whole. */
+int64_t lr_macs_at(const struct lr_rank_layer *l, struct lr_ranks r);
 /* Parameters (weights and biases) likewise. */
 int64_t lr_params_whole(const struct lr_rank_layer *l);
-int64_t lr_params_split(const struct lr_rank_layer *l, int rank);
-int64_t lr_params_at(const struct lr_rank_layer *l, int rank);
-/* The smallest rank that no longer pays: ceil(patch d / (patch + d)); 1: no rank pays. */
-int lr_break_even(const struct lr_rank_layer *l);
-/* The largest rank whose layer speedup (whole / split) is at least x; 0 when rank 1 is
- * not enough. */
-int lr_rank_for_speedup(const struct lr_rank_layer *l, double x);
-/* The smallest rank with at least share (0..1] of the energy. eig must be known. */
-int lr_rank_for_energy(const struct lr_rank_layer *l, double share);
-/* Rounds to a multiple of step: down, but at least min(step, d). step <= 1: unchanged. */
-int lr_rank_round(const struct lr_rank_layer *l, int rank, int step);
+int64_t lr_params_split(const struct lr_rank_layer *l, struct lr_ranks r);
+int64_t lr_params_at(const struct lr_rank_layer *l, struct lr_ranks r);
+
+/* The smallest rank that no longer pays: d' of a channel split, ceil(patch d / (patch + d))
+ * without groups; d'' of a spatial one; for both, d' with d'' as it is in r. 1: none pays. */
+int lr_break_even(const struct lr_rank_layer *l, struct lr_ranks r);
+/* The largest ranks whose layer speedup (whole / split) is at least x, multiples of step;
+ * false when the lowest are not enough. Both: d' at about sqrt(x) of a channel split, then
+ * the largest d'' that meets x (METHOD 6). */
+bool lr_ranks_for_speedup(struct lr_ranks *r, const struct lr_rank_layer *l, double x,
+                          int step);
+/* The largest d'' with which d' costs at most macs; 0: none. For splits with both. */
+int lr_spatial_for_macs(const struct lr_rank_layer *l, int channel, double macs, int step);
+/* The largest d' with which d'' costs at most macs (d: even merged back it fits); 0: none. */
+int lr_channel_for_macs(const struct lr_rank_layer *l, int spatial, double macs, int step);
+/* The smallest ranks with at least share (0..1] of the energy, each part for itself, rounded
+ * up to multiples of step. What they need must be known (eig, spatial). */
+struct lr_ranks lr_ranks_for_energy(const struct lr_rank_layer *l, double share, int step);
+/* Share of energy that ranks keep: of eig for channel, of spatial for spatial, the product
+ * for both. 1 for a whole layer. */
+double lr_ranks_energy(const struct lr_rank_layer *l, struct lr_ranks r);
+/* Rounds each rank to a multiple of step and groups: down, but at least one multiple. Full
+ * ranks stay. */
+struct lr_ranks lr_ranks_round(const struct lr_rank_layer *l, struct lr_ranks r, int step);
+/* Held-out error at r interpolated linearly between measured points of the layer (0 when
+ * whole), or NAN where there are none. */
+double lr_ranks_error(const struct lr_rank_layer *l, struct lr_ranks r);
 
 enum lr_budget_kind { LR_BUDGET_MACS, LR_BUDGET_PARAMS };
+enum lr_objective {
+    LR_OBJECTIVE_ENERGY, /* the largest sum of log energies */
+    LR_OBJECTIVE_ERROR   /* the smallest sum of held-out response errors */
+};
 struct lr_budget {
     enum lr_budget_kind kind;
     double limit; /* the sum over the layers given, plus fixed, must not exceed this */
     double fixed; /* cost of everything that is not among the layers */
     int round;    /* ranks as multiples of this, <= 1: any */
+    enum lr_objective objective; /* for the rules that have a choice */
+    const struct lr_progress *progress;
 };
 
 struct lr_rank_rule {
     const char *name, *summary;
-    bool needs_spectra;
-    enum lr_status (*select)(int *ranks, const struct lr_rank_layer *layers, int n,
-                             const struct lr_budget *b, struct lr_err *e);
+    bool has_objective;
+    bool needs_spectra; /* eig, and spatial where the split has such a part */
+    bool needs_errors;  /* points with error, under LR_OBJECTIVE_ERROR only if has_objective */
+    bool needs_drops;   /* points with drop */
+    enum lr_status (*select)(struct lr_ranks *ranks, const struct lr_rank_layer *layers,
+                             int n, const struct lr_budget *b, struct lr_err *e);
 };
-/* Rules: energy (greedy on the product of energies, dC with the 1x1 part), paper (the
- * same with dC = C_l / d_l), uniform (one speedup for every layer). ranks[i] = d means
- * whole. After the greedy run met the budget, eigenvalues are taken back in where they
- * still fit, so that no kept-out one of the best measure would fit any more. LR_EINVAL
- * when the budget cannot be met even at rank 1, saying the nearest speedup that can. */
+/* Rules; ranks[i] = lr_ranks_whole means whole.
+ * energy: greedy on the product of energies, dC the cost of one rank; after the greedy run
+ *   met the budget, eigenvalues are taken back in where they still fit, so that no kept-out
+ *   one of the best measure would fit any more. Spatial splits count the energies of their
+ *   filters. Splits with both: d' is chosen as if the spatial part gave every one of them
+ *   sqrt(whole / limit), then the largest d'' that meets the layer's share (METHOD 6).
+ * paper: the same with dC = C_l / d_l.
+ * uniform: one speedup for every layer.
+ * knapsack: exact over all ranks on the grid, every layer may stay whole, for the
+ *   objective; ranks between measured points have interpolated errors.
+ * sensitivity: one common level of accuracy lost by each layer alone, interpolated between
+ *   the points (made monotone), the lowest that meets the budget.
+ * LR_EINVAL when the budget cannot be met even at the lowest ranks, saying the nearest
+ * speedup that can, or when something needed is not known, naming the layer. */
 extern const struct lr_rank_rule lr_rank_rules[];
 extern const int lr_n_rank_rules;
 const struct lr_rank_rule *lr_rank_rule_find(const char *name);
+/* The objective's value for ranks: sum of log energies, or of errors. */
+double lr_objective_value(enum lr_objective o, const struct lr_rank_layer *layers,
+                          const struct lr_ranks *ranks, int n);
 
 #endif
