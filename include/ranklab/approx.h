@@ -196,6 +196,8 @@ enum lr_status lr_spectrum_compute(struct lr_spectrum *out, const float *y, size
                                    struct lr_err *e);
 /* Share of energy in the first rank eigenvalues; 1 when all are zero. */
 double lr_spectrum_energy(const struct lr_spectrum *s, int rank);
+/* Share of the squared singular values of the filters in the first rank; likewise. */
+double lr_spectrum_weight_energy(const struct lr_spectrum *s, int rank);
 /* The same for the spatial split of the filters. */
 double lr_spectrum_spatial_energy(const struct lr_spectrum *s, int rank);
 
@@ -248,6 +250,7 @@ bool lr_split_is_merged(int d, int kw, int group, struct lr_ranks r);
 struct lr_sampling {
     int n_positions; /* 10 */
     uint64_t seed;
+    int64_t max_images; /* > 0: only the first so many */
     double valid_share, held_share; /* 0.1 and 0.1 of the images, the last of a seeded
                                        permutation: whole images, never split */
 };

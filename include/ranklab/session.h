@@ -22,10 +22,12 @@ const char *lr_mode_name(enum lr_mode m);
 enum lr_state { LR_STATE_WHOLE, LR_STATE_CHOSEN, LR_STATE_SOLVED, LR_STATE_STALE };
 const char *lr_state_name(enum lr_state s);
 
-/* One layer's plan. rank == d (or at or above break-even) means whole. */
+/* One layer's plan. Full ranks, or ranks whose split costs no less, mean whole. Ranks are
+ * those of the method's split: spatial is 0 for a channel split, channel is d for a
+ * spatial one. */
 struct lr_layer_plan {
     enum lr_method method;
-    int rank, rank_spatial;
+    struct lr_ranks ranks;
     bool is_stale;
     struct lr_factors *factors; /* a reference, or NULL */
 };
@@ -34,6 +36,8 @@ struct lr_settings {
     uint64_t seed;
     int threads, round;
     enum lr_mode mode;
+    int n_iter1, n_iter2;    /* schedule of the nonlinear solver: 25 and 25 */
+    double lambda1, lambda2; /* 0.01 and 1 */
     int64_t cache_memory; /* bytes for cached activations while solving, default 2 GiB */
 };
 
@@ -57,12 +61,21 @@ struct lr_session {
                                     layer is solved from, each value once; or NULL */
     int n_responses;
     uint64_t responses_seed;     /* settings.seed when they were drawn */
+    struct lr_curve *curves;     /* n_layers, or NULL: nothing measured yet */
     struct lr_outcome *original; /* of the original on eval, or NULL */
     int64_t original_count;
     struct lr_eval last_eval; /* of the plan as it is */
     bool has_eval;
     /* undo */
     struct lr_history *history;
+};
+
+/* What was measured of a layer by itself, for the rules that choose by measurements. */
+struct lr_curve {
+    enum lr_method method; /* with which it was measured */
+    bool has_errors, has_drops;
+    int n;
+    struct lr_rank_point *points; /* owned */
 };
 
 void lr_session_init(struct lr_session *s);
@@ -100,8 +113,16 @@ enum lr_status lr_session_spectra(struct lr_session *s,
                                   const struct lr_progress *progress, struct lr_err *e);
 
 enum lr_state lr_session_state(const struct lr_session *s, int layer);
-/* The layer for rank selection and cost; eig is NULL while spectra are unknown. */
+/* The layer for rank selection and cost, as its method splits it (a kept one: as its
+ * default method would); spectra and points are NULL while unknown. */
 struct lr_rank_layer lr_session_rank_layer(const struct lr_session *s, int layer);
+/* The same as if the layer had method m. */
+struct lr_rank_layer lr_session_rank_layer_as(const struct lr_session *s, int layer,
+                                              enum lr_method m);
+/* "17", for a split with both parts "17,28", for a spatial one "28", as the rank command
+ * takes them; buf of at least 32 bytes. */
+const char *lr_session_ranks_text(char *buf, size_t size, const struct lr_session *s,
+                                  int layer);
 /* Why a layer is not approximated now: not approximable, method keep, rank at or above
  * break-even ("rank 90 is at or above break-even 83"), full rank; NULL when it is. buf
  * holds the text where it must be made. */
@@ -116,6 +137,7 @@ struct lr_layer_row {
     int rank, rank_spatial, full_rank; /* rank_spatial -1: none */
     double energy, speedup;
     int64_t macs, macs_original, params, params_original;
+    int64_t bytes, bytes_original; /* weights, and activations read and written, an image */
     /* As in struct lr_factors: against the original, in the network as it was
      * approximated when the layer was solved, whatever the mode. */
     double error_linear, error_calib, error_heldout, error_pre, error_own,
@@ -123,29 +145,40 @@ struct lr_layer_row {
 };
 void lr_session_row(struct lr_layer_row *r, const struct lr_session *s, int layer);
 struct lr_totals {
-    int64_t macs, macs_original, params, params_original; /* all convolutions */
+    /* all convolutions */
+    int64_t macs, macs_original, params, params_original, bytes, bytes_original;
     double speedup;
-    int64_t net_macs, net_macs_original, net_params, net_params_original; /* every node */
+    /* every node */
+    int64_t net_macs, net_macs_original, net_params, net_params_original, net_bytes,
+        net_bytes_original;
     double net_speedup;
 };
 void lr_session_totals(struct lr_totals *t, const struct lr_session *s);
 
 /* ---- changes of the plan; each is one undo step, applied whole or not at all ---- */
 
-/* ranks[i] for the n layers listed. LR_EINVAL names the first layer that refuses. After
- * it those layers' factors that no longer fit are dropped, layers after them become
+/* ranks[i] for the n layers listed, spatial as the layer's method has it (0 where it has
+ * no spatial part). LR_EINVAL names the first layer that refuses. After it those layers' factors that no longer fit are dropped, layers after them become
  * stale. Layers that cannot be approximated are passed over with a note, but refuse when
  * no other is listed. A change that changes nothing is no undo step. */
 enum lr_status lr_session_set_ranks(struct lr_session *s, const int *layers,
-                                    const int *ranks, int n, struct lr_err *e);
-/* relu becomes pca, with a note, where no ReLU follows. */
+                                    const struct lr_ranks *ranks, int n,
+                                    struct lr_err *e);
+/* With a note: relu becomes pca where nothing piecewise linear follows; without a spatial
+ * part to split (a 1 x 1 kernel, a fully connected layer) spatial becomes svd,
+ * spatial-refit and 3d become relu or pca. A layer keeps its speedup where the new
+ * method splits it otherwise. */
 enum lr_status lr_session_set_method(struct lr_session *s, const int *layers, int n,
                                      enum lr_method m, struct lr_err *e);
 
 struct lr_select_opts {
     const struct lr_rank_rule *rule;
-    double speedup;       /* > 0: of all convolutions (row "total") */
-    int64_t macs, params; /* > 0: limit on all convolutions' MACs or parameters */
+    enum lr_objective objective;
+    bool is_network;      /* budgets count every node (row "network") instead of the
+                             convolutions (row "total"), and fully connected layers that
+                             are not kept are chosen too */
+    double speedup;       /* > 0 */
+    int64_t macs, params; /* > 0: limits */
     double energy;        /* > 0: every layer at this share of its energy, no budget */
     int round;
     const int *keep; /* layers that stay whole */
@@ -157,13 +190,29 @@ struct lr_select_opts {
 enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_opts *o,
                                  struct lr_err *e);
 
-/* Solves the listed layers shallow to deep (n < 0: all that are chosen or stale, and
- * those that become stale by it). Nothing is changed unless all of it succeeds; LR_EINTR
+/* The ranks for speedup x of one layer as lr_ranks_for_speedup gives them and, for a split
+ * with both parts, the pair with the lowest held-out error among several of that cost,
+ * measured on some calibration images (without images: the former). LR_EINVAL when the
+ * lowest ranks are not enough. */
+enum lr_status lr_session_ranks_for_speedup(struct lr_ranks *r, struct lr_session *s,
+                                            int layer, double x, int round,
+                                            const struct lr_progress *progress,
+                                            struct lr_err *e);
+
+struct lr_solve_request {
+    const int *layers; /* n < 0: all that are chosen or stale, and those that become stale
+                          by solving them */
+    int n;
+    enum lr_mode mode;
+    bool is_alone; /* a response that is added to a shortcut is fitted by itself, linearly,
+                      as if nothing followed: for comparison */
+};
+/* Solves layers shallow to deep. Nothing is changed unless all of it succeeds; LR_EINTR
  * leaves the session as it was. *n_solved may be NULL. A layer whose rank does not pay is
  * skipped with a note. */
-enum lr_status lr_session_solve(struct lr_session *s, const int *layers, int n,
-                                enum lr_mode mode, int *n_solved,
-                                const struct lr_progress *progress, struct lr_err *e);
+enum lr_status lr_session_solve(struct lr_session *s, const struct lr_solve_request *q,
+                                int *n_solved, const struct lr_progress *progress,
+                                struct lr_err *e);
 
 /* The approximated network: every solved or stale layer split. LR_EINVAL when layers are
  * chosen but not solved, naming the first (is_partial true: they stay whole instead);

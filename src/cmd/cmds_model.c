@@ -29,7 +29,7 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
                            *input = cmd_option(call, "input");
     struct lr_session *s = c->session;
     char macs[32], params[40], *path = NULL;
-    int n = 0;
+    int n = 0, n_conv = 0, n_fc = 0;
     enum lr_status st = cmd_path(&path, model, e);
 
     if (st)
@@ -40,13 +40,17 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
     if (st)
         return cmd_blame(e, model);
     struct lr_cost cost = lr_graph_cost(s->graph);
-    for (int i = 0; i < s->n_layers; i++)
-        n += s->layers[i].is_approximable;
+    for (int i = 0; i < s->n_layers; i++) {
+        bool is_conv = s->layers[i].kind == LR_LAYER_CONV;
+        n_conv += is_conv;
+        n += is_conv && s->layers[i].is_approximable;
+        n_fc += !is_conv && s->layers[i].is_approximable;
+    }
     cmd_amount(params, sizeof(params), (double)cost.params);
     /* An amount without a letter ends with the blank before a unit. */
     bool has_blank = params[strlen(params) - 1] == ' ';
     cmd_say(c, "%s: input %dx%dx%d, %d convolution%s, %sMAC, %s%sparameter%s",
-            s->model_name, s->in_c, s->in_h, s->in_w, s->n_layers, plural(s->n_layers),
+            s->model_name, s->in_c, s->in_h, s->in_w, n_conv, plural(n_conv),
             cmd_amount(macs, sizeof(macs), (double)cost.macs), params,
             has_blank ? "" : " ", plural(cost.params));
     if (s->n_bn_folded == 1)
@@ -54,17 +58,20 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
     else if (s->n_bn_folded)
         cmd_say(c, "%d batch normalisations folded into their convolutions",
                 s->n_bn_folded);
-    if (n == s->n_layers && n == 1)
+    if (n == n_conv && n == 1)
         cmd_say(c, "the convolution can be approximated");
-    else if (n == s->n_layers && n)
+    else if (n == n_conv && n)
         cmd_say(c, "all %d convolutions can be approximated", n);
     else
-        cmd_say(c, "%d of %d convolution%s can be approximated", n, s->n_layers,
-                plural(s->n_layers));
+        cmd_say(c, "%d of %d convolution%s can be approximated", n, n_conv,
+                plural(n_conv));
     for (int i = 0; i < s->n_layers; i++)
         if (!s->layers[i].is_approximable)
             cmd_say(c, "  %s: %s", s->layers[i].name,
                     s->layers[i].reason ? s->layers[i].reason : "cannot be approximated");
+    if (n_fc)
+        cmd_say(c, "%d fully connected layer%s, kept whole unless method says otherwise",
+                n_fc, plural(n_fc));
     say_data(c);
     return LR_OK;
 }
@@ -109,8 +116,10 @@ static enum lr_status run_cost(struct cmd_ctx *c, const struct cmd_call *call,
         return st;
     cmd_say_whole(c);
     lr_session_totals(&t, c->session);
-    cmd_say(c, "weights of the network: %.3g MB -> %.3g MB",
-            4e-6 * (double)t.net_params_original, 4e-6 * (double)t.net_params);
+    cmd_say(c, "weights of the network: %.3g MB -> %.3g MB; read and written per image: "
+               "%.3g MB -> %.3g MB",
+            4e-6 * (double)t.net_params_original, 4e-6 * (double)t.net_params,
+            1e-6 * (double)t.net_bytes_original, 1e-6 * (double)t.net_bytes);
     return LR_OK;
 }
 
@@ -132,6 +141,7 @@ static const struct out_column info_columns[] = {
     {"reason", "whole because", OUT_TEXT, 0, 0},
     {"method", "method", OUT_TEXT, 0, 0},
     {"rank", "rank", OUT_INT, 0, 0},
+    {"rank_spatial", "spatial rank", OUT_INT, 0, 0},
     {"break_even", "break-even rank", OUT_INT, 0, 0},
     {"data_rank", "rank of the responses", OUT_INT, 0, 0},
     {"zeros", "zeros after a ReLU %", OUT_REAL, 0.01, 1},
@@ -169,7 +179,7 @@ static void info_row(struct out_table *t, const struct cmd_ctx *c, int layer)
     const struct lr_layer_plan *p = &s->plan[layer];
     const struct lr_factors *f = p->factors;
     const struct lr_spectrum *spectrum =
-        s->spectra && l->is_approximable ? &s->spectra[layer] : NULL;
+        s->spectra && s->spectra[layer].eig ? &s->spectra[layer] : NULL;
     struct lr_rank_layer r = lr_session_rank_layer(s, layer);
     char buf[256];
 
@@ -191,8 +201,9 @@ static void info_row(struct out_table *t, const struct cmd_ctx *c, int layer)
     out_bool(t, l->is_approximable);
     out_text(t, lr_session_reason(s, layer, buf, sizeof(buf)));
     out_text(t, lr_method_info(p->method)->name);
-    out_int(t, p->rank);
-    out_int(t, l->is_approximable ? lr_break_even(&r) : INT64_MIN);
+    out_int(t, p->ranks.channel);
+    out_int(t, p->ranks.spatial > 0 ? p->ranks.spatial : INT64_MIN);
+    out_int(t, l->is_approximable ? lr_break_even(&r, p->ranks) : INT64_MIN);
     out_int(t, spectrum ? spectrum->n_data_rank : INT64_MIN);
     out_real(t, spectrum ? spectrum->zeros : NAN);
     out_int(t, spectrum ? spectrum->n_dead : INT64_MIN);
@@ -216,42 +227,37 @@ static const struct out_column rank_columns[] = {
     {"mark", "", OUT_TEXT, 0, 0},
 };
 
-/* Share of the squared singular values of the filters in the first rank. */
-static double weight_energy(const struct lr_spectrum *s, int rank)
-{
-    double part = 0, all = 0;
-
-    for (int i = 0; i < s->d; i++) {
-        all += s->weight_sv[i] * s->weight_sv[i];
-        part += i < rank ? s->weight_sv[i] * s->weight_sv[i] : 0;
-    }
-    return all > 0 ? part / all : 1;
-}
-
 /* What each rank would cost: about a dozen ranks, the plan's and break-even among them.
- */
+ * Of a split with both parts d' is varied, d'' stays. */
 static void rank_rows(struct out_table *t, const struct cmd_ctx *c, int layer)
 {
     const struct lr_session *s = c->session;
     struct lr_rank_layer l = lr_session_rank_layer(s, layer);
     const struct lr_spectrum *spectrum = s->spectra ? &s->spectra[layer] : NULL;
-    int pays_not = lr_break_even(&l), chosen = s->plan[layer].rank;
+    struct lr_ranks r = s->plan[layer].ranks, full = lr_ranks_whole(&l);
+    bool is_spatial = l.split == LR_SPLIT_SPATIAL;
+    int pays_not = lr_break_even(&l, r), chosen = is_spatial ? r.spatial : r.channel;
+    int most = is_spatial ? full.spatial : full.channel, step = lr_rank_step(&l, 1);
 
-    for (int rank = 1, last = 0; rank <= l.d; rank++) {
-        bool is_marked = rank == chosen || rank == pays_not || rank == l.d;
-        if (!is_marked && (int64_t)rank * 12 / l.d == (int64_t)last * 12 / l.d)
+    l.is_kept = false;
+    for (int rank = step, last = 0; rank <= most; rank += step) {
+        bool is_marked = rank == chosen || rank == pays_not || rank == most;
+        if (!is_marked && (int64_t)rank * 12 / most == (int64_t)last * 12 / most)
             continue;
-        int64_t macs = lr_macs_at(&l, rank);
+        *(is_spatial ? &r.spatial : &r.channel) = rank;
+        int64_t macs = lr_macs_at(&l, r);
         last = rank;
         out_int(t, rank);
-        out_real(t, spectrum ? lr_spectrum_energy(spectrum, rank) : NAN);
-        out_real(t, spectrum ? weight_energy(spectrum, rank) : NAN);
+        out_real(t, spectrum && spectrum->eig ? lr_ranks_energy(&l, r) : NAN);
+        out_real(t, spectrum && spectrum->eig && !is_spatial
+                        ? lr_spectrum_weight_energy(spectrum, rank)
+                        : NAN);
         out_int(t, macs);
-        out_int(t, lr_params_at(&l, rank));
+        out_int(t, lr_params_at(&l, r));
         out_real(t, macs ? (double)lr_macs_whole(&l) / (double)macs : NAN);
         out_text(t, rank == chosen && chosen < pays_not ? "chosen"
                     : rank == pays_not                  ? "break-even"
-                    : rank == l.d                       ? "full"
+                    : rank == most                      ? "full"
                                                         : "");
     }
 }

@@ -38,6 +38,7 @@ static enum lr_status run_solve(struct cmd_ctx *c, const struct cmd_call *call,
 {
     const struct cmd_value *set = cmd_arg(call, "SET"), *mode = cmd_option(call, "mode");
     enum lr_mode m = mode->is_set ? (enum lr_mode)mode->i : c->session->settings.mode;
+    struct lr_solve_request q = {.mode = m, .is_alone = cmd_option(call, "alone")->is_set};
     int *layers = NULL, n = -1, n_solved = 0, n_stale = 0,
         n_layers = c->session->n_layers;
     /* Held, so that no new factors can have the address of old ones. */
@@ -50,8 +51,10 @@ static enum lr_status run_solve(struct cmd_ctx *c, const struct cmd_call *call,
         before[i] = lr_factors_ref(c->session->plan[i].factors);
     if (set->is_set && strcmp(set->text, "@stale") != 0)
         st = cmd_layers(&layers, &n, c, set, e);
+    q.layers = layers;
+    q.n = n;
     if (!st)
-        st = lr_session_solve(c->session, layers, n, m, &n_solved, &c->progress, &e->err);
+        st = lr_session_solve(c->session, &q, &n_solved, &c->progress, &e->err);
     lr_free(layers);
     if (!st && n_solved)
         say_errors(c, before, n_solved, m);
@@ -92,6 +95,9 @@ static const struct cmd_param solve_options[] = {
      .type = CMD_T_CHOICE,
      .choices = modes,
      .help = "what the fit sees as its input"},
+    {.name = "alone",
+     .type = CMD_T_FLAG,
+     .help = "fit responses that go into an addition without it"},
     {0}};
 
 static const struct cmd_row rows[] = {
@@ -101,7 +107,9 @@ static const struct cmd_row rows[] = {
      .detail =
          "Without SET: every layer that is chosen or stale, shallow to deep. asym fits\n"
          "each layer to what the network approximated so far feeds it, sym to the\n"
-         "original's input, symhat takes the approximated input on both sides. ^C\n"
+         "original's input, symhat takes the approximated input on both sides. A response\n"
+         "that is added to a shortcut is compared after the addition, with the error\n"
+         "of the shortcut in it; --alone fits it by itself, linearly, for comparison. ^C\n"
          "stops and leaves everything as it was.\n",
      .examples = "rank conv3,conv4 50%; solve\nsolve conv4 --mode sym\n",
      .args = set_args,

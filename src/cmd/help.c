@@ -38,6 +38,10 @@ const struct cmd_topic cmd_topics[] = {
      "  e=99%    the smallest rank that keeps 99 % of the energy\n"
      "  x=2      the largest rank that makes the layer twice as fast\n"
      "  full     the layer stays whole\n"
+     "  40,28    d' and d'' of a 3d layer: the channels of its 1xk part, which the 1x1\n"
+     "           part takes up, and those of its kx1 part\n"
+     "A spatial layer has one rank, its d''. Ranks of a layer with groups are counted\n"
+     "over all groups and are multiples of their number.\n"
      "A rank at or above a layer's break-even does not pay: the layer then stays "
      "whole.\n"},
     {"states", "what the state of a layer means",
@@ -177,11 +181,11 @@ static bool add_list_topic(struct lr_strbuf *b, const char *topic)
 {
     if (strcmp(topic, "methods") == 0) {
         for (int i = 0; i < lr_n_methods; i++)
-            lr_strbuf_printf(b, "  %-10s %s\n", lr_methods[i].name,
+            lr_strbuf_printf(b, "  %-14s %s\n", lr_methods[i].name,
                              lr_methods[i].summary);
     } else if (strcmp(topic, "rules") == 0) {
         for (int i = 0; i < lr_n_rank_rules; i++)
-            lr_strbuf_printf(b, "  %-10s %s\n", lr_rank_rules[i].name,
+            lr_strbuf_printf(b, "  %-14s %s\n", lr_rank_rules[i].name,
                              lr_rank_rules[i].summary);
     } else if (strcmp(topic, "settings") == 0) {
         for (size_t i = 0; i < cmd_n_settings; i++)

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* COLUMN(key, type, scale, digits, title in layers, in cost, in error) */
+/* COLUMN(key, type, scale, digits, title in layers, in cost, in error). SPATIAL: the title
+ * of the spatial rank, shown only where a layer has one. */
 #define COLUMNS(COLUMN)                                                                  \
     COLUMN("layer", OUT_TEXT, 0, 0, "layer", "layer", "layer")                           \
     COLUMN("op", OUT_TEXT, 0, 0, NULL, NULL, NULL)                                       \
@@ -15,7 +16,7 @@
     COLUMN("stride", OUT_TEXT, 0, 0, NULL, NULL, NULL)                                   \
     COLUMN("groups", OUT_INT, 0, 0, NULL, NULL, NULL)                                    \
     COLUMN("rank", OUT_INT, 0, 0, "rank", "rank", "rank")                                \
-    COLUMN("rank_spatial", OUT_INT, 0, 0, NULL, NULL, NULL)                              \
+    COLUMN("rank_spatial", OUT_INT, 0, 0, SPATIAL, SPATIAL, SPATIAL)                     \
     COLUMN("full_rank", OUT_INT, 0, 0, "of", "of", NULL)                                 \
     COLUMN("method", OUT_TEXT, 0, 0, "method", NULL, NULL)                               \
     COLUMN("energy", OUT_REAL, 0.01, 2, "kept %", NULL, NULL)                            \
@@ -23,6 +24,8 @@
     COLUMN("macs_original", OUT_INT, 1e6, 2, NULL, "of MMAC", NULL)                      \
     COLUMN("params", OUT_INT, 1e3, 1, NULL, "kparam", NULL)                              \
     COLUMN("params_original", OUT_INT, 1e3, 1, NULL, "of kparam", NULL)                  \
+    COLUMN("bytes", OUT_INT, 1e3, 0, NULL, "kB", NULL)                                   \
+    COLUMN("bytes_original", OUT_INT, 1e3, 0, NULL, "of kB", NULL)                       \
     COLUMN("speedup", OUT_REAL, 0, 2, "x", "speedup", NULL)                              \
     COLUMN("ms", OUT_REAL, 0, 3, NULL, NULL, NULL)                                       \
     COLUMN("ms_original", OUT_REAL, 0, 3, NULL, NULL, NULL)                              \
@@ -39,9 +42,16 @@
 #define IN_LAYERS(key, type, scale, digits, a, b, c) {key, a, type, scale, digits},
 #define IN_COST(key, type, scale, digits, a, b, c) {key, b, type, scale, digits},
 #define IN_ERROR(key, type, scale, digits, a, b, c) {key, c, type, scale, digits},
+#define SPATIAL NULL
 static const struct out_column columns_layers[] = {COLUMNS(IN_LAYERS)};
 static const struct out_column columns_cost[] = {COLUMNS(IN_COST)};
 static const struct out_column columns_error[] = {COLUMNS(IN_ERROR)};
+#undef SPATIAL
+#define SPATIAL "sp."
+static const struct out_column spatial_layers[] = {COLUMNS(IN_LAYERS)};
+static const struct out_column spatial_cost[] = {COLUMNS(IN_COST)};
+static const struct out_column spatial_error[] = {COLUMNS(IN_ERROR)};
+#undef SPATIAL
 enum { N_COLUMNS = sizeof(columns_layers) / sizeof(columns_layers[0]) };
 
 static void pair_text(char *buf, size_t size, int a, int b)
@@ -71,7 +81,9 @@ static void add_layer(struct out_table *t, struct cmd_ctx *c, int layer)
              l->c / (l->group > 0 ? l->group : 1), l->kh, l->kw);
     pair_text(stride, sizeof(stride), l->stride_h, l->stride_w);
     out_text(t, l->name);
-    out_text(t, "Conv");
+    out_text(t, c->session->graph
+                    ->nodes[c->session->graph->values[l->value].producer]
+                    .type);
     out_text(t, shape);
     out_text(t, stride);
     out_int(t, l->group);
@@ -84,6 +96,8 @@ static void add_layer(struct out_table *t, struct cmd_ctx *c, int layer)
     add_int_or_null(t, r.macs_original);
     add_int_or_null(t, r.params);
     add_int_or_null(t, r.params_original);
+    add_int_or_null(t, r.bytes);
+    add_int_or_null(t, r.bytes_original);
     out_real(t, r.speedup);
     out_null(t);
     out_null(t);
@@ -98,22 +112,30 @@ static void add_layer(struct out_table *t, struct cmd_ctx *c, int layer)
     out_text(t, lr_session_reason(c->session, layer, reason, sizeof(reason)));
 }
 
-static void add_total(struct out_table *t, const char *name, int64_t macs, int64_t macs0,
-                      int64_t params, int64_t params0, double speedup)
+struct sums {
+    int64_t macs, macs0, params, params0, bytes, bytes0;
+    double speedup;
+};
+
+static void add_total(struct out_table *t, const char *name, const struct sums *s)
 {
     out_text(t, name);
     for (size_t i = 1; i < N_COLUMNS; i++) {
         const char *key = columns_layers[i].key;
         if (strcmp(key, "macs") == 0)
-            out_int(t, macs);
+            out_int(t, s->macs);
         else if (strcmp(key, "macs_original") == 0)
-            out_int(t, macs0);
+            out_int(t, s->macs0);
         else if (strcmp(key, "params") == 0)
-            out_int(t, params);
+            out_int(t, s->params);
         else if (strcmp(key, "params_original") == 0)
-            out_int(t, params0);
+            out_int(t, s->params0);
+        else if (strcmp(key, "bytes") == 0)
+            out_int(t, s->bytes);
+        else if (strcmp(key, "bytes_original") == 0)
+            out_int(t, s->bytes0);
         else if (strcmp(key, "speedup") == 0)
-            out_real(t, speedup);
+            out_real(t, s->speedup);
         else
             out_null(t);
     }
@@ -122,18 +144,25 @@ static void add_total(struct out_table *t, const char *name, int64_t macs, int64
 enum lr_status cmd_layer_table(struct out_table *t, struct cmd_ctx *c, const int *layers,
                                int n, enum cmd_layer_view view, struct cmd_error *e)
 {
-    static const struct out_column *const views[] = {columns_layers, columns_cost,
-                                                     columns_error};
+    static const struct out_column *const views[2][3] = {
+        {columns_layers, columns_cost, columns_error},
+        {spatial_layers, spatial_cost, spatial_error}};
     struct lr_totals sum;
+    bool has_spatial = false;
 
-    out_table_init(t, views[view], N_COLUMNS);
+    for (int i = 0; i < n; i++)
+        has_spatial = has_spatial || c->session->plan[layers[i]].ranks.spatial > 0;
+    out_table_init(t, views[has_spatial][view], N_COLUMNS);
     for (int i = 0; i < n; i++)
         add_layer(t, c, layers[i]);
     lr_session_totals(&sum, c->session);
-    add_total(t, "total", sum.macs, sum.macs_original, sum.params, sum.params_original,
-              sum.speedup);
-    add_total(t, "network", sum.net_macs, sum.net_macs_original, sum.net_params,
-              sum.net_params_original, sum.net_speedup);
+    add_total(t, "total",
+              &(struct sums){sum.macs, sum.macs_original, sum.params, sum.params_original,
+                             sum.bytes, sum.bytes_original, sum.speedup});
+    add_total(t, "network",
+              &(struct sums){sum.net_macs, sum.net_macs_original, sum.net_params,
+                             sum.net_params_original, sum.net_bytes,
+                             sum.net_bytes_original, sum.net_speedup});
     if (!t->is_failed)
         return LR_OK;
     out_table_free(t);

@@ -3,6 +3,7 @@
 #include "cmd/context.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "ranklab/la.h"
@@ -88,6 +89,54 @@ static enum lr_status set_memory(struct cmd_ctx *c, const struct cmd_value *v,
     return LR_OK;
 }
 
+/* Two numbers, one for each stage of the nonlinear solver. */
+static enum lr_status two_numbers(const struct cmd_value *v, struct lr_err *e)
+{
+    if (v->n_reals == 2)
+        return LR_OK;
+    return lr_err_set(e, LR_EINVAL, "%s: two numbers are needed, one for each stage",
+                      v->text);
+}
+
+static void get_iterations(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_printf(b, "%d,%d", c->session->settings.n_iter1,
+                     c->session->settings.n_iter2);
+}
+
+static enum lr_status set_iterations(struct cmd_ctx *c, const struct cmd_value *v,
+                                     struct lr_err *e)
+{
+    enum lr_status st = two_numbers(v, e);
+
+    for (int i = 0; !st && i < 2; i++)
+        if (v->reals[i] != floor(v->reals[i]))
+            st = lr_err_set(e, LR_EINVAL, "%s: not whole numbers", v->text);
+    if (st)
+        return st;
+    c->session->settings.n_iter1 = (int)v->reals[0];
+    c->session->settings.n_iter2 = (int)v->reals[1];
+    return LR_OK;
+}
+
+static void get_lambda(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_printf(b, "%g,%g", c->session->settings.lambda1,
+                     c->session->settings.lambda2);
+}
+
+static enum lr_status set_lambda(struct cmd_ctx *c, const struct cmd_value *v,
+                                 struct lr_err *e)
+{
+    enum lr_status st = two_numbers(v, e);
+
+    if (st)
+        return st;
+    c->session->settings.lambda1 = v->reals[0];
+    c->session->settings.lambda2 = v->reals[1];
+    return LR_OK;
+}
+
 static void get_format(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
     lr_strbuf_puts(b, formats[c->settings.format]);
@@ -158,6 +207,16 @@ const struct cmd_setting cmd_settings_table[] = {
      {.name = "round", .type = CMD_T_INT, .min = 1, .max = 4096},
      get_round,
      set_round},
+    {"iterations",
+     "iterations of the nonlinear solver in its two stages",
+     {.name = "iterations", .type = CMD_T_REALS, .min = 0, .max = 10000},
+     get_iterations,
+     set_iterations},
+    {"lambda",
+     "penalty of the nonlinear solver in its two stages",
+     {.name = "lambda", .type = CMD_T_REALS, .min = 1e-9, .max = 1e9},
+     get_lambda,
+     set_lambda},
     {"cache-memory",
      "bytes for activations kept while solving",
      {.name = "cache-memory", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15},

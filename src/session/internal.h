@@ -46,10 +46,6 @@ enum lr_status session_mark_stale(const struct lr_session *s, struct lr_layer_pl
 enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
                              const struct lr_layer_plan *plan, const bool *use,
                              struct lr_err *e);
-/* A layer's filters [d, c*kh*kw] and bias (NULL: none) as float32; lr_tensor_free both.
- */
-enum lr_status session_weights(struct lr_tensor **w, struct lr_tensor **bias,
-                               const struct lr_session *s, int layer, struct lr_err *e);
 /* The last value before layer that all paths from the images to the n target values go
  * through, and whose activations for n_images fit into max_bytes or are kept already
  * (value kept; -1: none are); -1 when there is none but the images themselves. */
@@ -57,24 +53,90 @@ enum lr_status session_cut(int *cut, const struct lr_session *s, int layer,
                            const int *targets, int n, int kept, int64_t n_images,
                            int64_t max_bytes, struct lr_err *e);
 
+/* ---- plan.c ---- */
+
+/* relu where a piecewise linear nonlinearity follows, else pca. */
+enum lr_method session_default_method(const struct lr_layer *l);
+/* Whether the layer would stay whole at ranks r with method m. */
+bool session_is_whole(const struct lr_session *s, int layer, enum lr_method m,
+                      struct lr_ranks r);
+
 /* ---- measure.c ---- */
 
-/* How responses are sampled in this session. */
+/* How responses are sampled, and the schedule of the solver, in this session. */
 struct lr_sampling session_sampling(const struct lr_session *s);
+struct lr_solve_opts session_solve_opts(const struct lr_session *s);
 /* The sampled rows of a value in the original network, or NULL. */
 const struct lr_rows *session_rows(const struct lr_session *s, int value);
 void session_drop_calib(struct lr_session *s);
 void session_drop_eval(struct lr_session *s);
 
+/* ---- solve.c ---- */
+
+/* The layer alone, at these ranks with its method, in the original network. */
+enum lr_status session_solve_alone(struct lr_factors **out, struct lr_session *s,
+                                   int layer, struct lr_ranks ranks,
+                                   const struct lr_progress *progress, struct lr_err *e);
+
 /* ---- layer.c: one layer ---- */
 
-/* yhat, shat: the response and the other branch in the approximated network so far, or
- * NULL where that is still the original; the errors are measured on them in every mode.
- * has_samples false: weight methods without images, whose errors are not known. */
+/* The sampled rows a layer is solved from and judged by; NULL: the original's will do.
+ * Spatial rows are there for splits with a spatial part only, of the same v and h. */
+struct session_rows {
+    const struct lr_rows *y, *other;   /* response and other branch in the original */
+    const struct lr_rows *yhat, *shat; /* in the approximated network so far */
+    const struct lr_rows *ys, *yshat;  /* responses of the spatial parts in either */
+};
+struct session_problem {
+    int layer;
+    enum lr_method method;
+    struct lr_ranks ranks;
+    enum lr_mode mode;
+    bool is_alone;
+    const struct lr_spatial *spatial; /* for splits with a spatial part */
+    bool has_samples; /* false: weight methods without images, whose errors are unknown */
+    struct session_rows rows;
+    int64_t n_images; /* that the rows come from */
+    struct lr_sampling sampling;
+};
 enum lr_status session_solve_layer(struct lr_factors **out, const struct lr_session *s,
-                                   int layer, enum lr_method method, int rank,
-                                   enum lr_mode mode, bool has_samples,
-                                   const struct lr_rows *yhat, const struct lr_rows *shat,
+                                   const struct session_problem *q,
+                                   const struct lr_solve_opts *opts,
                                    const struct lr_progress *progress, struct lr_err *e);
+/* The held-out error of the layer alone in the original network, as
+ * session_solve_layer finds it, without factors. */
+enum lr_status session_try_layer(double *error, const struct lr_session *s,
+                                 const struct session_problem *q,
+                                 const struct lr_solve_opts *opts, struct lr_err *e);
+/* The spatial part of a layer at d''. */
+enum lr_status session_spatial(struct lr_spatial *out, const struct lr_session *s,
+                               int layer, int rank, struct lr_err *e);
+
+/* ---- points.c: layers by themselves, measured ---- */
+
+struct session_point {
+    int layer;
+    struct lr_ranks ranks;
+    double error; /* out: held-out, after the nonlinearity */
+};
+/* Measures the points, sorted by layer, on some of the calibration images. */
+enum lr_status session_measure_points(struct session_point *points, int n,
+                                      struct lr_session *s,
+                                      const struct lr_progress *progress,
+                                      struct lr_err *e);
+
+/* ---- curves.c: the same over a grid of ranks ---- */
+
+/* Sees to it that the curves of the listed layers have errors or drops for their
+ * methods. */
+enum lr_status session_need_curves(struct lr_session *s, const int *layers, int n,
+                                   bool needs_errors, bool needs_drops,
+                                   const struct lr_progress *progress, struct lr_err *e);
+void session_drop_curves(struct lr_session *s);
+/* For each of the n layers whose split has both parts and is not whole: of the pairs that
+ * cost no more than ranks[i] does, the one with the lowest held-out error. */
+enum lr_status session_refine_pairs(struct lr_ranks *ranks, const int *layers, int n,
+                                    struct lr_session *s, int round,
+                                    const struct lr_progress *progress, struct lr_err *e);
 
 #endif

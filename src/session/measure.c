@@ -16,6 +16,19 @@ struct lr_sampling session_sampling(const struct lr_session *s)
     return o;
 }
 
+struct lr_solve_opts session_solve_opts(const struct lr_session *s)
+{
+    struct lr_solve_opts o;
+
+    lr_solve_opts_default(&o);
+    o.n_iter1 = s->settings.n_iter1;
+    o.n_iter2 = s->settings.n_iter2;
+    o.lambda1 = s->settings.lambda1;
+    o.lambda2 = s->settings.lambda2;
+    o.notes = &s->notes;
+    return o;
+}
+
 const struct lr_rows *session_rows(const struct lr_session *s, int value)
 {
     for (int i = 0; i < s->n_responses; i++)
@@ -42,6 +55,7 @@ void session_drop_calib(struct lr_session *s)
 {
     rows_free(s->responses, s->n_responses);
     spectra_free(s->spectra, s->n_layers);
+    session_drop_curves(s);
     s->responses = NULL;
     s->n_responses = 0;
     s->spectra = NULL;
@@ -57,6 +71,25 @@ void session_drop_eval(struct lr_session *s)
     s->has_eval = false;
 }
 
+/* Fully connected layers are large and mostly left alone: they are sampled only when their
+ * method asks for it. */
+static bool is_wanted(const struct lr_session *s, int i)
+{
+    return s->layers[i].is_approximable && (s->layers[i].kind == LR_LAYER_CONV ||
+                                            s->plan[i].method != LR_METHOD_KEEP);
+}
+
+/* Whether the spectra are there for everything that is wanted now. */
+static bool is_complete(const struct lr_session *s)
+{
+    if (!s->spectra || s->responses_seed != s->settings.seed)
+        return false;
+    for (int i = 0; i < s->n_layers; i++)
+        if (is_wanted(s, i) && !s->spectra[i].eig)
+            return false;
+    return true;
+}
+
 /* The distinct values that layers are solved from. */
 static int wanted_values(int *values, const struct lr_session *s)
 {
@@ -64,7 +97,7 @@ static int wanted_values(int *values, const struct lr_session *s)
 
     for (int i = 0; i < s->n_layers; i++) {
         int targets[2], n_targets = session_targets(targets, &s->layers[i]);
-        for (int k = 0; s->layers[i].is_approximable && k < n_targets; k++) {
+        for (int k = 0; is_wanted(s, i) && k < n_targets; k++) {
             bool is_listed = false;
             for (int j = 0; j < n; j++)
                 is_listed = is_listed || values[j] == targets[k];
@@ -88,12 +121,11 @@ static enum lr_status one_spectrum(struct lr_spectrum *out, const struct lr_sess
     for (int i = 0; i < n_rows; i++)
         if (rows[i].value == l->value)
             y = &rows[i];
-    enum lr_status rc = session_weights(&w, &bias, s, layer, e);
+    enum lr_status rc = lr_layer_weights(&w, &bias, s->graph, l, e);
     if (rc != LR_OK)
         return rc;
     lr_sampling_split(&n_fit, &n_valid, &n_held, y->n, lr_dataset_count(s->calib), &o);
-    size_t n_inputs = (size_t)(l->c / l->group) * (size_t)l->kh * (size_t)l->kw;
-    rc = lr_spectrum_compute(out, y->x, n_fit, l->d, w->data, n_inputs, e);
+    rc = lr_spectrum_compute(out, y->x, n_fit, l, w->data, e);
     if (rc != LR_OK)
         lr_err_prefix(e, "%s", l->name);
     lr_tensor_free(w);
@@ -112,7 +144,7 @@ enum lr_status lr_session_spectra(struct lr_session *s,
 
     if (rc != LR_OK)
         return rc;
-    if (s->spectra && s->responses_seed == s->settings.seed)
+    if (is_complete(s))
         return LR_OK;
     if (!s->calib)
         return lr_err_set(e, LR_EINVAL, "no calibration images: use data calib");
@@ -134,7 +166,7 @@ enum lr_status lr_session_spectra(struct lr_session *s,
     for (int i = 0; i < s->n_layers; i++) {
         rc = lr_progress_tick(progress, 0.7 + 0.3 * i / s->n_layers, "computing spectra",
                               e);
-        if (rc == LR_OK && s->layers[i].is_approximable)
+        if (rc == LR_OK && is_wanted(s, i))
             rc = one_spectrum(&spectra[i], s, rows, n, i, e);
         if (rc != LR_OK)
             goto out;

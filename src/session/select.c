@@ -1,5 +1,8 @@
-/* Choosing ranks for the whole network: a budget for all convolutions is handed to a rule
- * together with the layers it may change; everything else is a fixed part of the cost. */
+/* Choosing ranks for the whole network: a budget, for all convolutions or for every node,
+ * is handed to a rule together with the layers it may change; everything else is a fixed
+ * part of the cost. Rules that choose by measurements get them first. What a rule gives a
+ * layer that is split both ways is its budget: within it the pair of ranks is looked for
+ * that leaves the lowest held-out error. */
 #include "session/internal.h"
 
 #include <math.h>
@@ -31,38 +34,62 @@ static enum lr_status check_options(const struct lr_select_opts *o, struct lr_er
     return LR_OK;
 }
 
-/* What all convolutions may cost, and what of it is not the rule's to change. */
+/* What the convolutions, or all nodes, may cost, and what of it is not the rule's to
+ * change. */
 static struct lr_budget make_budget(const struct lr_session *s,
                                     const struct lr_select_opts *o, const bool *is_free,
                                     int round)
 {
-    struct lr_budget b = {.round = round};
-    double all = 0;
+    struct lr_budget b = {
+        .round = round, .objective = o->objective, .progress = o->progress};
+    bool is_params = o->params > 0;
+    struct lr_totals t;
 
-    b.kind = o->params > 0 ? LR_BUDGET_PARAMS : LR_BUDGET_MACS;
-    for (int i = 0; i < s->n_layers; i++) {
-        struct lr_layer_row r;
-        lr_session_row(&r, s, i);
-        double cost = (double)(o->params > 0 ? r.params_original : r.macs_original);
-        all += cost;
-        if (!is_free[i])
-            b.fixed += cost;
-    }
+    lr_session_totals(&t, s);
+    double all = (double)(is_params ? t.params_original : t.macs_original);
+    if (o->is_network)
+        all = (double)(is_params ? t.net_params_original : t.net_macs_original);
+    b.kind = is_params ? LR_BUDGET_PARAMS : LR_BUDGET_MACS;
+    b.fixed = all;
+    for (int i = 0; i < s->n_layers; i++)
+        if (is_free[i])
+            b.fixed -= (double)(is_params ? s->layers[i].params : s->layers[i].macs);
     b.limit = o->params > 0 ? (double)o->params
               : o->macs > 0 ? (double)o->macs
                             : all / o->speedup;
     return b;
 }
 
-/* The smallest multiple of step with at least the energy; full rank where there is none.
- */
-static int rank_for_energy(const struct lr_rank_layer *l, double energy, int step)
+/* Spectra and measurements that the rule goes by. */
+static enum lr_status measure_for(struct lr_session *s, const struct lr_select_opts *o,
+                                  const int *index, int n, double *done,
+                                  struct lr_err *e)
 {
-    int rank = lr_rank_for_energy(l, energy);
+    bool by_energy = o->energy > 0;
+    bool needs_drops = !by_energy && o->rule->needs_drops;
+    bool needs_errors = !by_energy && o->rule->needs_errors &&
+                        (!o->rule->has_objective || o->objective == LR_OBJECTIVE_ERROR);
+    bool needs_spectra = by_energy || o->rule->needs_spectra || needs_drops || needs_errors;
+    struct lr_progress first = lr_progress_sub(o->progress, 0, 0.2);
+    struct lr_progress second = lr_progress_sub(o->progress, 0.2, 0.8);
+    enum lr_status rc;
 
-    if (step > 1)
-        rank = (rank + step - 1) / step * step;
-    return rank < l->d ? rank : l->d;
+    if (needs_spectra && (rc = lr_session_spectra(s, &first, e)) != LR_OK)
+        return rc;
+    *done = needs_spectra ? 0.2 : 0;
+    if (!needs_errors && !needs_drops)
+        return LR_OK;
+    *done = 0.8;
+    return session_need_curves(s, index, n, needs_errors, needs_drops, &second, e);
+}
+
+/* Whether the call may change the layer's ranks. */
+static bool may_change(const struct lr_session *s, const struct lr_select_opts *o, int i)
+{
+    struct lr_rank_layer l = lr_session_rank_layer(s, i);
+    bool is_counted = o->is_network || s->layers[i].kind == LR_LAYER_CONV;
+
+    return !l.is_kept && is_counted && !is_listed(o->keep, o->n_keep, i);
 }
 
 enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_opts *o,
@@ -70,15 +97,14 @@ enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_op
 {
     size_t size = (size_t)s->n_layers + 1;
     struct lr_rank_layer *layers = NULL;
-    int *index = NULL, *ranks = NULL, n = 0, n_set = 0;
+    struct lr_ranks *ranks = NULL;
+    int *index = NULL, n = 0, n_set = 0;
     bool *is_free = NULL;
     int round = o->round > 0 ? o->round : s->settings.round;
+    double done = 0;
     enum lr_status rc = session_need_network(s, e);
 
     if (rc != LR_OK || (rc = check_options(o, e)) != LR_OK)
-        return rc;
-    if ((o->energy > 0 || o->rule->needs_spectra) &&
-        (rc = lr_session_spectra(s, o->progress, e)) != LR_OK)
         return rc;
     layers = lr_calloc(size, sizeof(*layers));
     index = lr_calloc(size, sizeof(*index));
@@ -88,24 +114,26 @@ enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_op
         rc = lr_enomem(e, size * sizeof(*layers), "layers");
         goto out;
     }
-    for (int i = 0; i < s->n_layers; i++) {
-        struct lr_rank_layer l = lr_session_rank_layer(s, i);
-        if (l.is_kept || is_listed(o->keep, o->n_keep, i))
-            continue;
-        is_free[i] = true;
-        layers[n] = l;
-        index[n++] = i;
-    }
+    for (int i = 0; i < s->n_layers; i++)
+        if ((is_free[i] = may_change(s, o, i)))
+            index[n++] = i;
     if (n == 0) {
         rc = lr_err_set(e, LR_EINVAL, "no layer is left to be approximated");
         goto out;
     }
+    if ((rc = measure_for(s, o, index, n, &done, e)) != LR_OK)
+        goto out;
+    for (int i = 0; i < n; i++)
+        layers[i] = lr_session_rank_layer(s, index[i]);
+    struct lr_progress rest = lr_progress_sub(o->progress, done, 1);
     if (o->energy > 0) {
         for (int i = 0; i < n; i++)
-            ranks[i] = rank_for_energy(&layers[i], o->energy, round);
+            ranks[i] = lr_ranks_for_energy(&layers[i], o->energy, round);
     } else {
         struct lr_budget b = make_budget(s, o, is_free, round);
-        if ((rc = o->rule->select(ranks, layers, n, &b, e)) != LR_OK)
+        b.progress = &rest;
+        if ((rc = o->rule->select(ranks, layers, n, &b, e)) != LR_OK ||
+            (rc = session_refine_pairs(ranks, index, n, s, round, &rest, e)) != LR_OK)
             goto out;
     }
     /* Layers kept by this call stay whole, whatever rank they had. */
@@ -114,7 +142,8 @@ enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_op
         if (is_free[i] || !is_listed(o->keep, o->n_keep, i) ||
             !s->layers[i].is_approximable)
             continue;
-        ranks[n_set] = s->layers[i].d;
+        struct lr_rank_layer l = lr_session_rank_layer(s, i);
+        ranks[n_set] = lr_ranks_whole(&l);
         index[n_set++] = i;
     }
     rc = lr_session_set_ranks(s, index, ranks, n_set, e);
@@ -124,4 +153,23 @@ out:
     lr_free(ranks);
     lr_free(is_free);
     return rc;
+}
+
+enum lr_status lr_session_ranks_for_speedup(struct lr_ranks *r, struct lr_session *s,
+                                            int layer, double x, int round,
+                                            const struct lr_progress *progress,
+                                            struct lr_err *e)
+{
+    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
+    struct lr_ranks least = {lr_rank_step(&l, round), 0};
+
+    if (lr_ranks_for_speedup(r, &l, x, round))
+        return session_refine_pairs(r, &layer, 1, s, round, progress, e);
+    if (lr_ranks_whole(&l).spatial > 0)
+        least.spatial = least.channel;
+    if (l.split == LR_SPLIT_SPATIAL)
+        least.channel = l.d;
+    return lr_err_set(e, LR_EINVAL, "%s cannot be %gx as fast: rank %d gives %.3gx",
+                      l.name, x, l.split == LR_SPLIT_SPATIAL ? least.spatial : least.channel,
+                      (double)lr_macs_whole(&l) / (double)lr_macs_split(&l, least));
 }

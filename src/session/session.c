@@ -18,6 +18,9 @@ void lr_session_init(struct lr_session *s)
     s->settings.threads = lr_la_threads();
     s->settings.round = 1;
     s->settings.mode = LR_MODE_ASYM;
+    s->settings.n_iter1 = s->settings.n_iter2 = 25;
+    s->settings.lambda1 = 0.01;
+    s->settings.lambda2 = 1;
     s->settings.cache_memory = CACHE_MEMORY;
 }
 
@@ -99,10 +102,11 @@ static enum lr_status default_plan(struct lr_session *s, struct lr_err *e)
         return lr_enomem(e, (size_t)s->n_layers * sizeof(*s->plan), "the plan");
     for (int i = 0; i < s->n_layers; i++) {
         const struct lr_layer *l = &s->layers[i];
-        s->plan[i].rank = l->d;
-        s->plan[i].method = !l->is_approximable           ? LR_METHOD_KEEP
-                            : l->follow == LR_FOLLOW_RELU ? LR_METHOD_RELU
-                                                          : LR_METHOD_PCA;
+        s->plan[i].ranks.channel = l->d;
+        /* Fully connected layers are the paper's to leave alone. */
+        s->plan[i].method = !l->is_approximable || l->kind == LR_LAYER_FC
+                                ? LR_METHOD_KEEP
+                                : session_default_method(l);
     }
     return LR_OK;
 }

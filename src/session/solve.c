@@ -4,7 +4,11 @@
  * All work is done on a copy of the plan, which replaces the plan at the end. A run need
  * not start from the images: the activations at the last point that everything still to
  * be solved depends on are kept and the next run resumes there, so that a chain of layers
- * is run about twice over instead of once per layer. */
+ * is run about twice over instead of once per layer.
+ *
+ * Where a split has a spatial part, the channel part is fitted to what the spatial parts
+ * respond: they are added to the network as a second branch beside the layer and sampled
+ * with it, in the original (one pass for all such layers) and in the network so far. */
 #include "session/internal.h"
 
 #include <stdio.h>
@@ -14,13 +18,22 @@
 
 struct job {
     struct lr_session *s;
-    enum lr_mode mode;
+    const struct lr_solve_request *q;
     bool has_samples;             /* calibration images are there and the network runs */
     int *list, n;                 /* layers to solve, in order */
     double *work, total, done;    /* estimated operations of each, for the progress */
     bool *is_pending, *is_solved; /* by layer */
     struct lr_layer_plan *next;
-    struct lr_kept kept; /* of the approximated network so far */
+    struct lr_kept kept;        /* of the approximated network so far */
+    struct lr_spatial *spatial; /* by place in the list; empty: no spatial part */
+    struct lr_rows *ys;         /* its responses in the original; empty: not sampled */
+};
+
+/* Rows of one layer in the network so far. */
+struct sampled {
+    struct lr_rows rows[3]; /* response, other branch, spatial parts: as there are */
+    int other, spatial;     /* places in rows; -1: none */
+    bool is_same;           /* nothing is approximated before it: no rows were drawn */
 };
 
 static bool is_fitted(const struct lr_layer_plan *p)
@@ -46,9 +59,10 @@ static enum lr_status add_followers(struct job *j, struct lr_err *e)
 }
 
 /* Layers to solve, in order; what stays whole is named in one note. */
-static enum lr_status make_list(struct job *j, const int *layers, int n, struct lr_err *e)
+static enum lr_status make_list(struct job *j, struct lr_err *e)
 {
     struct lr_session *s = j->s;
+    const int *layers = j->q->layers, n = j->q->n;
     struct lr_strbuf skipped = {0};
     enum lr_status rc = LR_OK;
 
@@ -98,37 +112,117 @@ static void estimate(struct job *j)
     }
 }
 
-/* Samples the layer's response and the other branch in the approximated network so far.
- * With nothing approximated before it *is_same becomes true instead: the original's rows
- * will do. */
-static enum lr_status sample(struct job *j, struct lr_rows *rows, bool *is_same, int k,
+/* Adds the spatial parts of the k-th layer of the list to g; *v is what they respond. */
+static enum lr_status add_branch(int *v, struct lr_graph *g, const struct job *j, int k,
+                                 struct lr_err *e)
+{
+    const struct lr_session *s = j->s;
+    const struct lr_layer *l = &s->layers[j->list[k]];
+    struct lr_tensor *w = NULL, *bias = NULL;
+    struct lr_conv_part parts[2];
+    enum lr_status rc = lr_layer_weights(&w, &bias, s->graph, l, e);
+
+    if (rc != LR_OK)
+        return rc;
+    lr_spatial_parts(parts, l, &j->spatial[k], bias ? bias->data : NULL);
+    rc = lr_graph_branch_layer(g, v, l->value, 2, parts, e);
+    lr_tensor_free(w);
+    lr_tensor_free(bias);
+    return rc;
+}
+
+/* The spatial parts of all layers that have them and, given images, what they respond in
+ * the original. */
+static enum lr_status sample_spatial(struct job *j, const struct lr_progress *progress,
+                                     struct lr_err *e)
+{
+    struct lr_session *s = j->s;
+    struct lr_sampling o = session_sampling(s);
+    struct lr_graph *g = NULL;
+    struct lr_rows *rows = NULL;
+    int *values = NULL, *places = NULL, n = 0;
+    size_t size = (size_t)j->n + 1;
+    enum lr_status rc = LR_OK;
+
+    values = lr_calloc(size, sizeof(*values));
+    places = lr_calloc(size, sizeof(*places));
+    rows = lr_calloc(size, sizeof(*rows));
+    if (!values || !places || !rows) {
+        rc = lr_enomem(e, size * sizeof(*rows), "a set of layers");
+        goto out;
+    }
+    for (int k = 0; k < j->n; k++) {
+        const struct lr_layer_plan *p = &j->next[j->list[k]];
+        if (p->ranks.spatial == 0)
+            continue;
+        rc = session_spatial(&j->spatial[k], s, j->list[k], p->ranks.spatial, e);
+        if (rc == LR_OK && j->has_samples && !g)
+            rc = lr_graph_clone(&g, s->graph, e);
+        if (rc == LR_OK && j->has_samples)
+            rc = add_branch(&values[n], g, j, k, e);
+        if (rc != LR_OK)
+            goto out;
+        places[n++] = k;
+    }
+    if (!j->has_samples || n == 0)
+        goto out;
+    rc = lr_sample_values(rows, values, n, g, s->calib, &o, progress, e);
+    for (int i = 0; rc == LR_OK && i < n; i++) {
+        j->ys[places[i]] = rows[i];
+        rows[i] = (struct lr_rows){0};
+    }
+out:
+    lr_graph_free(g);
+    lr_free(values);
+    lr_free(places);
+    lr_free(rows);
+    return rc;
+}
+
+/* The network so far: the layers before this one that are approximated. */
+static enum lr_status use_before(bool *use, bool *is_any, const struct job *j, int layer,
+                                 const int *values, int n, struct lr_err *e)
+{
+    const struct lr_session *s = j->s;
+    bool *mask = NULL;
+    enum lr_status rc = session_upstream(&mask, s, values, n, e);
+
+    *is_any = false;
+    if (rc != LR_OK)
+        return rc;
+    for (int i = 0; i < s->n_layers; i++) {
+        use[i] = i != layer && !j->is_pending[i] && mask[s->layers[i].value] &&
+                 j->next[i].factors;
+        *is_any = *is_any || use[i];
+    }
+    lr_free(mask);
+    return LR_OK;
+}
+
+/* Samples the k-th layer's response, the other branch and the spatial parts in the
+ * approximated network so far. */
+static enum lr_status sample(struct sampled *out, struct job *j, int k,
                              const struct lr_progress *progress, struct lr_err *e)
 {
     struct lr_session *s = j->s;
     struct lr_sampling o = session_sampling(s);
-    int layer = j->list[k], values[2], n = session_targets(values, &s->layers[layer]);
+    int layer = j->list[k], values[3], n = session_targets(values, &s->layers[layer]);
     int64_t n_images = lr_dataset_count(s->calib), used = 0;
-    bool *mask = NULL, *use = NULL;
+    bool *use = NULL, is_any = false;
     int *targets = NULL, n_targets = 0, cut = -1;
     struct lr_graph *g = NULL;
     struct lr_kept keep = {0};
     enum lr_status rc;
 
-    *is_same = true;
     use = lr_calloc((size_t)s->n_layers + 1, sizeof(*use));
     targets = lr_calloc(2 * (size_t)s->n_layers + 1, sizeof(*targets));
     if (!use || !targets) {
         rc = lr_enomem(e, (size_t)s->n_layers * sizeof(*targets), "a set of layers");
         goto out;
     }
-    if ((rc = session_upstream(&mask, s, values, n, e)) != LR_OK)
-        goto out;
-    for (int i = 0; i < s->n_layers; i++) {
-        use[i] = i != layer && !j->is_pending[i] && mask[s->layers[i].value] &&
-                 j->next[i].factors;
-        *is_same = *is_same && !use[i];
-    }
-    if (*is_same)
+    rc = use_before(use, &is_any, j, layer, values, n, e);
+    out->is_same = !is_any;
+    if (rc != LR_OK || !is_any)
         goto out;
     for (int i = k; i < j->n; i++)
         n_targets += session_targets(targets + n_targets, &s->layers[j->list[i]]);
@@ -143,18 +237,55 @@ static enum lr_status sample(struct job *j, struct lr_rows *rows, bool *is_same,
         keep.value = cut;
     else
         cut = -1;
-    rc = lr_sample_pass(rows, values, n, g, s->calib, j->kept.x ? &j->kept : NULL,
+    out->other = n > 1 ? 1 : -1;
+    if (j->spatial[k].v) {
+        if ((rc = add_branch(&values[n], g, j, k, e)) != LR_OK)
+            goto out;
+        out->spatial = n++;
+    }
+    rc = lr_sample_pass(out->rows, values, n, g, s->calib, j->kept.x ? &j->kept : NULL,
                         cut >= 0 ? &keep : NULL, &o, progress, e);
     if (rc == LR_OK && keep.x) {
         lr_kept_free(&j->kept);
         j->kept = keep;
     }
 out:
-    lr_free(mask);
     lr_free(use);
     lr_free(targets);
     lr_graph_free(g);
     return rc;
+}
+
+/* The problem of the k-th layer with the rows that there are. */
+static struct session_problem make_problem(const struct job *j, int k,
+                                           const struct sampled *now)
+{
+    const struct lr_session *s = j->s;
+    const struct lr_layer *l = &s->layers[j->list[k]];
+    const struct lr_layer_plan *p = &j->next[j->list[k]];
+    struct session_problem q = {.layer = j->list[k],
+                                .method = p->method,
+                                .ranks = p->ranks,
+                                .mode = j->q->mode,
+                                .is_alone = j->q->is_alone,
+                                .has_samples = j->has_samples,
+                                .sampling = session_sampling(s)};
+    int values[2], n = session_targets(values, l);
+
+    if (j->spatial[k].v)
+        q.spatial = &j->spatial[k];
+    if (!j->has_samples)
+        return q;
+    q.n_images = lr_dataset_count(s->calib);
+    q.rows.y = session_rows(s, values[0]);
+    q.rows.other = n > 1 ? session_rows(s, values[1]) : NULL;
+    q.rows.ys = j->ys[k].x ? &j->ys[k] : NULL;
+    if (now->is_same)
+        return q;
+    q.rows.yhat = &now->rows[0];
+    q.rows.shat = now->other >= 0 ? &now->rows[now->other] : NULL;
+    q.rows.yshat = now->spatial >= 0 ? &now->rows[now->spatial] : NULL;
+    return q;
 }
 
 static enum lr_status solve_one(struct job *j, int k, const struct lr_progress *progress,
@@ -165,32 +296,66 @@ static enum lr_status solve_one(struct job *j, int k, const struct lr_progress *
     struct lr_layer_plan *p = &j->next[layer];
     struct lr_progress first = lr_progress_sub(progress, 0, 0.3);
     struct lr_progress second = lr_progress_sub(progress, 0.3, 1);
-    struct lr_rows rows[2] = {{0}};
+    struct sampled now = {.other = -1, .spatial = -1, .is_same = true};
+    struct lr_solve_opts o = session_solve_opts(s);
     struct lr_factors *f = NULL;
-    bool is_same = true;
     char what[160];
     enum lr_status rc;
 
     snprintf(what, sizeof(what), "solving %s", s->layers[layer].name);
     if ((rc = lr_progress_tick(progress, 0, what, e)) != LR_OK ||
-        (j->has_samples && (rc = sample(j, rows, &is_same, k, &first, e)) != LR_OK) ||
-        (rc = session_solve_layer(&f, s, layer, p->method, p->rank, j->mode,
-                                  j->has_samples, is_same ? NULL : &rows[0],
-                                  is_same ? NULL : &rows[1], is_same ? progress : &second,
-                                  e)) != LR_OK)
+        (j->has_samples && (rc = sample(&now, j, k, &first, e)) != LR_OK))
+        goto out;
+    struct session_problem q = make_problem(j, k, &now);
+    rc = session_solve_layer(&f, s, &q, &o, now.is_same ? progress : &second, e);
+    if (rc != LR_OK)
         goto out;
     lr_factors_unref(p->factors);
     p->factors = f;
     p->is_stale = false;
     j->is_pending[layer] = false;
     j->is_solved[layer] = true;
+    lr_rows_free(&j->ys[k]);
 out:
-    lr_rows_free(&rows[0]);
-    lr_rows_free(&rows[1]);
+    for (int i = 0; i < 3; i++)
+        lr_rows_free(&now.rows[i]);
     return rc;
 }
 
-static enum lr_status prepare(struct job *j, const int *layers, int n, struct lr_err *e)
+enum lr_status session_solve_alone(struct lr_factors **out, struct lr_session *s,
+                                   int layer, struct lr_ranks ranks,
+                                   const struct lr_progress *progress, struct lr_err *e)
+{
+    struct lr_solve_request request = {.mode = LR_MODE_SYM};
+    struct lr_layer_plan *next = NULL;
+    struct lr_spatial spatial = {0};
+    struct lr_rows ys = {0};
+    struct job j = {.s = s, .q = &request, .has_samples = true, .list = &layer, .n = 1};
+    struct sampled now = {.other = -1, .spatial = -1, .is_same = true};
+    struct lr_solve_opts o = session_solve_opts(s);
+    struct lr_progress first = lr_progress_sub(progress, 0, 0.4);
+    struct lr_progress second = lr_progress_sub(progress, 0.4, 1);
+    enum lr_status rc = session_plan_copy(&next, s, e);
+
+    *out = NULL;
+    if (rc != LR_OK)
+        return rc;
+    next[layer].ranks = ranks;
+    j.next = next;
+    j.spatial = &spatial;
+    j.ys = &ys;
+    o.notes = NULL;
+    if ((rc = sample_spatial(&j, &first, e)) == LR_OK) {
+        struct session_problem q = make_problem(&j, 0, &now);
+        rc = session_solve_layer(out, s, &q, &o, &second, e);
+    }
+    session_plan_free(next, s->n_layers);
+    lr_spatial_free(&spatial);
+    lr_rows_free(&ys);
+    return rc;
+}
+
+static enum lr_status prepare(struct job *j, struct lr_err *e)
 {
     struct lr_session *s = j->s;
     size_t size = (size_t)s->n_layers + 1;
@@ -202,9 +367,13 @@ static enum lr_status prepare(struct job *j, const int *layers, int n, struct lr
     j->is_solved = lr_calloc(size, sizeof(bool));
     if (!j->list || !j->work || !j->is_pending || !j->is_solved)
         return lr_enomem(e, size * sizeof(*j->work), "a set of layers");
-    enum lr_status rc = make_list(j, layers, n, e);
+    enum lr_status rc = make_list(j, e);
     if (rc != LR_OK)
         return rc;
+    j->spatial = lr_calloc((size_t)j->n + 1, sizeof(*j->spatial));
+    j->ys = lr_calloc((size_t)j->n + 1, sizeof(*j->ys));
+    if (!j->spatial || !j->ys)
+        return lr_enomem(e, (size_t)j->n * sizeof(*j->ys), "a set of layers");
     j->has_samples = s->calib && session_need_run(s, NULL) == LR_OK;
     for (int k = 0; k < j->n; k++)
         needs_samples = needs_samples || is_fitted(&s->plan[j->list[k]]);
@@ -220,17 +389,44 @@ static void job_free(struct job *j)
 {
     session_plan_free(j->next, j->s->n_layers);
     lr_kept_free(&j->kept);
+    for (int k = 0; j->spatial && k < j->n; k++)
+        lr_spatial_free(&j->spatial[k]);
+    for (int k = 0; j->ys && k < j->n; k++)
+        lr_rows_free(&j->ys[k]);
+    lr_free(j->spatial);
+    lr_free(j->ys);
     lr_free(j->list);
     lr_free(j->work);
     lr_free(j->is_pending);
     lr_free(j->is_solved);
 }
 
-enum lr_status lr_session_solve(struct lr_session *s, const int *layers, int n,
-                                enum lr_mode mode, int *n_solved,
-                                const struct lr_progress *progress, struct lr_err *e)
+/* The passes over the original that come before the layers. */
+static enum lr_status begin(struct job *j, double *at, const struct lr_progress *progress,
+                            struct lr_err *e)
 {
-    struct job j = {.s = s, .mode = mode};
+    struct lr_session *s = j->s;
+    bool has_spatial = false;
+    enum lr_status rc = LR_OK;
+
+    for (int k = 0; k < j->n; k++)
+        has_spatial = has_spatial || s->plan[j->list[k]].ranks.spatial > 0;
+    double known = s->spectra && s->responses_seed == s->settings.seed ? 0 : 0.2;
+    *at = known + (has_spatial && j->has_samples ? 0.15 : 0);
+    struct lr_progress first = lr_progress_sub(progress, 0, known);
+    struct lr_progress second = lr_progress_sub(progress, known, *at);
+    if (j->has_samples)
+        rc = lr_session_spectra(s, &first, e);
+    if (rc == LR_OK && has_spatial)
+        rc = sample_spatial(j, &second, e);
+    return rc;
+}
+
+enum lr_status lr_session_solve(struct lr_session *s, const struct lr_solve_request *q,
+                                int *n_solved, const struct lr_progress *progress,
+                                struct lr_err *e)
+{
+    struct job j = {.s = s, .q = q};
     double at = 0;
     enum lr_status rc = session_need_network(s, e);
 
@@ -238,15 +434,9 @@ enum lr_status lr_session_solve(struct lr_session *s, const int *layers, int n,
         *n_solved = 0;
     if (rc != LR_OK)
         return rc;
-    if ((rc = prepare(&j, layers, n, e)) != LR_OK || j.n == 0)
+    if ((rc = prepare(&j, e)) != LR_OK || j.n == 0 ||
+        (rc = begin(&j, &at, progress, e)) != LR_OK)
         goto out;
-    if (j.has_samples) {
-        bool is_known = s->spectra && s->responses_seed == s->settings.seed;
-        at = is_known ? 0 : 0.2;
-        struct lr_progress sub = lr_progress_sub(progress, 0, at);
-        if ((rc = lr_session_spectra(s, &sub, e)) != LR_OK)
-            goto out;
-    }
     for (int k = 0; k < j.n; k++) {
         double lo = at + (1 - at) * j.done / j.total;
         j.done += j.work[k];

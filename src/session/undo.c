@@ -44,8 +44,8 @@ static bool is_same_plan(const struct lr_layer_plan *a, const struct lr_layer_pl
                          int n)
 {
     for (int i = 0; i < n; i++)
-        if (a[i].method != b[i].method || a[i].rank != b[i].rank ||
-            a[i].rank_spatial != b[i].rank_spatial || a[i].is_stale != b[i].is_stale ||
+        if (a[i].method != b[i].method || a[i].ranks.channel != b[i].ranks.channel ||
+            a[i].ranks.spatial != b[i].ranks.spatial || a[i].is_stale != b[i].is_stale ||
             a[i].factors != b[i].factors)
             return false;
     return true;

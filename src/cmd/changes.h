@@ -1,0 +1,24 @@
+/* The plan before a command, to say afterwards what changed. */
+#ifndef RANKLAB_CMD_CHANGES_H
+#define RANKLAB_CMD_CHANGES_H
+
+#include "cmd/context.h"
+
+struct cmd_before {
+    int n;
+    struct lr_ranks *ranks;
+    enum lr_method *method;
+    enum lr_state *state;
+    int64_t *macs;
+    struct lr_totals totals;
+};
+enum lr_status cmd_before_take(struct cmd_before *b, const struct lr_session *s,
+                               struct cmd_error *e);
+void cmd_before_free(struct cmd_before *b);
+/* One line per changed layer, at most a dozen, then what became solved or stale. */
+void cmd_say_changes(struct cmd_ctx *c, const struct cmd_before *old);
+
+/* The option --round, or else the setting. */
+int cmd_round(const struct cmd_ctx *c, const struct cmd_call *call);
+
+#endif
