@@ -205,7 +205,7 @@ static void fold_bn__rewires_readers_when_output_is_an_identity(void **state)
 }
 
 /* w = P Q with P the identity: a k x k part to all channels and a 1 x 1 part. */
-static void split_conv__keeps_the_function_when_factors_are_exact(void **state)
+static void split_layer__keeps_the_function_when_factors_are_exact(void **state)
 {
     float eye[36] = {0}, bias[6];
     (void)state;
@@ -224,11 +224,11 @@ static void split_conv__keeps_the_function_when_factors_are_exact(void **state)
     for (int i = 0; i < 6; i++)
         eye[7 * i] = 1;
     const struct lr_conv_part parts[] = {
-        {6, 4, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, copy, NULL},
-        {6, 6, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, eye, bias},
+        {6, 4, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1, copy, NULL},
+        {6, 6, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, eye, bias},
     };
     struct lr_err e = {0};
-    if (lr_graph_split_conv(g, c, 2, parts, "rank 6", &e) != LR_OK)
+    if (lr_graph_split_layer(g, c, 2, parts, "rank 6", &e) != LR_OK)
         fail_msg("%s", e.msg);
     assert_equal(old, g, "relu_out", 1e-12);
     assert_int_equal(g->n_nodes, 4);
@@ -242,14 +242,14 @@ static void split_conv__keeps_the_function_when_factors_are_exact(void **state)
     assert_equal(old, g, "relu_out", 1e-12);
 
     /* A split of the split's last part. */
-    assert_int_equal(lr_graph_split_conv(g, c, 1, parts + 1, "again", &e), LR_OK);
+    assert_int_equal(lr_graph_split_layer(g, c, 1, parts + 1, "again", &e), LR_OK);
     assert_equal(old, g, "relu_out", 1e-12);
     lr_free(copy);
     lr_graph_free(old);
     lr_graph_free(g);
 }
 
-static void split_conv__is_refused_when_parts_do_not_fit(void **state)
+static void split_layer__is_refused_when_parts_do_not_fit(void **state)
 {
     static const float zeros[6 * 6 * 9];
     struct lr_err e = {0};
@@ -258,25 +258,25 @@ static void split_conv__is_refused_when_parts_do_not_fit(void **state)
     int c = mb_conv(g, "conv", mb_image(g, -1, 4, 9, 8), 4, 6, 3, 1, 1);
     int r = mb_unary(g, "Relu", "relu", c);
     mb_infer(g);
-    const struct lr_conv_part good = {2, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, zeros, NULL};
-    const struct lr_conv_part tail = {6, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, zeros, NULL};
+    const struct lr_conv_part good = {2, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, zeros, NULL};
+    const struct lr_conv_part tail = {6, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, zeros, NULL};
     struct lr_conv_part parts[2] = {good, tail};
     parts[0].cin = 3;
-    assert_int_equal(lr_graph_split_conv(g, c, 2, parts, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_graph_split_layer(g, c, 2, parts, NULL, &e), LR_EINVAL);
     parts[0] = good;
     parts[1].cin = 3;
-    assert_int_equal(lr_graph_split_conv(g, c, 2, parts, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_graph_split_layer(g, c, 2, parts, NULL, &e), LR_EINVAL);
     parts[1] = tail;
     parts[1].cout = 5;
-    assert_int_equal(lr_graph_split_conv(g, c, 2, parts, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_graph_split_layer(g, c, 2, parts, NULL, &e), LR_EINVAL);
     parts[1] = tail;
     parts[0].pad_top = 0;
-    assert_int_equal(lr_graph_split_conv(g, c, 2, parts, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_graph_split_layer(g, c, 2, parts, NULL, &e), LR_EINVAL);
     parts[0] = good;
-    assert_int_equal(lr_graph_split_conv(g, r, 2, parts, NULL, &e), LR_EINVAL);
-    assert_int_equal(lr_graph_split_conv(g, 999, 2, parts, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_graph_split_layer(g, r, 2, parts, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_graph_split_layer(g, 999, 2, parts, NULL, &e), LR_EINVAL);
     assert_int_equal(g->n_nodes, 2);
-    assert_int_equal(lr_graph_split_conv(g, c, 2, parts, NULL, &e), LR_OK);
+    assert_int_equal(lr_graph_split_layer(g, c, 2, parts, NULL, &e), LR_OK);
     lr_graph_free(g);
 }
 
@@ -289,8 +289,8 @@ int main(void)
         cmocka_unit_test(fold_bn__leaves_it_when_not_exact),
         cmocka_unit_test(fold_bn__drops_identity_and_dropout),
         cmocka_unit_test(fold_bn__rewires_readers_when_output_is_an_identity),
-        cmocka_unit_test(split_conv__keeps_the_function_when_factors_are_exact),
-        cmocka_unit_test(split_conv__is_refused_when_parts_do_not_fit),
+        cmocka_unit_test(split_layer__keeps_the_function_when_factors_are_exact),
+        cmocka_unit_test(split_layer__is_refused_when_parts_do_not_fit),
     };
     return cmocka_run_group_tests_name("model_passes", tests, fill_image, NULL);
 }
