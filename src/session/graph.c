@@ -1,5 +1,5 @@
-/* Reading the network around a layer: what it depends on, where a run can be resumed, its
- * weights; and the network with some of its layers split. All questions are put to the
+/* Reading the network around a layer: what it depends on, where a run can be
+ * resumed; and the network with some of its layers split. All questions are put to the
  * original: a split keeps the value a layer is named by, so the answers hold for every
  * approximation of it. */
 #include "session/internal.h"
@@ -84,37 +84,13 @@ enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
             continue;
         snprintf(doc, sizeof(doc), "ranklab: %s, rank %d of %d",
                  lr_method_info(f->method)->name, f->rank, s->layers[i].d);
-        rc = lr_graph_split_conv(g, s->layers[i].value, f->n_parts, f->parts, doc, e);
+        rc = lr_graph_split_layer(g, s->layers[i].value, f->n_parts, f->parts, doc, e);
     }
     if (rc != LR_OK) {
         lr_graph_free(g);
         return rc;
     }
     *out = g;
-    return LR_OK;
-}
-
-enum lr_status session_weights(struct lr_tensor **w, struct lr_tensor **bias,
-                               const struct lr_session *s, int layer, struct lr_err *e)
-{
-    const struct lr_layer *l = &s->layers[layer];
-    const struct lr_graph *g = s->graph;
-    const struct lr_node *node = &g->nodes[g->values[l->value].producer];
-    const struct lr_tensor *t[2] = {NULL, NULL};
-    enum lr_status rc;
-
-    *w = *bias = NULL;
-    for (int i = 0; i < 2; i++)
-        if (node->n_in > i + 1 && node->in[i + 1] >= 0)
-            t[i] = g->values[node->in[i + 1]].tensor;
-    if (!t[0])
-        return lr_err_set(e, LR_EUNSUP, "%s: its filters are not constant", l->name);
-    if ((rc = lr_tensor_to_f32(w, t[0], e)) != LR_OK ||
-        (t[1] && (rc = lr_tensor_to_f32(bias, t[1], e)) != LR_OK)) {
-        lr_tensor_free(*w);
-        *w = NULL;
-        return rc;
-    }
     return LR_OK;
 }
 

@@ -46,10 +46,6 @@ enum lr_status session_mark_stale(const struct lr_session *s, struct lr_layer_pl
 enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
                              const struct lr_layer_plan *plan, const bool *use,
                              struct lr_err *e);
-/* A layer's filters [d, c*kh*kw] and bias (NULL: none) as float32; lr_tensor_free both.
- */
-enum lr_status session_weights(struct lr_tensor **w, struct lr_tensor **bias,
-                               const struct lr_session *s, int layer, struct lr_err *e);
 /* The last value before layer that all paths from the images to the n target values go
  * through, and whose activations for n_images fit into max_bytes or are kept already
  * (value kept; -1: none are); -1 when there is none but the images themselves. */

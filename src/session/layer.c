@@ -148,7 +148,7 @@ enum lr_status session_solve_layer(struct lr_factors **out, const struct lr_sess
     lr_solve_opts_default(&o);
     o.progress = &inner;
     o.notes = &notes;
-    if ((rc = session_weights(&w, &bias, s, layer, e)) != LR_OK)
+    if ((rc = lr_layer_weights(&w, &bias, s->graph, l, e)) != LR_OK)
         goto out;
     o.bias = bias ? bias->data : NULL;
     if (has_samples && (rc = problem_init(&p, s, layer, mode, yhat, shat, e)) != LR_OK)

@@ -88,7 +88,7 @@ static enum lr_status one_spectrum(struct lr_spectrum *out, const struct lr_sess
     for (int i = 0; i < n_rows; i++)
         if (rows[i].value == l->value)
             y = &rows[i];
-    enum lr_status rc = session_weights(&w, &bias, s, layer, e);
+    enum lr_status rc = lr_layer_weights(&w, &bias, s->graph, l, e);
     if (rc != LR_OK)
         return rc;
     lr_sampling_split(&n_fit, &n_valid, &n_held, y->n, lr_dataset_count(s->calib), &o);
