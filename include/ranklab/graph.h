@@ -176,8 +176,13 @@ enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
 
 /* Folds each BatchNormalization into the convolution (or Gemm) before it where exact: the
  * convolution's only consumer, inference mode, constant parameters; drops Identity and
- * inference Dropout. *n_folded (may be NULL) counts the BN nodes removed. */
+ * inference Dropout; joins a MatMul on [batch, c] and the constant bias added to it into
+ * one Gemm. *n_folded (may be NULL) counts the BN nodes removed. */
 enum lr_status lr_graph_fold_bn(struct lr_graph *g, int *n_folded, struct lr_err *e);
+/* Why BatchNormalization node n is still there after lr_graph_fold_bn: a clause in buf
+ * ("its input has 2 consumers"). Returns buf. */
+const char *lr_bn_why_unfolded(const struct lr_graph *g, const struct lr_node *n,
+                               char *buf, size_t size);
 
 /* Cost of one node per image. macs: multiply-adds of Conv, Gemm, MatMul (others 0);
  * params: weights and biases it reads from initializers; bytes: those plus activations

@@ -161,6 +161,32 @@ enum lr_status lr_ints_tensor(struct lr_tensor **out, int n_dims, const int64_t 
 /* Moves what the rules found into the graph and removes the nodes that became idle. */
 enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e);
 
+/* ---- follow.c */
+
+/* The nodes reading each value v, each once: nodes[start[v]] .. nodes[end[v] - 1]. */
+struct lr_readers {
+    int *start, *end, *nodes;
+};
+/* lr_readers_clear also after a failure. */
+enum lr_status lr_readers_find(struct lr_readers *r, const struct lr_graph *g,
+                               struct lr_err *e);
+void lr_readers_clear(struct lr_readers *r);
+/* Fills in follow, act, follow_name, sum_value and other_value of x, whose value is set.
+ */
+enum lr_status lr_layer_find_follow(struct lr_layer *x, const struct lr_graph *g,
+                                    const struct lr_readers *r, struct lr_err *e);
+
+/* ---- weights.c */
+
+/* Does t add the same d numbers to every row of an [n, d] product: [d], [1, d], or a
+ * single number? */
+bool lr_tensor_is_row(const struct lr_tensor *t, int64_t d);
+
+/* ---- noops.c */
+
+/* Removes Identity, inference Dropout and casts to the type a value has. */
+enum lr_status lr_graph_drop_noops(struct lr_graph *g, struct lr_err *e);
+
 /* ---- same.c */
 
 /* LR_OK when a and b are the same network: names, nodes, attributes, constants byte for

@@ -1,103 +1,13 @@
-/* Rewrites that leave the network's function as it is: Identity and inference Dropout go,
- * BatchNormalization is folded into the convolution or Gemm before it. With
+/* Rewrites that leave the network's function as it is: nodes that do nothing go, a MatMul
+ * and its bias become a Gemm, BatchNormalization is folded into the convolution or Gemm
+ * before it. With
  * k = scale / sqrt(var + epsilon) the folded weights are k w and the bias k (b - mean) +
  * bias, computed in double and rounded once. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "model.h"
-
-static bool is_same_type_cast(const struct lr_graph *g, const struct lr_node *n)
-{
-    return n->op == LR_OP_CAST && n->n_in > 0 && n->in[0] >= 0 &&
-           lr_node_int(n, "to", 0) == (int64_t)g->values[n->in[0]].dtype &&
-           g->values[n->in[0]].dtype != LR_DT_NONE;
-}
-
-/* Does the node hand its first input on unchanged? */
-static bool is_noop(const struct lr_graph *g, const struct lr_node *n, const int *uses)
-{
-    if (n->n_in < 1 || n->in[0] < 0 || n->n_out < 1 || n->out[0] < 0)
-        return false;
-    if (n->op == LR_OP_IDENTITY || is_same_type_cast(g, n))
-        return true;
-    if (n->op != LR_OP_DROPOUT)
-        return false;
-    if (n->n_out > 1 && n->out[1] >= 0 &&
-        (uses[n->out[1]] || g->values[n->out[1]].is_output))
-        return false;
-    if (n->n_in > 2 && n->in[2] >= 0) {
-        const struct lr_tensor *t = g->values[n->in[2]].tensor;
-        int64_t count;
-        return t && lr_shape_count(&count, &t->shape, NULL) == LR_OK && count == 1 &&
-               lr_tensor_int_at(t, 0) == 0;
-    }
-    return true;
-}
-
-/* Lets the producer of x write y, an output of the network, in its place. */
-static bool take_over(struct lr_graph *g, int x, int y)
-{
-    struct lr_value *vx = &g->values[x], *vy = &g->values[y];
-
-    if (vx->producer < 0 || vx->is_output || vx->is_input || vx->tensor)
-        return false;
-    struct lr_node *p = &g->nodes[vx->producer];
-    for (int i = 0; i < p->n_out; i++)
-        if (p->out[i] == x)
-            p->out[i] = y;
-    vy->producer = vx->producer;
-    vx->producer = -1;
-    return true;
-}
-
-static enum lr_status drop_noops(struct lr_graph *g, struct lr_err *e)
-{
-    bool *is_dead = lr_calloc((size_t)g->n_nodes, sizeof(*is_dead));
-    bool *is_touched = lr_calloc((size_t)g->n_values, sizeof(*is_touched));
-    int *alias = lr_alloc((size_t)g->n_values, sizeof(*alias)), *uses = NULL;
-    enum lr_status st = lr_graph_count_uses(&uses, g, e);
-
-    if (!is_dead || !is_touched || !alias)
-        st = lr_enomem(e, (size_t)g->n_values * sizeof(*alias), "the network");
-    if (st != LR_OK)
-        goto out;
-    for (int v = 0; v < g->n_values; v++)
-        alias[v] = v;
-    for (int k = 0; k < g->n_nodes; k++) {
-        struct lr_node *n = &g->nodes[k];
-        for (int i = 0; i < n->n_in; i++)
-            if (n->in[i] >= 0)
-                n->in[i] = alias[n->in[i]];
-        if (!is_noop(g, n, uses))
-            continue;
-        int x = n->in[0], y = n->out[0];
-        if (!g->values[y].is_output) {
-            alias[y] = x;
-        } else if (take_over(g, x, y)) {
-            alias[x] = y;
-        } else {
-            continue;
-        }
-        is_dead[k] = true;
-        for (int i = 1; i < n->n_in; i++)
-            if (n->in[i] >= 0)
-                is_touched[n->in[i]] = true;
-    }
-    lr_graph_compact(g, is_dead);
-    /* Some still read what an output's Identity was taken over from. */
-    for (int k = 0; k < g->n_nodes; k++)
-        for (int i = 0; i < g->nodes[k].n_in; i++)
-            if (g->nodes[k].in[i] >= 0)
-                g->nodes[k].in[i] = alias[g->nodes[k].in[i]];
-    st = lr_graph_sweep(g, is_touched, g->n_values, e);
-out:
-    lr_free(uses);
-    lr_free(is_touched);
-    lr_free(alias);
-    lr_free(is_dead);
-    return st;
-}
 
 /* y = k x + shift per channel, in double; both arrays are owned. */
 static enum lr_status affine(double **k, double **shift, const struct lr_graph *g,
@@ -338,6 +248,109 @@ static bool is_plain_bn(const struct lr_graph *g, const struct lr_node *n)
     return true;
 }
 
+/* The constant that node add puts on top of a MatMul with constant weights, when the two
+ * are a fully connected layer on [batch, c]; -1 otherwise. *k: the MatMul. */
+static int bias_of(const struct pass *p, const struct lr_node *add, int *k)
+{
+    const struct lr_graph *g = p->g;
+
+    if (g->opset < 7 || add->op != LR_OP_ADD || add->n_in != 2 || add->n_out != 1 ||
+        add->out[0] < 0)
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        int x = add->in[i], b = add->in[1 - i];
+        if (x < 0 || b < 0 || x >= p->n_values || p->uses[x] != 1 ||
+            g->values[x].is_output || g->values[x].producer < 0)
+            continue;
+        const struct lr_value *y = &g->values[x];
+        const struct lr_node *n = &g->nodes[y->producer];
+        const struct lr_tensor *w = constant_in(g, n, 1), *t = g->values[b].tensor;
+        if (n->op != LR_OP_MAT_MUL || n->n_in != 2 || n->n_out != 1 || !w || !t ||
+            w->shape.n_dims != 2 || w->dtype != LR_DT_F32 || t->dtype != LR_DT_F32 ||
+            !y->has_shape || y->shape.n_dims != 2 ||
+            !lr_tensor_is_row(t, w->shape.dims[1]))
+            continue;
+        *k = y->producer;
+        return b;
+    }
+    return -1;
+}
+
+/* Makes the MatMul before node add a Gemm with add's constant; *is_done: add is idle. */
+static enum lr_status join_bias(struct pass *p, const struct lr_node *add, bool *is_done,
+                                struct lr_err *e)
+{
+    int k, b = bias_of(p, add, &k);
+    char *type = NULL;
+
+    *is_done = false;
+    if (b < 0)
+        return LR_OK;
+    struct lr_node *n = &p->g->nodes[k];
+    enum lr_status st = lr_string_set(&type, "Gemm", e);
+    int *in = st == LR_OK ? lr_realloc(n->in, 2, 3, sizeof(*in)) : NULL;
+    if (!in) {
+        lr_free(type);
+        return st != LR_OK ? st : lr_enomem(e, 3 * sizeof(*in), "a node");
+    }
+    lr_free(n->type);
+    n->type = type;
+    n->op = LR_OP_GEMM;
+    n->in = in;
+    n->in[2] = b;
+    n->n_in = 3;
+    p->g->values[n->out[0]].producer = -1;
+    n->out[0] = add->out[0];
+    p->g->values[n->out[0]].producer = k;
+    *is_done = true;
+    return LR_OK;
+}
+
+const char *lr_bn_why_unfolded(const struct lr_graph *g, const struct lr_node *n,
+                               char *buf, size_t size)
+{
+    int x = n->n_in > 0 ? n->in[0] : -1, users[1];
+    struct target t;
+
+    if (lr_graph_has_hidden(g)) {
+        snprintf(buf, size, "the network holds parts that are not interpreted");
+        return buf;
+    }
+    if (!is_plain_bn(g, n)) {
+        snprintf(buf, size, "it is not in inference mode, or gives more than one output");
+        return buf;
+    }
+    for (int i = 1; i < 5; i++) {
+        const struct lr_tensor *p = g->values[n->in[i]].tensor;
+        if (p && p->dtype == LR_DT_F32)
+            continue;
+        snprintf(buf, size, "its parameter %.60s is not %s", g->values[n->in[i]].name,
+                 p ? "of type float" : "constant");
+        return buf;
+    }
+    const struct lr_node *before =
+        g->values[x].producer >= 0 ? &g->nodes[g->values[x].producer] : NULL;
+    int n_users = lr_graph_consumers(g, x, users, 1);
+    if (!before)
+        snprintf(buf, size, "it reads an input of the network");
+    else if (before->op != LR_OP_CONV && before->op != LR_OP_GEMM)
+        snprintf(buf, size, "%.60s before it is a %.40s, no convolution", before->name,
+                 before->type);
+    else if (n_users > 1)
+        snprintf(buf, size, "the response of %.60s has %d consumers", before->name,
+                 n_users);
+    else if (g->values[x].is_output)
+        snprintf(buf, size, "the response of %.60s is an output of the network",
+                 before->name);
+    else if (!find_target(&t, g, before))
+        snprintf(buf, size, "the weights or the bias of %.60s are not constant floats",
+                 before->name);
+    else
+        snprintf(buf, size, "the folded weights of %.60s would not be finite numbers",
+                 before->name);
+    return buf;
+}
+
 enum lr_status lr_graph_fold_bn(struct lr_graph *g, int *n_folded, struct lr_err *e)
 {
     struct pass p = {.g = g};
@@ -348,7 +361,7 @@ enum lr_status lr_graph_fold_bn(struct lr_graph *g, int *n_folded, struct lr_err
         *n_folded = 0;
     if (lr_graph_has_hidden(g))
         return LR_OK;
-    enum lr_status st = drop_noops(g, e);
+    enum lr_status st = lr_graph_drop_noops(g, e);
     if (st == LR_OK)
         st = lr_graph_count_uses(&p.uses, g, e);
     p.n_values = g->n_values;
@@ -359,6 +372,9 @@ enum lr_status lr_graph_fold_bn(struct lr_graph *g, int *n_folded, struct lr_err
     for (int k = 0; k < g->n_nodes && st == LR_OK; k++) {
         struct lr_node *bn = &g->nodes[k];
         bool is_done;
+        if ((st = join_bias(&p, bn, &is_done, e)) != LR_OK)
+            break;
+        is_dead[k] = is_done;
         if (!is_plain_bn(g, bn))
             continue;
         int x = bn->in[0], producer = g->values[x].producer;

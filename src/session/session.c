@@ -113,18 +113,31 @@ static enum lr_status default_plan(struct lr_session *s, struct lr_err *e)
 
 static void note_unfolded(const struct lr_session *s)
 {
+    const struct lr_node *first = NULL;
+    char why[256];
     int n = 0;
 
-    for (int k = 0; k < s->graph->n_nodes; k++)
-        n += s->graph->nodes[k].op == LR_OP_BATCH_NORMALIZATION;
-    if (n > 0)
+    for (int k = 0; k < s->graph->n_nodes; k++) {
+        const struct lr_node *node = &s->graph->nodes[k];
+        if (node->op != LR_OP_BATCH_NORMALIZATION)
+            continue;
+        if (!first)
+            first = node;
+        n++;
+    }
+    if (n == 0)
+        return;
+    lr_bn_why_unfolded(s->graph, first, why, sizeof(why));
+    if (n == 1)
+        lr_note(
+            &s->notes, LR_NOTE_WARNING,
+            "%s: BatchNormalization %.100s could not be folded and stays as it is: %s",
+            s->model_name, first->name, why);
+    else
         lr_note(&s->notes, LR_NOTE_WARNING,
-                n == 1
-                    ? "%s: %d BatchNormalization node could not be folded and stays as "
-                      "it is"
-                    : "%s: %d BatchNormalization nodes could not be folded and stay as "
-                      "they are",
-                s->model_name, n);
+                "%s: %d BatchNormalization nodes could not be folded and stay as they "
+                "are; the first is %.100s: %s",
+                s->model_name, n, first->name, why);
 }
 
 static enum lr_status load_network(struct lr_session *s, const char *path,

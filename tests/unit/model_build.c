@@ -253,6 +253,10 @@ static void eval_gemm(const struct lr_graph *g, const struct lr_node *n, const d
     const float *w = data_of(g, n, 1), *b = data_of(g, n, 2);
     int64_t k = g->values[n->in[0]].shape.dims[1];
     int is_trans = lr_node_int(n, "transB", 0) != 0;
+    int is_one = 0;
+    int64_t n_b;
+    if (b && lr_shape_count(&n_b, &g->values[n->in[2]].tensor->shape, NULL) == LR_OK)
+        is_one = n_b == 1;
     double alpha = (double)lr_node_float(n, "alpha", 1),
            beta = (double)lr_node_float(n, "beta", 1);
 
@@ -260,29 +264,34 @@ static void eval_gemm(const struct lr_graph *g, const struct lr_node *n, const d
         double sum = 0;
         for (int64_t i = 0; i < k; i++)
             sum += x[i] * (double)w[is_trans ? j * k + i : i * count + j];
-        y[j] = alpha * sum + (b ? beta * (double)b[j] : 0);
+        y[j] = alpha * sum + (b ? beta * (double)b[is_one ? 0 : j] : 0);
     }
 }
 
-double *mb_eval(const struct lr_graph *g, int v, const double *image, int64_t *count)
+double *mb_eval(const struct lr_graph *g, int v, const double *input, int64_t *count)
 {
     const struct lr_value *x = &g->values[v];
-    struct lr_shape s = x->shape;
+    struct lr_shape s = x->tensor ? x->tensor->shape : x->shape;
     int64_t n_a = 0, n_b = 0;
     double *a = NULL, *b = NULL;
 
     assert_true(x->has_shape);
-    s.dims[0] = 1;
+    s.dims[0] = x->tensor ? s.dims[0] : 1;
     assert_int_equal(lr_shape_count(count, &s, NULL), LR_OK);
     double *y = lr_calloc((size_t)*count, sizeof(*y));
     assert_non_null(y);
+    if (x->tensor) {
+        for (int64_t i = 0; i < *count; i++)
+            y[i] = (double)((const float *)x->tensor->data)[i];
+        return y;
+    }
     if (x->producer < 0) {
         assert_true(x->is_input);
-        memcpy(y, image, (size_t)*count * sizeof(*y));
+        memcpy(y, input, (size_t)*count * sizeof(*y));
         return y;
     }
     const struct lr_node *n = &g->nodes[x->producer];
-    a = mb_eval(g, n->in[0], image, &n_a);
+    a = mb_eval(g, n->in[0], input, &n_a);
     switch (n->op) {
     case LR_OP_CONV:
         eval_conv(g, n, a, y);
@@ -291,6 +300,7 @@ double *mb_eval(const struct lr_graph *g, int v, const double *image, int64_t *c
         eval_bn(g, n, a, y, *count);
         break;
     case LR_OP_GEMM:
+    case LR_OP_MAT_MUL:
         eval_gemm(g, n, a, y, *count);
         break;
     case LR_OP_RELU:
@@ -298,10 +308,11 @@ double *mb_eval(const struct lr_graph *g, int v, const double *image, int64_t *c
             y[i] = a[i] > 0 ? a[i] : 0;
         break;
     case LR_OP_ADD:
-        b = mb_eval(g, n->in[1], image, &n_b);
-        assert_int_equal(n_a, n_b);
+        b = mb_eval(g, n->in[1], input, &n_b);
         for (int64_t i = 0; i < *count; i++)
-            y[i] = a[i] + b[i];
+            y[i] = a[n_a == 1 ? 0 : i] + b[n_b == 1 ? 0 : i];
+        assert_true(n_a == *count || n_a == 1);
+        assert_true(n_b == *count || n_b == 1);
         break;
     case LR_OP_IDENTITY:
     case LR_OP_DROPOUT:
@@ -314,6 +325,51 @@ double *mb_eval(const struct lr_graph *g, int v, const double *image, int64_t *c
     lr_free(a);
     lr_free(b);
     return y;
+}
+
+/* ---- comparing */
+
+static double image[MB_IMAGE];
+
+int mb_fill_image(void **state)
+{
+    uint32_t s = 7;
+
+    (void)state;
+    for (int i = 0; i < MB_IMAGE; i++) {
+        s = s * 1664525 + 1013904223;
+        image[i] = (double)(s >> 8) / (1 << 23) - 1;
+    }
+    return 0;
+}
+
+void mb_assert_equal(const struct lr_graph *a, const struct lr_graph *b, const char *name,
+                     double tolerance)
+{
+    int64_t n, m;
+    int va = lr_graph_find_value(a, name), vb = lr_graph_find_value(b, name);
+
+    assert_true(va >= 0 && vb >= 0);
+    double *x = mb_eval(a, va, image, &n), *y = mb_eval(b, vb, image, &m);
+    assert_int_equal(n, m);
+    double size = 0;
+    for (int64_t i = 0; i < n; i++)
+        size = fmax(size, fabs(x[i]));
+    assert_true(size > 0.1);
+    for (int64_t i = 0; i < n; i++)
+        if (fabs(x[i] - y[i]) > tolerance * size)
+            fail_msg("%s[%ld]: %.9g and %.9g", name, (long)i, x[i], y[i]);
+    lr_free(x);
+    lr_free(y);
+}
+
+struct lr_graph *mb_clone(const struct lr_graph *g)
+{
+    struct lr_graph *c;
+    struct lr_err e = {0};
+
+    assert_int_equal(lr_graph_clone(&c, g, &e), LR_OK);
+    return c;
 }
 
 /* ---- files */

@@ -39,9 +39,18 @@ void mb_infer(struct lr_graph *g);
 /* Fails the test unless value v has this shape ("Nx3x8x8"), or none ("?"). */
 void mb_assert_shape(const struct lr_graph *g, int v, const char *text);
 
-/* Value v for one image of input 0, by plain loops in double: Conv, Gemm,
+/* Value v for one image of input 0, by plain loops in double: Conv, Gemm, MatMul,
  * BatchNormalization, Relu, Add, Identity, Dropout, Flatten. Release with lr_free. */
-double *mb_eval(const struct lr_graph *g, int v, const double *image, int64_t *count);
+double *mb_eval(const struct lr_graph *g, int v, const double *input, int64_t *count);
+
+enum { MB_IMAGE = 2000 };
+/* A group's setup: the image of MB_IMAGE values that mb_assert_equal puts in. */
+int mb_fill_image(void **state);
+/* Fails the test unless both graphs compute the same for value name, up to tolerance
+ * times its largest element. */
+void mb_assert_equal(const struct lr_graph *a, const struct lr_graph *b, const char *name,
+                     double tolerance);
+struct lr_graph *mb_clone(const struct lr_graph *g);
 
 /* A group's temporary folder: setup and teardown for cmocka, its path, and that of a file
  * in it (one of a.onnx, b.onnx, weights.bin, link, in/w). */

@@ -92,12 +92,12 @@ static void split(struct lr_graph *g, int v, int rank)
     float *zeros = lr_calloc((size_t)(c * d) * 25, sizeof(float));
     assert_non_null(zeros);
     const struct lr_conv_part parts[2] = {
-        {rank, c, (int)p.kh, (int)p.kw, (int)p.stride_h, (int)p.stride_w, 1, 1,
+        {rank, c, (int)p.kh, (int)p.kw, 1, (int)p.stride_h, (int)p.stride_w, 1, 1,
          (int)p.pad_top, (int)p.pad_left, (int)p.pad_bottom, (int)p.pad_right, zeros,
          NULL},
-        {d, rank, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, zeros, NULL},
+        {d, rank, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, zeros, NULL},
     };
-    if (lr_graph_split_conv(g, v, 2, parts, NULL, &e) != LR_OK)
+    if (lr_graph_split_layer(g, v, 2, parts, NULL, &e) != LR_OK)
         fail_msg("%s", e.msg);
     lr_free(zeros);
 }

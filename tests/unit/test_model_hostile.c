@@ -88,11 +88,11 @@ static bool feed(const char *data, size_t len)
             continue;
         float *zeros = lr_calloc((size_t)(x->c * x->d * x->kh * x->kw), sizeof(float));
         const struct lr_conv_part parts[2] = {
-            {1, x->c, x->kh, x->kw, x->stride_h, x->stride_w, x->dil_h, x->dil_w,
-             x->pad_top, x->pad_left, x->pad_bottom, x->pad_right, zeros, NULL},
-            {x->d, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, zeros, NULL},
+            {x->group, x->c, x->kh, x->kw, x->group, x->stride_h, x->stride_w, x->dil_h,
+             x->dil_w, x->pad_top, x->pad_left, x->pad_bottom, x->pad_right, zeros, NULL},
+            {x->d, x->group, 1, 1, x->group, 1, 1, 1, 1, 0, 0, 0, 0, zeros, NULL},
         };
-        assert_int_equal(lr_graph_split_conv(g, x->value, 2, parts, "zeros", &e), LR_OK);
+        assert_int_equal(lr_graph_split_layer(g, x->value, 2, parts, "zeros", &e), LR_OK);
         lr_free(zeros);
     }
     lr_layers_free(layers, n);

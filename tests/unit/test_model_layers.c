@@ -1,5 +1,6 @@
 /* The list of layers: sizes, what follows a response, and every reason why a convolution
  * cannot be approximated. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -79,6 +80,7 @@ static void layers__lists_sizes_in_order(void **state)
     assert_true(all[0].out_h == 6 && all[0].out_w == 7);
     assert_int_equal(all[0].macs, 8 * 3 * 25 * 6 * 7);
     assert_int_equal(all[0].params, 8 * 3 * 25 + 8);
+    assert_int_equal(all[0].bytes, 4 * (8 * 3 * 25 + 8 + 3 * 11 * 13 + 8 * 6 * 7));
     assert_string_equal(all[1].name, "b");
     assert_true(all[1].is_approximable);
     lr_layers_free(all, n);
@@ -90,7 +92,7 @@ static void layers__sees_relu_when_it_alone_follows(void **state)
     static const struct {
         const char *type;
         enum lr_follow follow;
-    } cases[] = {{"Relu", LR_FOLLOW_RELU},     {"LeakyRelu", LR_FOLLOW_OTHER},
+    } cases[] = {{"Relu", LR_FOLLOW_RELU},     {"LeakyRelu", LR_FOLLOW_PIECEWISE},
                  {"Sigmoid", LR_FOLLOW_OTHER}, {"Tanh", LR_FOLLOW_OTHER},
                  {"Flatten", LR_FOLLOW_NONE},  {"GlobalAveragePool", LR_FOLLOW_NONE}};
     (void)state;
@@ -123,22 +125,16 @@ static void layers__takes_clip_for_relu_when_only_bounded_below(void **state)
                     lr_node_set_float(mb_of(g, c), "max", 6, NULL);
             }
             mb_output(g, c);
-            assert_follow(g, "a", has_top ? LR_FOLLOW_OTHER : LR_FOLLOW_RELU, "Clip", -1,
-                          -1);
+            assert_follow(g, "a", has_top ? LR_FOLLOW_PIECEWISE : LR_FOLLOW_RELU, "Clip",
+                          -1, -1);
         }
 }
 
-static void layers__sees_nothing_when_response_is_read_twice_or_an_output(void **state)
+static void layers__sees_nothing_when_response_is_an_output(void **state)
 {
     (void)state;
     struct lr_graph *g = mb_graph(13);
     int a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1);
-    mb_output(g, mb_unary(g, "Relu", "r", a));
-    mb_output(g, mb_unary(g, "Relu", "s", a));
-    assert_follow(g, "a", LR_FOLLOW_NONE, NULL, -1, -1);
-
-    g = mb_graph(13);
-    a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1);
     mb_output(g, mb_unary(g, "Relu", "r", a));
     mb_output(g, a);
     assert_follow(g, "a", LR_FOLLOW_NONE, NULL, -1, -1);
@@ -171,43 +167,132 @@ static void layers__looks_behind_a_residual_sum(void **state)
             int is_relu = readers == 1 || readers == 2;
             assert_follow(g, second ? "b" : "a",
                           is_relu ? LR_FOLLOW_RELU : LR_FOLLOW_NONE,
-                          is_relu ? "Relu" : NULL, s, second ? a : b);
+                          is_relu        ? "Relu"
+                          : readers == 3 ? "2 consumers"
+                                         : NULL,
+                          s, second ? a : b);
         }
 }
 
-static void layers__takes_other_sums_for_activations(void **state)
+/* Sums of one response that are no residual sum, before and behind a residual sum. */
+static void layers__names_other_sums(void **state)
 {
+    static const char *const names[] = {"Add (constant)", "Add (broadcast)",
+                                        "Add (itself)"};
     (void)state;
+    for (int kind = 0; kind < 3; kind++)
+        for (int is_behind = 0; is_behind < 2; is_behind++)
+            for (int is_left = 0; is_left < 2; is_left++) {
+                struct lr_graph *g = mb_graph(13);
+                int x = mb_image(g, -1, 4, 8, 8);
+                int a = mb_conv(g, "a", x, 4, 4, 3, 1, 1), v = a;
+                int sum = is_behind ? v = mb_binary(g, "Add", "t", a, x) : -1;
+                int other = kind == 0   ? mb_weight(g, "w", 3, (int64_t[]){4, 1, 1})
+                            : kind == 1 ? mb_unary(g, "GlobalAveragePool", "p", x)
+                                        : v;
+                int s = is_left ? mb_binary(g, "Add", "s", v, other)
+                                : mb_binary(g, "Add", "s", other, v);
+                mb_output(g, mb_unary(g, "Relu", "r", s));
+                assert_follow(g, "a", LR_FOLLOW_OTHER, names[kind], sum,
+                              is_behind ? x : -1);
+            }
+}
+
+/* The only layer's activation, or the test fails; the graph is released. */
+static struct lr_activation act_of(struct lr_graph *g, enum lr_follow follow,
+                                   const char *name)
+{
+    struct lr_layer *all;
+    int n;
+
+    mb_infer(g);
+    assert_int_equal(lr_layers_find(&all, &n, g, NULL), LR_OK);
+    assert_int_equal(n, 1);
+    struct lr_activation a = all[0].act;
+    assert_int_equal(all[0].follow, follow);
+    assert_string_equal(all[0].follow_name, name);
+    assert_int_equal(lr_act_is_nonlinear(&a),
+                     follow == LR_FOLLOW_RELU || follow == LR_FOLLOW_PIECEWISE);
+    assert_int_equal(lr_act_is_relu(&a), follow == LR_FOLLOW_RELU);
+    lr_layers_free(all, n);
+    lr_graph_free(g);
+    return a;
+}
+
+/* A convolution whose response a Clip with these bounds reads. */
+static struct lr_graph *clipped(float lo, float hi)
+{
     struct lr_graph *g = mb_graph(13);
-    int a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 4, 3, 1, 1);
-    int s = mb_binary(g, "Add", "s", a, mb_weight(g, "w", 3, (int64_t[]){4, 1, 1}));
-    mb_output(g, mb_unary(g, "Relu", "r", s));
-    assert_follow(g, "a", LR_FOLLOW_OTHER, "Add", -1, -1);
+    int a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1);
 
-    g = mb_graph(13);
-    int x = mb_image(g, -1, 3, 8, 8);
-    a = mb_conv(g, "a", x, 3, 4, 3, 1, 1);
-    s = mb_binary(
-        g, "Add", "s", a,
-        mb_unary(g, "GlobalAveragePool", "p", mb_conv(g, "b", x, 3, 4, 3, 1, 1)));
-    mb_output(g, mb_unary(g, "Relu", "r", s));
-    assert_follow(g, "a", LR_FOLLOW_OTHER, "Add", -1, -1);
+    mb_output(g, mb_node(g, "Clip", "c", 3,
+                         (int[]){a, mb_floats(g, "lo", 0, 1, &lo),
+                                 mb_floats(g, "hi", 0, 1, &hi)}));
+    return g;
+}
 
-    g = mb_graph(13);
-    a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 4, 3, 1, 1);
-    mb_output(g, mb_binary(g, "Add", "s", a, a));
-    assert_follow(g, "a", LR_FOLLOW_NONE, NULL, -1, -1);
+static struct lr_graph *leaking(float alpha)
+{
+    struct lr_graph *g = mb_graph(13);
+    int a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1);
+    int v = mb_unary(g, "LeakyRelu", "l", a);
+
+    lr_node_set_float(mb_of(g, v), "alpha", alpha, NULL);
+    mb_output(g, v);
+    return g;
+}
+
+static void layers__gives_bounds_and_slope_when_piecewise(void **state)
+{
+    struct lr_activation a;
+    (void)state;
+    a = act_of(clipped(0, 6), LR_FOLLOW_PIECEWISE, "Clip");
+    assert_true(a.lo >= 0 && a.lo <= 0 && a.hi >= 6 && a.hi <= 6 && a.slope <= 0);
+    a = act_of(clipped(-1, INFINITY), LR_FOLLOW_PIECEWISE, "Clip");
+    assert_true(a.lo >= -1 && a.lo <= -1 && isinf(a.hi));
+    a = act_of(clipped(-INFINITY, 2), LR_FOLLOW_PIECEWISE, "Clip");
+    assert_true(isinf(a.lo) && a.lo < 0 && a.hi >= 2 && a.hi <= 2);
+    a = act_of(clipped(-0.0f, INFINITY), LR_FOLLOW_RELU, "Clip");
+    a = act_of(clipped(-INFINITY, INFINITY), LR_FOLLOW_NONE, "Clip");
+    a = act_of(clipped(3, 3), LR_FOLLOW_OTHER, "Clip");
+    a = act_of(clipped(3, -3), LR_FOLLOW_OTHER, "Clip");
+    a = act_of(leaking(0.25f), LR_FOLLOW_PIECEWISE, "LeakyRelu");
+    assert_true(a.lo >= 0 && a.lo <= 0 && isinf(a.hi) && a.slope >= 0.25f &&
+                a.slope <= 0.25f);
+    a = act_of(leaking(0), LR_FOLLOW_RELU, "LeakyRelu");
+    a = act_of(leaking(1), LR_FOLLOW_OTHER, "LeakyRelu");
+    a = act_of(leaking(-0.1f), LR_FOLLOW_OTHER, "LeakyRelu");
+    assert_true(lr_act_is_relu(&lr_act_relu) && !lr_act_is_nonlinear(&lr_act_none));
+}
+
+/* Two readers, with the same activation, with others, with none. */
+static void layers__wants_one_activation_when_read_twice(void **state)
+{
+    static const struct {
+        const char *type[2];
+        enum lr_follow follow;
+        const char *name;
+    } cases[] = {
+        {{"Relu", "Relu"}, LR_FOLLOW_RELU, "Relu"},
+        {{"LeakyRelu", "LeakyRelu"}, LR_FOLLOW_PIECEWISE, "LeakyRelu"},
+        {{"LeakyRelu", "Relu"}, LR_FOLLOW_NONE, "2 consumers"},
+        {{"Relu", "Flatten"}, LR_FOLLOW_NONE, "2 consumers"},
+        {{"Sigmoid", "Sigmoid"}, LR_FOLLOW_NONE, "2 consumers"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct lr_graph *g = mb_graph(13);
+        int a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1);
+        mb_output(g, mb_unary(g, cases[i].type[0], "r", a));
+        mb_output(g, mb_unary(g, cases[i].type[1], "s", a));
+        assert_follow(g, "a", cases[i].follow, cases[i].name, -1, -1);
+    }
 }
 
 static void layers__gives_a_reason_when_not_approximable(void **state)
 {
     (void)state;
     struct lr_graph *g = mb_graph(13);
-    mb_set_int(g, mb_conv(g, "a", mb_image(g, -1, 64, 8, 8), 2, 64, 3, 1, 1), "group",
-               32);
-    assert_reason(g, "a", "grouped convolution (groups 32)");
-
-    g = mb_graph(13);
     mb_set_int(g, mb_conv(g, "a", mb_image(g, -1, 8, 8, 8), 1, 16, 3, 1, 1), "group", 8);
     assert_reason(g, "a", "depthwise convolution");
 
@@ -245,6 +330,31 @@ static void layers__gives_a_reason_when_not_approximable(void **state)
     assert_reason(g, "a", "no shape known (depends on turn: moves the batch)");
 }
 
+/* At rank g a split costs c k k + d per position, the whole d (c / g) k k. */
+static void layers__takes_groups_when_a_split_of_each_pays(void **state)
+{
+    static const struct {
+        int c, d, group, k;
+        const char *reason;
+    } cases[] = {
+        {64, 64, 32, 3, NULL}, /* 640 of 1152 */
+        {64, 32, 32, 3, "grouped convolution (32 groups): too small to gain at any rank"},
+        {8, 8, 4, 1, "grouped convolution (4 groups): too small to gain at any rank"},
+        {8, 16, 4, 1, NULL},  /* 24 of 32 */
+        {12, 16, 4, 1, NULL}, /* 28 of 48 */
+        {8, 32, 8, 3, "depthwise convolution"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct lr_graph *g = mb_graph(13);
+        int c = cases[i].c, n = cases[i].group;
+        int a = mb_conv(g, "a", mb_image(g, -1, c, 8, 8), c / n, cases[i].d, cases[i].k,
+                        1, 0);
+        mb_set_int(g, a, "group", n);
+        assert_reason(g, "a", cases[i].reason);
+    }
+}
+
 static void layers__shows_sizes_when_shape_is_unknown(void **state)
 {
     struct lr_layer *all;
@@ -268,10 +378,13 @@ int main(void)
         cmocka_unit_test(layers__lists_sizes_in_order),
         cmocka_unit_test(layers__sees_relu_when_it_alone_follows),
         cmocka_unit_test(layers__takes_clip_for_relu_when_only_bounded_below),
-        cmocka_unit_test(layers__sees_nothing_when_response_is_read_twice_or_an_output),
+        cmocka_unit_test(layers__sees_nothing_when_response_is_an_output),
         cmocka_unit_test(layers__looks_behind_a_residual_sum),
-        cmocka_unit_test(layers__takes_other_sums_for_activations),
+        cmocka_unit_test(layers__names_other_sums),
+        cmocka_unit_test(layers__gives_bounds_and_slope_when_piecewise),
+        cmocka_unit_test(layers__wants_one_activation_when_read_twice),
         cmocka_unit_test(layers__gives_a_reason_when_not_approximable),
+        cmocka_unit_test(layers__takes_groups_when_a_split_of_each_pays),
         cmocka_unit_test(layers__shows_sizes_when_shape_is_unknown),
     };
     return cmocka_run_group_tests_name("model_layers", tests, NULL, NULL);

@@ -9,50 +9,6 @@
 
 #include "model_build.h"
 
-static double image[2000];
-
-static int fill_image(void **state)
-{
-    uint32_t s = 7;
-
-    (void)state;
-    for (int i = 0; i < 2000; i++) {
-        s = s * 1664525 + 1013904223;
-        image[i] = (double)(s >> 8) / (1 << 23) - 1;
-    }
-    return 0;
-}
-
-/* Both graphs compute the same for value name. */
-static void assert_equal(const struct lr_graph *a, const struct lr_graph *b,
-                         const char *name, double tolerance)
-{
-    int64_t n, m;
-    int va = lr_graph_find_value(a, name), vb = lr_graph_find_value(b, name);
-
-    assert_true(va >= 0 && vb >= 0);
-    double *x = mb_eval(a, va, image, &n), *y = mb_eval(b, vb, image, &m);
-    assert_int_equal(n, m);
-    double size = 0;
-    for (int64_t i = 0; i < n; i++)
-        size = fmax(size, fabs(x[i]));
-    assert_true(size > 0.1);
-    for (int64_t i = 0; i < n; i++)
-        if (fabs(x[i] - y[i]) > tolerance * size)
-            fail_msg("%s[%ld]: %.9g and %.9g", name, (long)i, x[i], y[i]);
-    lr_free(x);
-    lr_free(y);
-}
-
-static struct lr_graph *clone(const struct lr_graph *g)
-{
-    struct lr_graph *c;
-    struct lr_err e = {0};
-
-    assert_int_equal(lr_graph_clone(&c, g, &e), LR_OK);
-    return c;
-}
-
 static int fold(struct lr_graph *g)
 {
     struct lr_err e = {0};
@@ -76,12 +32,12 @@ static void fold_bn__keeps_the_function_when_conv_has_bias_or_not(void **state)
             int b = mb_bn(g, "bn", c, 6);
             mb_output(g, mb_unary(g, "Relu", "relu", b));
             mb_infer(g);
-            struct lr_graph *old = clone(g);
+            struct lr_graph *old = mb_clone(g);
             assert_int_equal(fold(g), 1);
             assert_int_equal(g->n_nodes, 2);
             assert_int_equal(g->nodes[0].n_in, 3);
-            assert_equal(old, g, "bn_out", 1e-6);
-            assert_equal(old, g, "relu_out", 1e-6);
+            mb_assert_equal(old, g, "bn_out", 1e-6);
+            mb_assert_equal(old, g, "relu_out", 1e-6);
             lr_graph_free(old);
             lr_graph_free(g);
         }
@@ -101,9 +57,9 @@ static void fold_bn__keeps_the_function_when_gemm_has_beta(void **state)
         lr_node_set_float(mb_of(g, v), "beta", 3, NULL);
         mb_output(g, mb_bn(g, "bn", v, 5));
         mb_infer(g);
-        struct lr_graph *old = clone(g);
+        struct lr_graph *old = mb_clone(g);
         assert_int_equal(fold(g), 1);
-        assert_equal(old, g, "bn_out", 1e-6);
+        mb_assert_equal(old, g, "bn_out", 1e-6);
         lr_graph_free(old);
         lr_graph_free(g);
     }
@@ -119,10 +75,10 @@ static void fold_bn__copies_weights_when_shared(void **state)
     mb_of(g, b)->in[2] = mb_of(g, a)->in[2];
     mb_output(g, mb_binary(g, "Add", "sum", mb_bn(g, "bn", a, 4), b));
     mb_infer(g);
-    struct lr_graph *old = clone(g);
+    struct lr_graph *old = mb_clone(g);
     assert_int_equal(fold(g), 1);
-    assert_equal(old, g, "sum_out", 1e-6);
-    assert_equal(old, g, "b_out", 0);
+    mb_assert_equal(old, g, "sum_out", 1e-6);
+    mb_assert_equal(old, g, "b_out", 0);
     assert_string_equal(g->values[g->nodes[0].in[1]].name, "a_weight");
     lr_graph_free(old);
     lr_graph_free(g);
@@ -165,11 +121,11 @@ static void fold_bn__drops_identity_and_dropout(void **state)
     int i = mb_unary(g, "Identity", "i2", b);
     mb_output(g, mb_unary(g, "Identity", "i3", i));
     mb_infer(g);
-    struct lr_graph *old = clone(g);
+    struct lr_graph *old = mb_clone(g);
     assert_int_equal(fold(g), 1);
     assert_int_equal(g->n_nodes, 1);
     assert_null(g->values[ratio].tensor);
-    assert_equal(old, g, "i3_out", 1e-6);
+    mb_assert_equal(old, g, "i3_out", 1e-6);
     lr_graph_free(old);
     lr_graph_free(g);
 
@@ -195,89 +151,119 @@ static void fold_bn__rewires_readers_when_output_is_an_identity(void **state)
     mb_output(g, y);
     mb_output(g, z);
     mb_infer(g);
-    struct lr_graph *old = clone(g);
+    struct lr_graph *old = mb_clone(g);
     fold(g);
     assert_int_equal(g->n_nodes, 3);
-    assert_equal(old, g, "i_out", 0);
-    assert_equal(old, g, "after_out", 0);
+    mb_assert_equal(old, g, "i_out", 0);
+    mb_assert_equal(old, g, "after_out", 0);
     lr_graph_free(old);
     lr_graph_free(g);
 }
 
-/* w = P Q with P the identity: a k x k part to all channels and a 1 x 1 part. */
-static void split_conv__keeps_the_function_when_factors_are_exact(void **state)
+/* A fully connected layer as MatMul and Add, the constant on either side. */
+static void fold_bn__joins_a_bias_when_it_follows_a_product(void **state)
 {
-    float eye[36] = {0}, bias[6];
     (void)state;
-    struct lr_graph *g = mb_graph(13);
-    int c = mb_conv(g, "conv", mb_image(g, -1, 4, 9, 8), 4, 6, 3, 2, 1);
-    mb_of(g, c)->in[2] = mb_weight(g, "shared", 1, (int64_t[]){6});
-    int r = mb_unary(g, "Relu", "relu", c);
-    int other = mb_unary(g, "Relu", "conv_r1", r); /* a name in the way */
-    mb_output(g, other);
-    mb_infer(g);
-    struct lr_graph *old = clone(g);
-    int w = mb_of(g, c)->in[1];
-    float *copy = lr_alloc(6 * 4 * 9, sizeof(float));
-    memcpy(copy, g->values[w].tensor->data, 6 * 4 * 9 * sizeof(float));
-    memcpy(bias, g->values[mb_of(g, c)->in[2]].tensor->data, sizeof(bias));
-    for (int i = 0; i < 6; i++)
-        eye[7 * i] = 1;
-    const struct lr_conv_part parts[] = {
-        {6, 4, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, copy, NULL},
-        {6, 6, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, eye, bias},
-    };
-    struct lr_err e = {0};
-    if (lr_graph_split_conv(g, c, 2, parts, "rank 6", &e) != LR_OK)
-        fail_msg("%s", e.msg);
-    assert_equal(old, g, "relu_out", 1e-12);
-    assert_int_equal(g->n_nodes, 4);
-    assert_string_equal(g->nodes[0].name, "conv_r1_2");
-    assert_string_equal(g->nodes[1].name, "conv_r2");
-    assert_string_equal(g->nodes[1].doc, "rank 6");
-    assert_int_equal(g->nodes[0].n_in, 2);
-    assert_null(g->values[w].tensor);
-    mb_assert_shape(g, g->nodes[0].out[0], "Nx6x5x4");
-    mb_infer(g);
-    assert_equal(old, g, "relu_out", 1e-12);
+    for (int n_dims = 0; n_dims < 3; n_dims++)
+        for (int is_left = 0; is_left < 2; is_left++) {
+            struct lr_graph *g = mb_graph(13);
+            int f = mb_unary(g, "Flatten", "f", mb_image(g, -1, 2, 3, 4));
+            int w = mb_weight(g, "w", 2, (int64_t[]){24, 7});
+            int b = mb_weight(g, "b", n_dims,
+                              n_dims == 2 ? (int64_t[]){1, 7} : (int64_t[]){7, 0});
+            int m = mb_binary(g, "MatMul", "m", f, w);
+            int a =
+                is_left ? mb_binary(g, "Add", "a", b, m) : mb_binary(g, "Add", "a", m, b);
+            int n = mb_bn(g, "bn", a, 7);
+            mb_output(g, mb_unary(g, "Relu", "r", n));
+            mb_infer(g);
+            struct lr_graph *old = mb_clone(g);
+            assert_int_equal(fold(g), 1);
+            assert_int_equal(g->n_nodes, 3);
+            assert_string_equal(g->nodes[1].type, "Gemm");
+            assert_string_equal(g->nodes[1].name, "m");
+            assert_int_equal(g->nodes[1].out[0], n);
+            mb_assert_equal(old, g, "r_out", 1e-6);
+            lr_graph_free(old);
+            lr_graph_free(g);
+        }
+}
 
-    /* A split of the split's last part. */
-    assert_int_equal(lr_graph_split_conv(g, c, 1, parts + 1, "again", &e), LR_OK);
-    assert_equal(old, g, "relu_out", 1e-12);
-    lr_free(copy);
-    lr_graph_free(old);
+/* What is left: the product is read elsewhere or an output, its bias or shape unfit. */
+static void fold_bn__leaves_a_bias_when_it_is_none(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 5; kind++) {
+        struct lr_graph *g = mb_graph(13);
+        int x = mb_image(g, -1, 3, 6, 7);
+        int f = kind == 3 ? x : mb_unary(g, "Flatten", "f", x);
+        int w = mb_weight(g, "w", 2, (int64_t[]){kind == 3 ? 7 : 126, 7});
+        int m = mb_binary(g, "MatMul", "m", f, w);
+        int b = kind == 2 ? mb_unary(g, "Relu", "rm", f)
+                          : mb_weight(g, "b", 1, &(int64_t){7});
+        if (kind == 2)
+            b = mb_binary(g, "MatMul", "m2", b, w);
+        mb_output(g, mb_binary(g, kind == 4 ? "Mul" : "Add", "a", m, b));
+        if (kind == 0)
+            mb_output(g, m);
+        if (kind == 1)
+            mb_output(g, mb_unary(g, "Relu", "r", m));
+        mb_infer(g);
+        int n_nodes = g->n_nodes;
+        assert_int_equal(fold(g), 0);
+        assert_int_equal(g->n_nodes, n_nodes);
+        assert_string_equal(mb_of(g, m)->type, "MatMul");
+        lr_graph_free(g);
+    }
+}
+
+static void assert_why(struct lr_graph *g, int bn, const char *want)
+{
+    char buf[256];
+
+    mb_output(g, bn);
+    mb_infer(g);
+    assert_int_equal(fold(g), 0);
+    assert_string_equal(lr_bn_why_unfolded(g, mb_of(g, bn), buf, sizeof(buf)), want);
     lr_graph_free(g);
 }
 
-static void split_conv__is_refused_when_parts_do_not_fit(void **state)
+static void bn_why_unfolded__names_what_is_in_the_way(void **state)
 {
-    static const float zeros[6 * 6 * 9];
-    struct lr_err e = {0};
     (void)state;
     struct lr_graph *g = mb_graph(13);
-    int c = mb_conv(g, "conv", mb_image(g, -1, 4, 9, 8), 4, 6, 3, 1, 1);
-    int r = mb_unary(g, "Relu", "relu", c);
-    mb_infer(g);
-    const struct lr_conv_part good = {2, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, zeros, NULL};
-    const struct lr_conv_part tail = {6, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, zeros, NULL};
-    struct lr_conv_part parts[2] = {good, tail};
-    parts[0].cin = 3;
-    assert_int_equal(lr_graph_split_conv(g, c, 2, parts, NULL, &e), LR_EINVAL);
-    parts[0] = good;
-    parts[1].cin = 3;
-    assert_int_equal(lr_graph_split_conv(g, c, 2, parts, NULL, &e), LR_EINVAL);
-    parts[1] = tail;
-    parts[1].cout = 5;
-    assert_int_equal(lr_graph_split_conv(g, c, 2, parts, NULL, &e), LR_EINVAL);
-    parts[1] = tail;
-    parts[0].pad_top = 0;
-    assert_int_equal(lr_graph_split_conv(g, c, 2, parts, NULL, &e), LR_EINVAL);
-    parts[0] = good;
-    assert_int_equal(lr_graph_split_conv(g, r, 2, parts, NULL, &e), LR_EINVAL);
-    assert_int_equal(lr_graph_split_conv(g, 999, 2, parts, NULL, &e), LR_EINVAL);
-    assert_int_equal(g->n_nodes, 2);
-    assert_int_equal(lr_graph_split_conv(g, c, 2, parts, NULL, &e), LR_OK);
-    lr_graph_free(g);
+    assert_why(g, mb_bn(g, "bn", mb_image(g, -1, 3, 6, 7), 3),
+               "it reads an input of the network");
+
+    g = mb_graph(13);
+    assert_why(g, mb_bn(g, "bn", mb_unary(g, "Relu", "r", mb_image(g, -1, 3, 6, 7)), 3),
+               "r before it is a Relu, no convolution");
+
+    g = mb_graph(13);
+    int c = mb_conv(g, "c", mb_image(g, -1, 3, 6, 7), 3, 5, 3, 1, 1);
+    mb_output(g, mb_unary(g, "Relu", "r", c));
+    assert_why(g, mb_bn(g, "bn", c, 5), "the response of c has 2 consumers");
+
+    g = mb_graph(13);
+    c = mb_conv(g, "c", mb_image(g, -1, 3, 6, 7), 3, 5, 3, 1, 1);
+    mb_output(g, c);
+    assert_why(g, mb_bn(g, "bn", c, 5), "the response of c is an output of the network");
+
+    g = mb_graph(15);
+    int bn = mb_bn(g, "bn", mb_conv(g, "c", mb_image(g, -1, 3, 6, 7), 3, 5, 3, 1, 1), 5);
+    mb_set_int(g, bn, "training_mode", 1);
+    assert_why(g, bn, "it is not in inference mode, or gives more than one output");
+
+    g = mb_graph(13);
+    bn = mb_bn(g, "bn", mb_conv(g, "c", mb_image(g, -1, 3, 6, 7), 3, 5, 3, 1, 1), 5);
+    int v = mb_of(g, bn)->in[3];
+    mb_of(g, bn)->in[3] = mb_unary(g, "Relu", "r", v);
+    assert_why(g, bn, "its parameter r_out is not constant");
+
+    g = mb_graph(13);
+    bn = mb_bn(g, "bn", mb_conv(g, "c", mb_image(g, -1, 3, 6, 7), 3, 5, 3, 1, 1), 5);
+    ((float *)g->values[mb_of(g, bn)->in[1]].tensor->data)[2] = INFINITY;
+    assert_why(g, bn, "the folded weights of c would not be finite numbers");
 }
 
 int main(void)
@@ -289,8 +275,9 @@ int main(void)
         cmocka_unit_test(fold_bn__leaves_it_when_not_exact),
         cmocka_unit_test(fold_bn__drops_identity_and_dropout),
         cmocka_unit_test(fold_bn__rewires_readers_when_output_is_an_identity),
-        cmocka_unit_test(split_conv__keeps_the_function_when_factors_are_exact),
-        cmocka_unit_test(split_conv__is_refused_when_parts_do_not_fit),
+        cmocka_unit_test(fold_bn__joins_a_bias_when_it_follows_a_product),
+        cmocka_unit_test(fold_bn__leaves_a_bias_when_it_is_none),
+        cmocka_unit_test(bn_why_unfolded__names_what_is_in_the_way),
     };
-    return cmocka_run_group_tests_name("model_passes", tests, fill_image, NULL);
+    return cmocka_run_group_tests_name("model_passes", tests, mb_fill_image, NULL);
 }

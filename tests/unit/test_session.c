@@ -400,7 +400,8 @@ static void session__warns_when_a_normalisation_stays(void **state)
         lr_session_open(&t->s, fx_path(path, &t->folder, "bn.onnx"), NULL, NULL, fx_e));
     assert_string_equal(
         t->note,
-        "bn.onnx: 1 BatchNormalization node could not be folded and stays as it is");
+        "bn.onnx: BatchNormalization bn could not be folded and stays as it is: relu "
+        "before it is a Relu, no convolution");
 }
 
 int main(void)
