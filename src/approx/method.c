@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "approx/solver.h"
+#include "approx/zstep.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 
@@ -36,13 +37,20 @@ static enum lr_status solve_svd(struct lr_lowrank *out, const struct lr_samples 
 }
 
 const struct lr_method_info lr_methods[] = {
-    {LR_METHOD_KEEP, "keep", "the layer stays whole", false, true, 1, NULL},
-    {LR_METHOD_PCA, "pca", "linear least squares on the responses", true, true, 2,
-     solve_pca},
-    {LR_METHOD_RELU, "relu", "least squares on the responses after the ReLU", true, false,
-     2, solve_relu},
-    {LR_METHOD_SVD, "svd", "truncated SVD of the filters, no images needed", false, true,
-     2, solve_svd},
+    {LR_METHOD_KEEP, "keep", "the layer stays whole", LR_SPLIT_NONE, false, true, NULL},
+    {LR_METHOD_PCA, "pca", "linear least squares on the responses", LR_SPLIT_CHANNEL,
+     true, true, solve_pca},
+    {LR_METHOD_RELU, "relu", "least squares on the responses after the ReLU",
+     LR_SPLIT_CHANNEL, true, false, solve_relu},
+    {LR_METHOD_SPATIAL, "spatial", "k x 1 and 1 x k filters, no images needed",
+     LR_SPLIT_SPATIAL, false, true, NULL},
+    {LR_METHOD_SPATIAL_REFIT, "spatial-refit",
+     "k x 1 and 1 x k filters, the second refitted to the responses", LR_SPLIT_SPATIAL,
+     true, false, solve_relu},
+    {LR_METHOD_3D, "3d", "k x 1 and 1 x k filters, then fewer channels as in relu",
+     LR_SPLIT_BOTH, true, false, solve_relu},
+    {LR_METHOD_SVD, "svd", "truncated SVD of the filters, no images needed",
+     LR_SPLIT_CHANNEL, false, true, solve_svd},
 };
 const int lr_n_methods = (int)(sizeof(lr_methods) / sizeof(lr_methods[0]));
 
@@ -115,5 +123,5 @@ enum lr_status lr_samples_check(const struct lr_samples *s, int rank, struct lr_
     size_t limit = SIZE_MAX / sizeof(double) / (size_t)s->d / 4;
     if (s->n_fit > limit || s->n_valid > limit || s->n_held > limit)
         return lr_err_set(e, LR_EINVAL, "too many calibration rows: %zu", s->n_fit);
-    return LR_OK;
+    return lr_act_check(&s->act, e);
 }

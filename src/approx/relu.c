@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "approx/solver.h"
+#include "approx/zstep.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 
@@ -65,11 +66,6 @@ static void solver_free(struct solver *v)
     lr_free(v->col);
     lr_free(v->sums);
     lr_free(v->scratch);
-}
-
-float lr_z_step(float t, float u, float lambda)
-{
-    return lr_z_step_inv(t, u, lambda, 1 / (1 + lambda));
 }
 
 static size_t block_rows(const struct solver *v, size_t block)
@@ -162,8 +158,8 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
     if (st != LR_OK)
         return st;
     for (size_t i = 0; i < s->n_fit * d; i++) {
-        double t = (double)s->target[i];
-        v->all += t > 0 ? t * t : 0;
+        double rt = lr_act_at((double)s->target[i], &s->act);
+        v->all += rt * rt;
     }
     return LR_OK;
 }
@@ -199,10 +195,10 @@ static enum lr_status enter(struct solver *v, const struct lr_lowrank *m,
 }
 
 /* One row: u, without its constant, becomes z - shortcut - shift, and is added to col. */
-static inline void z_row(struct sums *out, float *restrict u, float *restrict col,
-                         const float *restrict t, const float *restrict shortcut,
-                         const float *restrict c, const float *restrict shift, size_t d,
-                         float lambda)
+static inline void z_row_relu(struct sums *out, float *restrict u, float *restrict col,
+                              const float *restrict t, const float *restrict shortcut,
+                              const float *restrict c, const float *restrict shift,
+                              size_t d, float lambda)
 {
     float inv = 1 / (1 + lambda), fit = 0, relaxed = 0;
 
@@ -220,6 +216,53 @@ static inline void z_row(struct sums *out, float *restrict u, float *restrict co
     }
     out->fit += (double)fit;
     out->relaxed += (double)relaxed;
+}
+
+/* The same behind any other piecewise linear activation. */
+static inline void z_row_act(struct sums *out, float *restrict u, float *restrict col,
+                             const float *restrict t, const float *restrict shortcut,
+                             const float *restrict c, const float *restrict shift,
+                             size_t d, const struct lr_pieces *pieces)
+{
+    const struct lr_pieces k = *pieces;
+    float fit = 0, relaxed = 0;
+
+#pragma omp simd reduction(+ : fit, relaxed)
+    for (size_t j = 0; j < d; j++) {
+        float other = shortcut ? shortcut[j] : 0;
+        float x = u[j] + c[j] + other;
+        float z = lr_z_step_pieces(t[j], x, &k);
+        float rt = lr_pieces_at(t[j], &k), rx = lr_pieces_at(x, &k);
+        float rz = lr_pieces_at(z, &k);
+        fit += (rt - rx) * (rt - rx);
+        relaxed += (rt - rz) * (rt - rz) + k.lambda * (z - x) * (z - x);
+        float centred = z - other - shift[j];
+        u[j] = centred;
+        col[j] += centred;
+    }
+    out->fit += (double)fit;
+    out->relaxed += (double)relaxed;
+}
+
+/* The z step on all rows of a block; a loop for each case, without branches inside. */
+static void z_rows(struct sums *sums, const struct solver *v, float *u, float *col,
+                   const float *target, const float *shortcut, size_t rows, float lambda)
+{
+    const struct lr_pieces k = lr_pieces_of(&v->s->act, lambda);
+    const bool is_relu = lr_act_is_relu(&v->s->act);
+    size_t d = v->d;
+
+    for (size_t i = 0; i < rows; i++, u += d, target += d) {
+        const float *other = shortcut ? shortcut + i * d : NULL;
+        if (is_relu && other)
+            z_row_relu(sums, u, col, target, other, v->c_f, v->shift, d, lambda);
+        else if (is_relu)
+            z_row_relu(sums, u, col, target, NULL, v->c_f, v->shift, d, lambda);
+        else if (other)
+            z_row_act(sums, u, col, target, other, v->c_f, v->shift, d, &k);
+        else
+            z_row_act(sums, u, col, target, NULL, v->c_f, v->shift, d, &k);
+    }
 }
 
 /* One block into the accumulators of one slot. */
@@ -242,13 +285,7 @@ static enum lr_status pass_block(const struct solver *v, float *scratch, double 
     if (st != LR_OK)
         return st;
     memset(col_f, 0, d * sizeof(float));
-    for (size_t i = 0; i < rows; i++)
-        if (shortcut)
-            z_row(sums, u + i * d, col_f, target + i * d, shortcut + i * d, v->c_f,
-                  v->shift, d, lambda);
-        else
-            z_row(sums, u + i * d, col_f, target + i * d, NULL, v->c_f, v->shift, d,
-                  lambda);
+    z_rows(sums, v, u, col_f, target, shortcut, rows, lambda);
     if (is_last)
         return LR_OK;
     for (size_t j = 0; j < d; j++)
@@ -399,7 +436,7 @@ enum lr_status lr_solve_relu(struct lr_lowrank *out, const struct lr_samples *s,
     lr_solve_opts_default(&defaults);
     if (!opts)
         opts = &defaults;
-    if (!s->is_relu)
+    if (!lr_act_is_nonlinear(&s->act))
         return lr_solve_linear(out, s, rank, opts, e);
     if (!(opts->lambda1 > 0) || !(opts->lambda2 > 0) || isinf(opts->lambda1) ||
         isinf(opts->lambda2))

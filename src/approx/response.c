@@ -9,6 +9,7 @@
 #endif
 
 #include "approx/solver.h"
+#include "approx/zstep.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 
@@ -75,11 +76,6 @@ static enum lr_status respond(double *yr, double *scratch, const struct lr_sampl
     return lr_la_gemm(false, true, rows, d, rank, 1, h, rank, m->p, rank, 1, yr, d, NULL);
 }
 
-static double after_relu(double x)
-{
-    return 0 > x ? 0 : x; /* lets a NaN through */
-}
-
 static void add_errors(double *sums, const double *yr, const struct lr_samples *s,
                        size_t first, size_t rows)
 {
@@ -90,7 +86,7 @@ static void add_errors(double *sums, const double *yr, const struct lr_samples *
 
     for (size_t i = 0; i < rows * d; i++) {
         double t = (double)target[i], u = yr[i] + (shortcut ? (double)shortcut[i] : 0);
-        double ft = s->is_relu ? after_relu(t) : t, fu = s->is_relu ? after_relu(u) : u;
+        double ft = lr_act_at(t, &s->act), fu = lr_act_at(u, &s->act);
         before += (t - u) * (t - u);
         before_all += t * t;
         after += (ft - fu) * (ft - fu);
@@ -142,7 +138,6 @@ enum lr_status lr_response_error(double *after, double *before,
     struct lr_response_work w = {0};
     struct lr_response_sums sums;
     size_t all;
-    enum lr_status st;
 
     if (!s || s->d < 1 || !s->target || !s->yhat)
         return lr_err_set(e, LR_EINVAL, "no samples of the layer's responses");
@@ -150,6 +145,9 @@ enum lr_status lr_response_error(double *after, double *before,
     if (first > all || n > all - first)
         return lr_err_set(e, LR_EINVAL, "rows %zu to %zu are outside the %zu sampled",
                           first, first + n, all);
+    enum lr_status st = lr_act_check(&s->act, e);
+    if (st != LR_OK)
+        return st;
     if (m && m->d != s->d)
         return lr_err_set(e, LR_EINVAL, "a solution for %d filters does not fit %d", m->d,
                           s->d);

@@ -133,7 +133,7 @@ struct pass {
     const struct lr_graph *g;
     int fed; /* the value that is fed */
     struct source *sources;
-    int *out_values; /* distinct values the net gives out, NHWC */
+    int *out_values; /* distinct values the net gives out, channels last */
     int n_out;
     int64_t *place, *pos;
     struct lr_net *net;
@@ -151,15 +151,16 @@ static enum lr_status value_dims(int64_t *d, int64_t *h, int64_t *w,
     const struct lr_value *x = &g->values[v];
     if (!x->has_shape)
         return lr_err_set(e, LR_ESHAPE, "%s: its shape is not known", x->name);
-    if (x->shape.n_dims != 4 || x->shape.dims[1] < 1 || x->shape.dims[2] < 1 ||
-        x->shape.dims[3] < 1 || x->shape.dims[1] > INT32_MAX ||
-        x->shape.dims[2] > INT32_MAX || x->shape.dims[3] > INT32_MAX)
+    bool is_map = x->shape.n_dims == 4, is_usable = is_map || x->shape.n_dims == 2;
+    for (int i = 1; i < x->shape.n_dims; i++)
+        is_usable &= x->shape.dims[i] >= 1 && x->shape.dims[i] <= INT32_MAX;
+    if (!is_usable)
         return lr_err_set(e, LR_ESHAPE,
-                          "%s: shape %s, but batch x channels x h x w is needed", x->name,
-                          lr_shape_text(text, sizeof(text), &x->shape));
+                          "%s: shape %s, but batch x channels (x h x w) is needed",
+                          x->name, lr_shape_text(text, sizeof(text), &x->shape));
     *d = x->shape.dims[1];
-    *h = x->shape.dims[2];
-    *w = x->shape.dims[3];
+    *h = is_map ? x->shape.dims[2] : 1;
+    *w = is_map ? x->shape.dims[3] : 1;
     return LR_OK;
 }
 
@@ -272,7 +273,9 @@ static enum lr_status compile(struct pass *p, const struct lr_kept *from,
     if (!outputs)
         return lr_enomem(e, sizeof(*outputs), "outputs");
     for (int i = 0; i < p->n_out; i++)
-        outputs[i] = (struct lr_net_output){p->out_values[i], LR_NHWC};
+        outputs[i] = (struct lr_net_output){
+            p->out_values[i],
+            p->g->values[p->out_values[i]].shape.n_dims == 4 ? LR_NHWC : LR_NCHW};
     o.batch = p->batch;
     o.outputs = outputs;
     o.n_outputs = p->n_out;

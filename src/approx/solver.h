@@ -13,22 +13,16 @@
  * above 1e-12 of the largest. */
 size_t lr_gram_rank(const double *eig, size_t d);
 
-/* The z step of one value (eq. 9-10); inv is 1 / (1 + lambda). Shared with the fused loop
- * of the nonlinear solver, which the compiler vectorises. */
-static inline float lr_z_step_inv(float t, float u, float lambda, float inv)
-{
-    float rt = 0 > t ? 0 : t, ru = 0 > u ? 0 : u;
-    float z0 = u - ru; /* min(0, u) */
-    float z1 = (lambda * u + rt) * inv;
-    z1 = 0 > z1 ? 0 : z1;
-    float e1 = rt - z1, d1 = z1 - u;
-    float cost0 = rt * rt + lambda * ru * ru;
-    float cost1 = e1 * e1 + lambda * d1 * d1;
-    return cost0 < cost1 ? z0 : z1;
-}
-
-/* LR_EINVAL for a rank outside 1..d, missing rows or sizes that overflow. */
+/* LR_EINVAL for a rank outside 1..d, missing rows or sizes that overflow; LR_EUNSUP for
+ * an activation that cannot be. */
 enum lr_status lr_samples_check(const struct lr_samples *s, int rank, struct lr_err *e);
+
+/* LR_EINVAL for sizes of a layer that are not known, or groups that do not divide them.
+ */
+enum lr_status lr_layer_check(const struct lr_layer *l, struct lr_err *e);
+
+/* x[a * groups], a < n, holds a sum over groups: its mean goes into all of a's places. */
+void lr_interleave(double *x, size_t n, size_t groups);
 
 /* Zeroed p, q and b. */
 enum lr_status lr_lowrank_alloc(struct lr_lowrank *m, int d, int rank, struct lr_err *e);

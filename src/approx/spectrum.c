@@ -1,6 +1,7 @@
 /* The spectrum of one layer: eigenvalues of the covariance of its responses, singular
  * values of its filters, and counts that explain them (dead channels, zeros after a
  * ReLU). */
+#include <math.h>
 #include <stdint.h>
 
 #include "approx/solver.h"
@@ -12,38 +13,50 @@ void lr_spectrum_free(struct lr_spectrum *s)
     if (!s)
         return;
     lr_free(s->eig);
+    lr_free(s->spatial);
     lr_free(s->weight_sv);
     *s = (struct lr_spectrum){0};
 }
 
-/* Eigenvalues of the covariance of the rows; a negative one is rounding and becomes 0. */
-static enum lr_status response_part(struct lr_spectrum *out, const float *y, size_t n,
-                                    struct lr_err *e)
+/* Adds the eigenvalues of the covariance of one group's channels; a negative one is
+ * rounding and counts as 0. */
+static enum lr_status response_group(struct lr_spectrum *out, const float *y, size_t n,
+                                     size_t j, size_t groups, struct lr_err *e)
 {
-    size_t d = (size_t)out->d;
+    size_t d = (size_t)out->d, width = d / groups;
     struct lr_moments m = {0};
-    double *cov = lr_alloc(d * d, sizeof(double));
+    double *cov = lr_alloc((width + 1) * width, sizeof(double));
+    double *eig = cov ? cov + width * width : NULL;
     enum lr_status st;
 
-    if (!cov) {
-        st = lr_enomem(e, d * d * sizeof(double), "the covariance");
-        goto out;
-    }
-    st = lr_moments_init(&m, d, d, e);
+    if (!cov)
+        return lr_enomem(e, width * width * sizeof(double), "the covariance");
+    st = lr_moments_init(&m, width, width, e);
     if (st == LR_OK)
-        st = lr_moments_add(&m, n, y, d, y, d, e);
+        st = lr_moments_add(&m, n, y + j * width, d, y + j * width, d, e);
     if (st != LR_OK)
         goto out;
     lr_moments_finish(&m, NULL, NULL, cov);
-    st = lr_la_eigh(d, cov, out->eig, e);
+    st = lr_la_eigh(width, cov, eig, e);
     if (st != LR_OK)
         goto out;
-    out->n_data_rank = (int)lr_gram_rank(out->eig, d);
-    for (size_t i = 0; i < d; i++)
-        out->eig[i] = out->eig[i] > 0 ? out->eig[i] / (double)n : 0;
+    out->n_data_rank += (int)lr_gram_rank(eig, width);
+    for (size_t a = 0; a < width; a++)
+        out->eig[a * groups] += eig[a] > 0 ? eig[a] / (double)n : 0;
 out:
     lr_moments_free(&m);
     lr_free(cov);
+    return st;
+}
+
+static enum lr_status response_part(struct lr_spectrum *out, const float *y, size_t n,
+                                    size_t groups, struct lr_err *e)
+{
+    enum lr_status st = LR_OK;
+
+    for (size_t j = 0; j < groups && st == LR_OK; j++)
+        st = response_group(out, y, n, j, groups, e);
+    lr_interleave(out->eig, (size_t)out->d / groups, groups);
     return st;
 }
 
@@ -68,40 +81,66 @@ static enum lr_status count_part(struct lr_spectrum *out, const float *y, size_t
     return LR_OK;
 }
 
+/* With groups the j-th singular values of all groups share their mean square, so that
+ * the squares add up as the eigenvalues do. */
 static enum lr_status weight_part(struct lr_spectrum *out, const float *w,
-                                  size_t n_inputs, struct lr_err *e)
+                                  size_t n_inputs, size_t groups, struct lr_err *e)
 {
-    size_t d = (size_t)out->d, k = d < n_inputs ? d : n_inputs;
-    double *a = lr_alloc(d * n_inputs, sizeof(double));
+    size_t d = (size_t)out->d / groups, k = d < n_inputs ? d : n_inputs;
+    double *a = lr_alloc(d * n_inputs, sizeof(double)), *sv = lr_alloc(k, sizeof(double));
     double *u = lr_alloc(d * k, sizeof(double)),
            *vt = lr_alloc(k * n_inputs, sizeof(double));
-    enum lr_status st;
+    enum lr_status st = LR_OK;
 
-    if (!a || !u || !vt) {
+    if (!a || !sv || !u || !vt) {
         st = lr_enomem(e, 2 * d * n_inputs * sizeof(double), "the SVD of the filters");
         goto out;
     }
-    for (size_t i = 0; i < d * n_inputs; i++)
-        a[i] = (double)w[i];
-    st = lr_la_svd(d, n_inputs, a, u, out->weight_sv, vt, e);
+    for (size_t j = 0; j < groups && st == LR_OK; j++, w += d * n_inputs) {
+        for (size_t i = 0; i < d * n_inputs; i++)
+            a[i] = (double)w[i];
+        st = lr_la_svd(d, n_inputs, a, u, sv, vt, e);
+        for (size_t i = 0; st == LR_OK && i < k; i++)
+            out->weight_sv[i * groups] += sv[i] * sv[i];
+    }
+    lr_interleave(out->weight_sv, k, groups);
+    for (size_t i = 0; i < k * groups; i++)
+        out->weight_sv[i] = sqrt(out->weight_sv[i]);
 out:
     lr_free(a);
+    lr_free(sv);
     lr_free(u);
     lr_free(vt);
     return st;
 }
 
+static enum lr_status spatial_part(struct lr_spectrum *out, const struct lr_layer *l,
+                                   const float *w, struct lr_err *e)
+{
+    if (l->kh == 1 && l->kw == 1)
+        return LR_OK;
+    out->n_spatial = lr_spatial_full(l);
+    out->spatial = lr_alloc((size_t)out->n_spatial, sizeof(double));
+    if (!out->spatial)
+        return lr_enomem(e, (size_t)out->n_spatial * sizeof(double), "a spectrum");
+    return lr_spatial_values(out->spatial, l, w, e);
+}
+
 enum lr_status lr_spectrum_compute(struct lr_spectrum *out, const float *y, size_t n,
-                                   int d, const float *w, size_t n_inputs,
+                                   const struct lr_layer *l, const float *w,
                                    struct lr_err *e)
 {
-    size_t nd = d > 0 ? (size_t)d : 0;
-    enum lr_status st;
+    *out = (struct lr_spectrum){.n_samples = n};
+    enum lr_status st = lr_layer_check(l, e);
 
-    *out = (struct lr_spectrum){.d = d, .n_samples = n};
-    if (nd == 0 || !y || n == 0 || n > SIZE_MAX / sizeof(double) / nd)
+    if (st != LR_OK)
+        return st;
+    size_t nd = (size_t)l->d, groups = (size_t)l->group;
+    size_t n_inputs = (size_t)(l->c / l->group) * (size_t)(l->kh * l->kw);
+    out->d = l->d;
+    if (!y || n == 0 || n > SIZE_MAX / sizeof(double) / nd)
         return lr_err_set(e, LR_EINVAL, "no sampled responses for a spectrum");
-    if (!w || n_inputs == 0 || n_inputs > SIZE_MAX / sizeof(double) / nd)
+    if (!w)
         return lr_err_set(e, LR_EINVAL, "no filters for a spectrum");
     out->eig = lr_calloc(nd, sizeof(double));
     out->weight_sv = lr_calloc(nd, sizeof(double));
@@ -109,27 +148,39 @@ enum lr_status lr_spectrum_compute(struct lr_spectrum *out, const float *y, size
         st = lr_enomem(e, 2 * nd * sizeof(double), "a spectrum");
         goto out;
     }
-    int n_threads = lr_serial_begin(nd);
-    st = response_part(out, y, n, e);
+    int n_threads = lr_serial_begin(nd / groups);
+    st = response_part(out, y, n, groups, e);
     if (st == LR_OK)
         st = count_part(out, y, n, e);
     if (st == LR_OK)
-        st = weight_part(out, w, n_inputs, e);
+        st = weight_part(out, w, n_inputs, groups, e);
     lr_la_set_threads(n_threads);
+    if (st == LR_OK)
+        st = spatial_part(out, l, w, e);
 out:
     if (st != LR_OK)
         lr_spectrum_free(out);
     return st;
 }
 
-double lr_spectrum_energy(const struct lr_spectrum *s, int rank)
+static double share(const double *x, int n, int rank)
 {
     double kept = 0, all = 0;
 
-    for (int i = 0; i < s->d; i++) {
-        all += s->eig[i];
+    for (int i = 0; i < n; i++) {
+        all += x[i];
         if (i < rank)
-            kept += s->eig[i];
+            kept += x[i];
     }
     return all > 0 ? kept / all : 1;
+}
+
+double lr_spectrum_energy(const struct lr_spectrum *s, int rank)
+{
+    return share(s->eig, s->d, rank);
+}
+
+double lr_spectrum_spatial_energy(const struct lr_spectrum *s, int rank)
+{
+    return share(s->spatial, s->n_spatial, rank);
 }

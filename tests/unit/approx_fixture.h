@@ -77,8 +77,12 @@ static inline struct fixture fixture_make(int d, int data_rank, size_t n, double
     free(mix);
     free(mean);
     free(latent);
-    f.s = (struct lr_samples){
-        .d = d, .n_fit = n, .target = f.target, .yhat = f.yhat, .shortcut = f.shortcut};
+    f.s = (struct lr_samples){.d = d,
+                              .n_fit = n,
+                              .act = lr_act_none,
+                              .target = f.target,
+                              .yhat = f.yhat,
+                              .shortcut = f.shortcut};
     return f;
 }
 
@@ -132,6 +136,14 @@ static inline double *predict(const struct lr_samples *s, const double *matrix,
     return out;
 }
 
+/* r(x) as its declaration says. */
+static inline double activate(double x, const struct lr_activation *a)
+{
+    if (x < (double)a->lo)
+        return (double)a->lo + (double)a->slope * (x - (double)a->lo);
+    return x > (double)a->hi ? (double)a->hi : x;
+}
+
 /* sum |f(target) - f(yr)|^2 over rows first..first+n-1. */
 static inline double loss_of(const struct lr_samples *s, const double *yr, size_t first,
                              size_t n)
@@ -140,11 +152,7 @@ static inline double loss_of(const struct lr_samples *s, const double *yr, size_
     double sum = 0;
 
     for (size_t i = first * d; i < (first + n) * d; i++) {
-        double t = (double)s->target[i], y = yr[i];
-        if (s->is_relu) {
-            t = t > 0 ? t : 0;
-            y = y > 0 ? y : 0;
-        }
+        double t = activate((double)s->target[i], &s->act), y = activate(yr[i], &s->act);
         sum += (t - y) * (t - y);
     }
     return sum;

@@ -1,37 +1,10 @@
 /* The split as convolutions against naive loops, spectra, and response errors. */
 #include "approx_fixture.h"
 
+#include "approx_conv.h"
 #include "ranklab/mem.h"
 
 /* ---- factors ---- */
-
-/* out [d x oh x ow] of one convolution over x [c x h x w], as its definition says. */
-static void convolve(double *out, const struct lr_conv_part *p, const double *x, int h,
-                     int w, int oh, int ow)
-{
-    for (int o = 0; o < p->cout; o++)
-        for (int i = 0; i < oh; i++)
-            for (int j = 0; j < ow; j++) {
-                double sum = p->b ? (double)p->b[o] : 0;
-                for (int c = 0; c < p->cin; c++)
-                    for (int a = 0; a < p->kh; a++)
-                        for (int b = 0; b < p->kw; b++) {
-                            int y = i * p->stride_h - p->pad_top + a * p->dil_h;
-                            int z = j * p->stride_w - p->pad_left + b * p->dil_w;
-                            if (y < 0 || y >= h || z < 0 || z >= w)
-                                continue;
-                            sum +=
-                                x[(c * h + y) * w + z] *
-                                (double)p->w[((o * p->cin + c) * p->kh + a) * p->kw + b];
-                        }
-                out[(o * oh + i) * ow + j] = sum;
-            }
-}
-
-static int out_size(int in, int k, int stride, int dil, int before, int after)
-{
-    return (in + before + after - dil * (k - 1) - 1) / stride + 1;
-}
 
 static void check_split(struct lr_layer l, bool has_bias, int rank, uint64_t seed)
 {
@@ -62,7 +35,7 @@ static void check_split(struct lr_layer l, bool has_bias, int rank, uint64_t see
         p[i] = lr_rng_normal(&r);
         q[i] = 0.3 * lr_rng_normal(&r);
     }
-    assert_int_equal(lr_factors_build(&f, &l, weights, has_bias ? bias : NULL, &m,
+    assert_int_equal(lr_factors_build(&f, &l, weights, has_bias ? bias : NULL, &m, NULL,
                                       LR_METHOD_RELU, NULL),
                      LR_OK);
     assert_int_equal(f->n_parts, 2);
@@ -71,20 +44,7 @@ static void check_split(struct lr_layer l, bool has_bias, int rank, uint64_t see
                 isnan(f->error_refit));
     assert_non_null(f->parts[1].b);
 
-    struct lr_conv_part whole = {.cout = l.d,
-                                 .cin = l.c,
-                                 .kh = l.kh,
-                                 .kw = l.kw,
-                                 .stride_h = l.stride_h,
-                                 .stride_w = l.stride_w,
-                                 .dil_h = l.dil_h,
-                                 .dil_w = l.dil_w,
-                                 .pad_top = l.pad_top,
-                                 .pad_left = l.pad_left,
-                                 .pad_bottom = l.pad_bottom,
-                                 .pad_right = l.pad_right,
-                                 .w = weights,
-                                 .b = has_bias ? bias : NULL};
+    struct lr_conv_part whole = whole_part(&l, weights, has_bias ? bias : NULL);
     assert_int_equal(f->parts[0].pad_bottom, l.pad_bottom);
     assert_int_equal(f->parts[0].pad_right, l.pad_right);
     convolve(y, &whole, x, h, w, oh, ow);
@@ -104,16 +64,6 @@ static void check_split(struct lr_layer l, bool has_bias, int rank, uint64_t see
     lr_factors_unref(f);
     free(weights), free(x), free(y), free(split), free(middle), free(matrix);
 }
-
-static const struct lr_layer LAYER = {.c = 3,
-                                      .d = 8,
-                                      .kh = 3,
-                                      .kw = 3,
-                                      .stride_h = 1,
-                                      .stride_w = 1,
-                                      .dil_h = 1,
-                                      .dil_w = 1,
-                                      .group = 1};
 
 static void factors__equal_the_matrix_formula(void **state)
 {
@@ -144,7 +94,7 @@ static void factors__full_rank_identity_is_the_original(void **state)
     }
     for (size_t i = 0; i < 8 * 27; i++)
         w[i] = (float)i / 7;
-    assert_int_equal(lr_factors_build(&f, &LAYER, w, bias, &m, LR_METHOD_PCA, NULL),
+    assert_int_equal(lr_factors_build(&f, &LAYER, w, bias, &m, NULL, LR_METHOD_PCA, NULL),
                      LR_OK);
     assert_memory_equal(f->parts[0].w, w, sizeof(w));
     assert_memory_equal(f->parts[0].b, bias, sizeof(bias));
@@ -168,17 +118,19 @@ static void factors__refuse_what_is_no_split(void **state)
     struct lr_layer l = LAYER;
     struct lr_err e = {0};
     l.group = 3;
-    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, LR_METHOD_PCA, &e), LR_EUNSUP);
+    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, NULL, LR_METHOD_PCA, &e),
+                     LR_EINVAL);
     l.group = 1;
     l.d = 7;
-    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, LR_METHOD_PCA, &e), LR_EINVAL);
+    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, NULL, LR_METHOD_PCA, &e),
+                     LR_EINVAL);
     l.d = 8;
     p[2] = 1e300; /* too large for float32 */
-    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, LR_METHOD_PCA, &e),
+    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, NULL, LR_METHOD_PCA, &e),
                      LR_ENUMERIC);
     p[2] = 0;
     w[4] = NAN;
-    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, LR_METHOD_PCA, &e),
+    assert_int_equal(lr_factors_build(&f, &l, w, NULL, &m, NULL, LR_METHOD_PCA, &e),
                      LR_ENUMERIC);
     assert_null(f);
 }
@@ -212,10 +164,12 @@ static void factors__of_a_solution_reproduce_deficient_layers(void **state)
             y[i * D + j] = (float)sum;
         }
     }
-    struct lr_samples s = {.d = D, .n_fit = N, .target = y, .yhat = y, .is_relu = true};
+    struct lr_samples s = {
+        .d = D, .n_fit = N, .target = y, .yhat = y, .act = lr_act_relu};
     assert_int_equal(lr_solve_relu(&m, &s, IN, NULL, NULL, NULL), LR_OK);
     assert_int_equal(m.n_data_rank, IN);
-    assert_int_equal(lr_factors_build(&f, &l, w, bias, &m, LR_METHOD_RELU, NULL), LR_OK);
+    assert_int_equal(lr_factors_build(&f, &l, w, bias, &m, NULL, LR_METHOD_RELU, NULL),
+                     LR_OK);
     for (size_t j = 0; j < D; j++) {
         double at_zero = (double)f->parts[1].b[j];
         for (size_t a = 0; a < IN; a++)
@@ -244,7 +198,7 @@ static void response__equals_plain_sums(void **state)
         struct lr_lowrank m = {0};
         double after, before;
         fixture_split(&f, 150, 50);
-        f.s.is_relu = k & 2;
+        f.s.act = k & 2 ? lr_act_relu : lr_act_none;
         double eye[121] = {0}, zero[11] = {0};
         for (size_t i = 0; i < 11; i++)
             eye[12 * i] = 1;
@@ -254,13 +208,13 @@ static void response__equals_plain_sums(void **state)
         double *yr = predict(&f.s, matrix ? matrix : eye, matrix ? m.b : zero);
         double *none = calloc(700 * 11, sizeof(double));
         size_t first = 133, n = 520;
-        bool is_relu = f.s.is_relu;
+        bool is_relu = lr_act_is_relu(&f.s.act);
         assert_int_equal(
             lr_response_error(&after, &before, &f.s, k & 4 ? &m : NULL, first, n, NULL),
             LR_OK);
         double want = loss_of(&f.s, yr, first, n) / loss_of(&f.s, none, first, n);
         assert_true(fabs(after - want) < 1e-10 * want);
-        f.s.is_relu = false;
+        f.s.act = lr_act_none;
         want = loss_of(&f.s, yr, first, n) / loss_of(&f.s, none, first, n);
         assert_true(fabs(before - want) < 1e-10 * want);
         assert_true(is_relu == (fabs(after - before) > 1e-12));
@@ -277,7 +231,7 @@ static void response__does_not_depend_on_threads(void **state)
     double one[2], two[2];
     int before = lr_la_threads();
     struct lr_lowrank m;
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     assert_int_equal(lr_solve_linear(&m, &f.s, 4, NULL, NULL), LR_OK);
     lr_la_set_threads(1);
     lr_response_error(&one[0], &one[1], &f.s, &m, 0, 16000, NULL);
@@ -293,7 +247,8 @@ static void response__of_nothing_is_zero_or_infinite(void **state)
 {
     (void)state;
     float t[4] = {-1, -2, -3, -4}, y[4] = {-1, -2, -3, -4};
-    struct lr_samples s = {.d = 2, .n_fit = 2, .is_relu = true, .target = t, .yhat = y};
+    struct lr_samples s = {
+        .d = 2, .n_fit = 2, .act = lr_act_relu, .target = t, .yhat = y};
     double after, before;
     struct lr_err e = {0};
     assert_int_equal(lr_response_error(&after, &before, &s, NULL, 0, 2, &e), LR_OK);
@@ -318,6 +273,7 @@ static void spectrum__of_known_responses(void **state)
     enum { N = 8 };
     /* Orthogonal columns of variance 1, 9, 4 and a constant one. */
     float y[N * 4], w[4 * 3] = {3, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0};
+    struct lr_layer l = {.c = 3, .d = 4, .kh = 1, .kw = 1, .group = 1};
     struct lr_spectrum s;
     for (size_t i = 0; i < N; i++) {
         y[i * 4] = i & 1 ? 2.0f : 0.0f;
@@ -325,7 +281,7 @@ static void spectrum__of_known_responses(void **state)
         y[i * 4 + 2] = -7.3f;
         y[i * 4 + 3] = i & 4 ? 2.0f : -2.0f;
     }
-    assert_int_equal(lr_spectrum_compute(&s, y, N, 4, w, 3, NULL), LR_OK);
+    assert_int_equal(lr_spectrum_compute(&s, y, N, &l, w, NULL), LR_OK);
     const double eig[] = {9, 4, 1, 0}, sv[] = {3, 2, 0, 0};
     assert_true(largest_difference(s.eig, eig, 4) < 1e-9);
     assert_true(largest_difference(s.weight_sv, sv, 4) < 1e-9);
@@ -343,10 +299,11 @@ static void spectrum__of_a_dead_layer_is_zero(void **state)
 {
     (void)state;
     float y[30 * 3], w[3] = {1, 2, 2};
+    struct lr_layer l = {.c = 1, .d = 3, .kh = 1, .kw = 1, .group = 1};
     struct lr_spectrum s;
     for (size_t i = 0; i < 90; i++)
         y[i] = 0.1f * (float)(i % 3 + 1);
-    assert_int_equal(lr_spectrum_compute(&s, y, 30, 3, w, 1, NULL), LR_OK);
+    assert_int_equal(lr_spectrum_compute(&s, y, 30, &l, w, NULL), LR_OK);
     for (int i = 0; i < 3; i++)
         assert_true(s.eig[i] == 0);
     assert_int_equal(s.n_dead, 3);
@@ -360,14 +317,15 @@ static void spectrum__refuses_bad_data(void **state)
 {
     (void)state;
     float y[6] = {1, 2, 3, NAN, 5, 6}, w[2] = {1, 2};
+    struct lr_layer l = {.c = 1, .d = 2, .kh = 1, .kw = 1, .group = 1};
     struct lr_spectrum s;
     struct lr_err e = {0};
-    assert_int_equal(lr_spectrum_compute(&s, y, 3, 2, w, 1, &e), LR_ENUMERIC);
+    assert_int_equal(lr_spectrum_compute(&s, y, 3, &l, w, &e), LR_ENUMERIC);
     assert_null(s.eig);
-    assert_int_equal(lr_spectrum_compute(&s, y, 0, 2, w, 1, &e), LR_EINVAL);
+    assert_int_equal(lr_spectrum_compute(&s, y, 0, &l, w, &e), LR_EINVAL);
     y[3] = 4;
     w[1] = INFINITY;
-    assert_int_equal(lr_spectrum_compute(&s, y, 3, 2, w, 1, &e), LR_ENUMERIC);
+    assert_int_equal(lr_spectrum_compute(&s, y, 3, &l, w, &e), LR_ENUMERIC);
 }
 
 int main(void)

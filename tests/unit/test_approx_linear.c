@@ -369,7 +369,8 @@ static void linear__dead_layer_gives_its_constant(void **state)
         y[i] = 0.1f * (float)(i % 6) - 0.3f;
     float *copy = malloc(sizeof(y));
     memcpy(copy, y, sizeof(y));
-    struct lr_samples s = {.d = 6, .n_fit = 50, .target = y, .yhat = y};
+    struct lr_samples s = {
+        .d = 6, .n_fit = 50, .act = lr_act_none, .target = y, .yhat = y};
     for (int k = 0; k < 2; k++) {
         struct lr_lowrank m;
         double before;
@@ -514,8 +515,15 @@ static void method__table_is_consistent(void **state)
         assert_ptr_equal(lr_method_find(lr_methods[i].name), &lr_methods[i]);
         assert_ptr_equal(lr_method_info(lr_methods[i].id), &lr_methods[i]);
         assert_true((lr_methods[i].solve == NULL) ==
-                    (lr_methods[i].id == LR_METHOD_KEEP));
+                    (lr_methods[i].id == LR_METHOD_KEEP ||
+                     lr_methods[i].id == LR_METHOD_SPATIAL));
+        assert_int_equal(lr_methods[i].split == LR_SPLIT_NONE,
+                         lr_methods[i].id == LR_METHOD_KEEP);
+        assert_true(lr_methods[i].solve || !lr_methods[i].needs_samples);
+        assert_true(lr_methods[i].is_linear || lr_methods[i].needs_samples);
     }
+    assert_int_equal(lr_method_find("3d")->split, LR_SPLIT_BOTH);
+    assert_int_equal(lr_method_find("spatial-refit")->split, LR_SPLIT_SPATIAL);
     assert_null(lr_method_find("relus"));
     assert_null(lr_method_find(NULL));
 }

@@ -98,17 +98,17 @@ static void relu__relaxed_objective_never_rises(void **state)
 {
     (void)state;
     struct fixture f = fixture_make(18, 18, 2600, 0, false, 1);
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     f.s.target = f.s.yhat;
     check_descent(&f, 5);
     fixture_free(&f);
     f = fixture_make(18, 18, 2600, 0.2, false, 2);
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     fixture_split(&f, 300, 300);
     check_descent(&f, 4);
     fixture_free(&f);
     f = fixture_make(18, 18, 2600, 0.2, true, 3);
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     fixture_split(&f, 300, 300);
     check_descent(&f, 7);
     fixture_free(&f);
@@ -122,7 +122,7 @@ static void relu__beats_linear_on_rows_it_has_not_seen(void **state)
             fixture_make(24, 24, 6000, seed % 2 ? 0.15 : 0, seed > 1, 30 + seed);
         struct lr_lowrank linear, relu;
         double a, b;
-        f.s.is_relu = true;
+        f.s.act = lr_act_relu;
         fixture_split(&f, 500, 1500);
         assert_int_equal(lr_solve_linear(&linear, &f.s, 6, NULL, NULL), LR_OK);
         assert_int_equal(lr_solve_relu(&relu, &f.s, 6, NULL, NULL, NULL), LR_OK);
@@ -145,7 +145,7 @@ static void relu__is_never_above_its_start_on_validation_rows(void **state)
     struct fixture f = fixture_make(12, 12, 900, 0.1, false, 40);
     struct lr_lowrank linear, relu;
     double a, b;
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     fixture_split(&f, 300, 0);
     assert_int_equal(lr_solve_linear(&linear, &f.s, 3, NULL, NULL), LR_OK);
     double *matrix = product_of(&linear), *yr = predict(&f.s, matrix, linear.b);
@@ -236,7 +236,7 @@ static void check_reference(size_t d, size_t n, bool has_shortcut, uint64_t seed
     struct lr_lowrank m;
     double *g = calloc(d * d, sizeof(double)), all = 0;
 
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     r.y = malloc(n * d * sizeof(double));
     r.z = malloc(n * d * sizeof(double));
     r.m = malloc(d * d * sizeof(double));
@@ -307,7 +307,7 @@ static void relu__sees_every_row_of_a_wide_layer(void **state)
     struct lr_solve_opts o = options(&r, 1, 0);
     struct lr_lowrank start, m;
     double first, last;
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     assert_int_equal(lr_solve_linear(&start, &f.s, 120, NULL, NULL), LR_OK);
     assert_int_equal(lr_solve_relu(&m, &f.s, 120, NULL, &o, NULL), LR_OK);
     lr_response_error(&first, NULL, &f.s, &start, 0, 18000, NULL);
@@ -330,7 +330,7 @@ static void relu__traced_errors_are_those_of_the_result(void **state)
     struct lr_solve_opts o = options(&r, 8, 8);
     struct lr_lowrank m;
     double fit, valid;
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     fixture_split(&f, 400, 0);
     assert_int_equal(lr_solve_relu(&m, &f.s, 4, NULL, &o, NULL), LR_OK);
     lr_response_error(&fit, NULL, &f.s, &m, 0, 1600, NULL);
@@ -350,7 +350,7 @@ static void relu__begins_at_the_start_given(void **state)
     struct lr_rng rng;
     struct lr_solve_opts o = options(&r, 0, 0);
     double p[96], q[96], b[12], fit;
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     lr_rng_seed(&rng, 1);
     for (size_t i = 0; i < 96; i++) {
         p[i] = lr_rng_normal(&rng);
@@ -385,7 +385,7 @@ static void relu__full_rank_reproduces_the_responses(void **state)
         struct fixture f = fixture_make(20, data_ranks[k], 700, 0, k == 1, 62);
         struct lr_lowrank m;
         double after;
-        f.s.is_relu = true;
+        f.s.act = lr_act_relu;
         fixture_split(&f, 100, 100);
         assert_int_equal(lr_solve_relu(&m, &f.s, 20, NULL, NULL, NULL), LR_OK);
         lr_response_error(&after, NULL, &f.s, &m, 0, 700, NULL);
@@ -401,7 +401,7 @@ static void relu__does_not_depend_on_threads(void **state)
     struct fixture f = fixture_make(48, 48, 5000, 0.1, false, 63);
     struct lr_lowrank m[3];
     int before = lr_la_threads();
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     fixture_split(&f, 600, 0);
     for (int k = 0; k < 3; k++) {
         lr_la_set_threads(k == 0 ? 1 : 2);
@@ -444,7 +444,7 @@ static void relu__survives_degenerate_data(void **state)
         struct lr_lowrank m;
         double linear, relu;
         size_t n = f.s.n_fit;
-        f.s.is_relu = true;
+        f.s.act = lr_act_relu;
         for (size_t i = 0; i < n * 16; i++) {
             if (k == 1 && i % 16 < 5) /* dead channels */
                 f.yhat[i] = f.target[i] = -0.3f;
@@ -493,7 +493,7 @@ static void relu__stops_on_request_at_any_point(void **state)
     struct lr_solve_opts o = options(NULL, 5, 5);
     struct lr_lowrank m;
     o.progress = &progress;
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     assert_int_equal(lr_solve_relu(&m, &f.s, 3, NULL, &o, NULL), LR_OK);
     lr_lowrank_free(&m);
     int n_calls = s.n_calls;
@@ -515,7 +515,7 @@ static void relu__refuses_bad_arguments(void **state)
     struct lr_solve_opts o = options(NULL, 5, 5);
     struct lr_lowrank m;
     struct lr_err e = {0};
-    f.s.is_relu = true;
+    f.s.act = lr_act_relu;
     assert_int_equal(lr_solve_relu(&m, &f.s, 9, NULL, &o, &e), LR_EINVAL);
     o.lambda2 = 0;
     assert_int_equal(lr_solve_relu(&m, &f.s, 3, NULL, &o, &e), LR_EINVAL);

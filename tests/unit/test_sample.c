@@ -3,6 +3,7 @@
 #include "session_fixture.h"
 
 #include "ranklab/approx.h"
+#include "ranklab/engine.h"
 #include "ranklab/la.h"
 
 enum { N_IMAGES = 37, AREA = FX_SIZE * FX_SIZE };
@@ -289,18 +290,54 @@ static void sample__stops_on_request(void **state)
     assert_null(r.x);
 }
 
-static void sample__refuses_values_that_are_no_maps(void **state)
+/* A value of two dimensions is a map of one position: its rows are those of each image,
+ * in the order of images that every other value has. */
+static void sample__takes_vectors_as_maps_of_one_position(void **state)
+{
+    const struct setting *t = *state;
+    struct lr_sampling o;
+    struct lr_rows r[2] = {{0}},
+                   where = sample_input(t, &(struct lr_sampling){1, 1, 0.1, 0.1});
+    int values[2] = {value_of(t, "fc_out"), value_of(t, "conv3_out")};
+    int64_t n_classes = t->chain->values[values[0]].shape.dims[1];
+    struct lr_net *net = NULL;
+    struct lr_net_output output = {values[0], LR_NCHW};
+    struct lr_net_opts opts = {.batch = N_IMAGES, .outputs = &output, .n_outputs = 1};
+    float *images = lr_alloc((size_t)N_IMAGES * FX_C * AREA, sizeof(float));
+    const float *fed = images;
+
+    lr_sampling_default(&o);
+    assert_non_null(images);
+    assert_ok(lr_sample_values(r, values, 2, t->chain, t->named, &o, NULL, fx_e));
+    assert_int_equal(r[0].n, N_IMAGES);
+    assert_int_equal(r[0].d, n_classes);
+    assert_int_equal(r[1].n, N_IMAGES * 10);
+    assert_ok(lr_dataset_batch(t->named, 0, N_IMAGES, images, fx_e));
+    assert_ok(lr_net_compile(&net, t->chain, &opts, fx_e));
+    assert_ok(lr_net_run(net, N_IMAGES, &fed, fx_e));
+    for (size_t i = 0; i < N_IMAGES; i++) {
+        size_t image = (size_t)where.x[i * FX_C];
+        const float *want = lr_net_output(net, 0, NULL) + image * (size_t)n_classes;
+        for (size_t k = 0; k < (size_t)n_classes; k++)
+            assert_true(fabsf(r[0].x[i * (size_t)n_classes + k] - want[k]) <=
+                        1e-4f * (1 + fabsf(want[k])));
+    }
+    lr_net_free(net);
+    lr_free(images);
+    lr_rows_free(&r[0]);
+    lr_rows_free(&r[1]);
+    lr_rows_free(&where);
+}
+
+static void sample__refuses_values_that_are_not_there(void **state)
 {
     const struct setting *t = *state;
     struct lr_sampling o;
     struct lr_err e = {0};
     struct lr_rows r = {0};
-    int v = value_of(t, "fc_out");
+    int v = 9999;
 
     lr_sampling_default(&o);
-    assert_int_equal(lr_sample_values(&r, &v, 1, t->chain, t->waves, &o, NULL, &e),
-                     LR_ESHAPE);
-    v = 9999;
     assert_int_equal(lr_sample_values(&r, &v, 1, t->chain, t->waves, &o, NULL, &e),
                      LR_EINVAL);
 }
@@ -317,7 +354,8 @@ int main(void)
         cmocka_unit_test(sample__resumes_from_kept_activations),
         cmocka_unit_test(sample__split_holds_whole_images_out),
         cmocka_unit_test(sample__stops_on_request),
-        cmocka_unit_test(sample__refuses_values_that_are_no_maps),
+        cmocka_unit_test(sample__takes_vectors_as_maps_of_one_position),
+        cmocka_unit_test(sample__refuses_values_that_are_not_there),
     };
     lr_la_set_threads(1); /* the networks are too small to share */
     return cmocka_run_group_tests_name("sample", tests, set_up, tear_down);
