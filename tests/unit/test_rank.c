@@ -19,13 +19,23 @@ enum { MAX_LAYERS = 16, MAX_D = 64 };
 static struct lr_rank_layer layer(const char *name, int k, int c, int d, int size)
 {
     return (struct lr_rank_layer){.name = name,
+                                  .split = LR_SPLIT_CHANNEL,
+                                  .c = c,
                                   .d = d,
-                                  .patch = (int64_t)k * k * c,
+                                  .kh = k,
+                                  .kw = k,
+                                  .group = 1,
                                   .positions = (int64_t)size * size,
+                                  .mid_positions = (int64_t)size * size,
                                   .has_bias = true};
 }
 
-static double speedup(const struct lr_rank_layer *layers, const int *ranks, int n)
+static struct lr_ranks of(int channel)
+{
+    return (struct lr_ranks){channel, 0};
+}
+
+static double speedup(const struct lr_rank_layer *layers, const struct lr_ranks *ranks, int n)
 {
     double whole = 0, split = 0;
 
@@ -203,7 +213,10 @@ static void net_random(struct net *net, uint64_t seed)
         net->l[i] =
             (struct lr_rank_layer){.name = net->names[i],
                                    .d = d,
-                                   .patch = 9 * (1 + (int64_t)lr_rng_below(&r, 64)),
+                                   .split = LR_SPLIT_CHANNEL,
+                                   .c = 1 + (int)lr_rng_below(&r, 64),
+                                   .kh = 3,
+                                   .kw = 3,
                                    .positions = 1 + (int64_t)lr_rng_below(&r, 400),
                                    .eig = net->eig[i],
                                    .has_bias = i % 2 == 0};
@@ -214,7 +227,7 @@ static void net_random(struct net *net, uint64_t seed)
     }
 }
 
-static double total_of(const struct net *net, const struct lr_budget *b, const int *ranks)
+static double total_of(const struct net *net, const struct lr_budget *b, const struct lr_ranks *ranks)
 {
     double sum = b->fixed;
 
@@ -226,7 +239,7 @@ static double total_of(const struct net *net, const struct lr_budget *b, const i
 
 static double whole_of(const struct net *net, const struct lr_budget *b)
 {
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
 
     for (int i = 0; i < net->n; i++)
         ranks[i] = net->l[i].d;
@@ -275,7 +288,7 @@ static void check_global_sort(bool is_paper)
     for (uint64_t seed = 0; seed < 25; seed++) {
         struct net net;
         struct lr_budget b = {.kind = LR_BUDGET_MACS};
-        int ranks[MAX_LAYERS], got[MAX_LAYERS];
+        struct lr_ranks ranks[MAX_LAYERS], got[MAX_LAYERS];
         net_random(&net, seed);
         b.fixed = (double)(seed * 1000);
         int n = sorted_items(items, &net, is_paper);
@@ -326,7 +339,7 @@ static void rules__meet_the_budget_and_use_it(void **state)
     lr_rng_seed(&r, 5);
     for (uint64_t seed = 0; seed < 300; seed++) {
         struct net net;
-        int ranks[MAX_LAYERS];
+        struct lr_ranks ranks[MAX_LAYERS];
         struct lr_err e = {0};
         net_random(&net, seed);
         struct lr_budget b = {.kind = seed % 3 == 0 ? LR_BUDGET_PARAMS : LR_BUDGET_MACS,
@@ -367,7 +380,7 @@ static void rules__leave_all_whole_when_the_budget_allows(void **state)
 {
     (void)state;
     struct net net;
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
     net_random(&net, 3);
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
     b.limit = whole_of(&net, &b);
@@ -386,7 +399,7 @@ static void greedy__gives_back_what_break_even_leaves(void **state)
     double eig[2][32];
     struct lr_rank_layer l[2] = {layer("a", 3, 16, 32, 10), layer("b", 3, 16, 32, 10)};
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
-    int ranks[2];
+    struct lr_ranks ranks[2];
     for (int k = 0; k < 32; k++)
         eig[0][k] = eig[1][k] = 1;
     l[0].eig = eig[0];
@@ -405,7 +418,7 @@ static void greedy__ties_go_by_layer_order(void **state)
     double eig[3][16];
     struct lr_rank_layer l[3];
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
-    int ranks[3];
+    struct lr_ranks ranks[3];
     for (int i = 0; i < 3; i++) {
         for (int k = 0; k < 16; k++)
             eig[i][k] = 16 - k;
@@ -424,7 +437,7 @@ static void greedy__dead_layers_fall_to_rank_one(void **state)
 {
     (void)state;
     struct net net;
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
     net_random(&net, 8);
     memset(net.eig[1], 0, sizeof(net.eig[1]));
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
@@ -440,7 +453,7 @@ static void greedy__needs_spectra_of_layers_not_kept(void **state)
 {
     (void)state;
     struct net net;
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
     struct lr_err e = {0};
     net_random(&net, 9);
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
@@ -467,7 +480,7 @@ static void rules__name_the_nearest_speedup(void **state)
 {
     (void)state;
     struct net net;
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
     net_random(&net, 10);
     for (int k = 0; k < lr_n_rank_rules; k++)
         for (int round = 0; round <= 4; round += 4) {
@@ -548,7 +561,7 @@ static void uniform__gives_one_speedup_to_all(void **state)
 {
     (void)state;
     struct net net;
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
     for (uint64_t seed = 0; seed < 20; seed++) {
         net_random(&net, seed);
         struct lr_budget b = {.kind = LR_BUDGET_MACS};
