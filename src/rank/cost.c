@@ -1,8 +1,9 @@
-/* Cost of a layer whole and split, and ranks from costs and spectra. Counts come from
- * files, so products saturate instead of overflowing. */
+/* Cost of a layer whole and split, and ranks from costs. Counts come from files, so
+ * products saturate instead of overflowing; what saturates when split counts as whole. */
+#include <limits.h>
 #include <math.h>
 
-#include "ranklab/rank.h"
+#include "rank/rank_internal.h"
 
 static int64_t mul(int64_t a, int64_t b)
 {
@@ -18,83 +19,278 @@ static int64_t add(int64_t a, int64_t b)
     return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
+static int groups(const struct lr_rank_layer *l)
+{
+    return l->group > 1 ? l->group : 1;
+}
+
+static int64_t column(const struct lr_rank_layer *l) /* inputs of one k x 1 filter */
+{
+    return mul(l->c / groups(l), l->kh);
+}
+
+static int64_t row(const struct lr_rank_layer *l, int spatial) /* of one 1 x k filter */
+{
+    int g = groups(l);
+
+    return mul(l->kw, spatial / g + (spatial % g != 0));
+}
+
+int64_t lr_rank_patch(const struct lr_rank_layer *l)
+{
+    return mul(column(l), l->kw);
+}
+
+int lr_rank_spatial_full(const struct lr_rank_layer *l)
+{
+    int64_t down = column(l), across = mul(l->kw, l->d / groups(l));
+    int64_t full = mul(groups(l), down < across ? down : across);
+
+    return full < INT_MAX ? (int)full : INT_MAX;
+}
+
+struct lr_ranks lr_ranks_whole(const struct lr_rank_layer *l)
+{
+    bool is_spatial = l->split == LR_SPLIT_SPATIAL || l->split == LR_SPLIT_BOTH;
+
+    return (struct lr_ranks){l->d, is_spatial ? lr_rank_spatial_full(l) : 0};
+}
+
+int lr_rank_step(const struct lr_rank_layer *l, int step)
+{
+    int g = groups(l), a = step > 1 ? step : 1, b = g;
+
+    for (int other = a; other != 0;) {
+        int rest = b % other;
+        b = other;
+        other = rest;
+    }
+    int64_t multiple = mul(a / b, g);
+    return multiple < INT_MAX ? (int)multiple : INT_MAX;
+}
+
+/* ---- multiply-adds and parameters ---- */
+
 int64_t lr_macs_whole(const struct lr_rank_layer *l)
 {
-    return mul(l->positions, mul(l->patch, l->d));
+    return mul(l->positions, mul(lr_rank_patch(l), l->d));
 }
 
-int64_t lr_macs_split(const struct lr_rank_layer *l, int rank)
+int64_t lr_macs_split(const struct lr_rank_layer *l, struct lr_ranks r)
 {
-    return mul(l->positions, mul(rank, add(l->patch, l->d)));
+    int64_t one = l->d / groups(l), first = 0, pair, merged;
+
+    if (l->split == LR_SPLIT_NONE)
+        return lr_macs_whole(l);
+    if (l->split == LR_SPLIT_CHANNEL)
+        return mul(l->positions, mul(r.channel, add(lr_rank_patch(l), one)));
+    first = mul(l->mid_positions, mul(r.spatial, column(l)));
+    merged = mul(row(l, r.spatial), l->d);
+    pair = mul(r.channel, add(row(l, r.spatial), one));
+    if (l->split == LR_SPLIT_SPATIAL || pair > merged)
+        pair = merged;
+    return add(first, mul(l->positions, pair));
 }
 
-int64_t lr_macs_at(const struct lr_rank_layer *l, int rank)
+static bool is_full(const struct lr_rank_layer *l, struct lr_ranks r)
 {
-    return rank < lr_break_even(l) ? lr_macs_split(l, rank) : lr_macs_whole(l);
+    bool is_channel_full = r.channel >= l->d;
+
+    switch (l->split) {
+    case LR_SPLIT_NONE:
+        return true;
+    case LR_SPLIT_CHANNEL:
+        return is_channel_full;
+    case LR_SPLIT_SPATIAL:
+        return r.spatial >= lr_rank_spatial_full(l);
+    case LR_SPLIT_BOTH:
+        break;
+    }
+    return is_channel_full && r.spatial >= lr_rank_spatial_full(l);
+}
+
+bool lr_ranks_is_whole(const struct lr_rank_layer *l, struct lr_ranks r)
+{
+    return l->is_kept || is_full(l, r) || lr_macs_split(l, r) >= lr_macs_whole(l);
+}
+
+int64_t lr_macs_at(const struct lr_rank_layer *l, struct lr_ranks r)
+{
+    return lr_ranks_is_whole(l, r) ? lr_macs_whole(l) : lr_macs_split(l, r);
 }
 
 int64_t lr_params_whole(const struct lr_rank_layer *l)
 {
-    return mul(l->d, add(l->patch, l->has_bias));
+    return mul(l->d, add(lr_rank_patch(l), l->has_bias));
 }
 
-int64_t lr_params_split(const struct lr_rank_layer *l, int rank)
+int64_t lr_params_split(const struct lr_rank_layer *l, struct lr_ranks r)
 {
-    return add(mul(rank, add(l->patch, l->has_bias)), mul(l->d, add(rank, 1)));
+    int64_t one = l->d / groups(l), first = 0, inputs = lr_rank_patch(l);
+
+    if (l->split == LR_SPLIT_NONE)
+        return lr_params_whole(l);
+    if (l->split != LR_SPLIT_CHANNEL) {
+        first = mul(r.spatial, column(l));
+        inputs = row(l, r.spatial);
+        if (l->split == LR_SPLIT_SPATIAL || lr_split_is_merged(l->d, l->kw, groups(l), r))
+            return add(first, mul(l->d, add(inputs, 1)));
+    }
+    first = add(first, mul(r.channel, add(inputs, l->has_bias)));
+    return add(first, add(mul(r.channel, one), l->d));
 }
 
-int64_t lr_params_at(const struct lr_rank_layer *l, int rank)
+int64_t lr_params_at(const struct lr_rank_layer *l, struct lr_ranks r)
 {
-    return rank < lr_break_even(l) ? lr_params_split(l, rank) : lr_params_whole(l);
+    return lr_ranks_is_whole(l, r) ? lr_params_whole(l) : lr_params_split(l, r);
 }
 
-/* floor(patch d / ((patch + d) x)) for x >= 1, exact where the quotient is whole. */
-static int largest_rank(const struct lr_rank_layer *l, double x)
-{
-    double whole = (double)l->patch * l->d, one = (double)l->patch + l->d;
-    double rank = floor(whole / (one * x));
+/* ---- the grid of ranks ---- */
 
-    while (rank > 0 && rank * one * x > whole * (1 + 1e-12))
-        rank--;
-    while (rank < l->d && (rank + 1) * one * x <= whole * (1 + 1e-12))
-        rank++;
-    return rank < l->d ? (int)rank : l->d;
+int lr_grid_count(int full, int step)
+{
+    return full / step + (full % step != 0);
 }
 
-int lr_break_even(const struct lr_rank_layer *l)
+int lr_grid_rank(int full, int step, int k)
 {
-    double whole = (double)l->patch * l->d, one = (double)l->patch + l->d;
-    int rank = largest_rank(l, 1);
+    int64_t rank = (int64_t)step * k;
 
-    return rank * one < whole ? rank + 1 : rank;
+    return rank < full ? (int)rank : full;
 }
 
-int lr_rank_for_speedup(const struct lr_rank_layer *l, double x)
+static int round_down(int rank, int full, int step)
 {
-    if (isnan(x))
-        return 0;
-    return x > 0 ? largest_rank(l, x) : l->d;
-}
-
-int lr_rank_for_energy(const struct lr_rank_layer *l, double share)
-{
-    double all = 0, lost = 0;
-    int rank = l->d;
-
-    for (int i = l->d - 1; i >= 0; i--)
-        all += l->eig[i];
-    /* Drop from the end while what is lost stays within the allowance. A full share
-     * allows nothing, a partial one its own rounding. */
-    double allowed = share < 1 ? (1 - share + 1e-12) * all : 0;
-    while (rank > 1 && lost + l->eig[rank - 1] <= allowed)
-        lost += l->eig[--rank];
-    return rank;
-}
-
-int lr_rank_round(const struct lr_rank_layer *l, int rank, int step)
-{
-    if (step <= 1 || rank >= l->d)
+    if (step <= 1 || rank >= full)
         return rank;
-    int down = rank - rank % step, least = step < l->d ? step : l->d;
+    int down = rank - rank % step, least = step < full ? step : full;
     return down < least ? least : down;
+}
+
+struct lr_ranks lr_ranks_round(const struct lr_rank_layer *l, struct lr_ranks r, int step)
+{
+    int s = lr_rank_step(l, step);
+
+    r.channel = round_down(r.channel, l->d, s);
+    if (r.spatial > 0)
+        r.spatial = round_down(r.spatial, lr_rank_spatial_full(l), s);
+    return r;
+}
+
+struct lr_ranks lr_ranks_lowest(const struct lr_rank_layer *l, int step)
+{
+    struct lr_ranks r = lr_ranks_whole(l);
+    int s = lr_rank_step(l, step);
+
+    if ((l->split == LR_SPLIT_CHANNEL || l->split == LR_SPLIT_BOTH) && s < r.channel)
+        r.channel = s;
+    if (r.spatial > s)
+        r.spatial = s;
+    return r;
+}
+
+/* ---- ranks from costs ---- */
+
+/* The largest rank on the grid whose split costs at most macs, of the part that varies;
+ * 0: none. More rank never costs less, so halving finds it. */
+static int largest(const struct lr_rank_layer *l, struct lr_ranks r, bool is_spatial,
+                   double macs, int step)
+{
+    int full = is_spatial ? lr_rank_spatial_full(l) : l->d;
+    int s = lr_rank_step(l, step), low = 0, high = lr_grid_count(full, s);
+
+    while (low < high) {
+        int middle = low + (high - low + 1) / 2;
+        *(is_spatial ? &r.spatial : &r.channel) = lr_grid_rank(full, s, middle);
+        if ((double)lr_macs_split(l, r) <= macs)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low > 0 ? lr_grid_rank(full, s, low) : 0;
+}
+
+int lr_spatial_for_macs(const struct lr_rank_layer *l, int channel, double macs, int step)
+{
+    return largest(l, (struct lr_ranks){channel, 0}, true, macs, step);
+}
+
+int lr_channel_for_macs(const struct lr_rank_layer *l, int spatial, double macs, int step)
+{
+    return largest(l, (struct lr_ranks){0, spatial}, false, macs, step);
+}
+
+/* A pair whose last two parts are merged back costs the same at any d': then all of it.
+ */
+struct lr_ranks lr_ranks_fill_merged(const struct lr_rank_layer *l, struct lr_ranks r)
+{
+    if (l->split == LR_SPLIT_BOTH && lr_split_is_merged(l->d, l->kw, groups(l), r))
+        r.channel = l->d;
+    return r;
+}
+
+/* Where both do not fit even at the lowest d'', d' gives way. */
+static bool pair_for_macs(struct lr_ranks *r, const struct lr_rank_layer *l, double macs,
+                          int step)
+{
+    r->spatial = lr_spatial_for_macs(l, r->channel, macs, step);
+    if (r->spatial < 1) {
+        *r = lr_ranks_lowest(l, step);
+        int channel = lr_channel_for_macs(l, r->spatial, macs, step);
+        if (channel < 1)
+            return false;
+        r->channel = channel;
+    }
+    *r = lr_ranks_fill_merged(l, *r);
+    return true;
+}
+
+bool lr_ranks_for_speedup(struct lr_ranks *r, const struct lr_rank_layer *l, double x,
+                          int step)
+{
+    /* Quotients that are whole in exact arithmetic must not fall short by a rounding. */
+    double whole = (double)lr_macs_whole(l) * (1 + 1e-12);
+    struct lr_rank_layer view = *l;
+    int rank;
+
+    *r = lr_ranks_whole(l);
+    if (x <= 0)
+        return true;
+    if (l->split == LR_SPLIT_NONE)
+        return x <= 1;
+    *r = lr_ranks_lowest(l, step);
+    if (isnan(x))
+        return false;
+    if (l->split == LR_SPLIT_BOTH) {
+        view.split = LR_SPLIT_CHANNEL;
+        if ((rank = largest(&view, *r, false, whole / sqrt(x), step)) > 0)
+            r->channel = rank;
+        return pair_for_macs(r, l, whole / x, step);
+    }
+    if ((rank = largest(l, *r, l->split == LR_SPLIT_SPATIAL, whole / x, step)) < 1)
+        return false;
+    *(l->split == LR_SPLIT_SPATIAL ? &r->spatial : &r->channel) = rank;
+    return true;
+}
+
+/* Full rank is the whole layer, so no break-even lies above it; but a pair that still
+ * pays merged back pays at any d', and d + 1 says so. */
+int lr_break_even(const struct lr_rank_layer *l, struct lr_ranks r)
+{
+    bool is_spatial = l->split == LR_SPLIT_SPATIAL;
+    int full = is_spatial ? lr_rank_spatial_full(l) : l->d, low = 1, high = full;
+
+    if (l->split == LR_SPLIT_NONE)
+        return 1;
+    if (l->split == LR_SPLIT_BOTH)
+        high = l->d < INT_MAX ? l->d + 1 : l->d;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        *(is_spatial ? &r.spatial : &r.channel) = middle;
+        if (lr_macs_split(l, r) >= lr_macs_whole(l))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
 }

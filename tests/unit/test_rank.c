@@ -19,10 +19,20 @@ enum { MAX_LAYERS = 16, MAX_D = 64 };
 static struct lr_rank_layer layer(const char *name, int k, int c, int d, int size)
 {
     return (struct lr_rank_layer){.name = name,
+                                  .split = LR_SPLIT_CHANNEL,
+                                  .c = c,
                                   .d = d,
-                                  .patch = (int64_t)k * k * c,
+                                  .kh = k,
+                                  .kw = k,
+                                  .group = 1,
                                   .positions = (int64_t)size * size,
+                                  .mid_positions = (int64_t)size * size,
                                   .has_bias = true};
+}
+
+static struct lr_ranks of(int channel)
+{
+    return (struct lr_ranks){channel, 0};
 }
 
 static double speedup(const struct lr_rank_layer *layers, const int *ranks, int n)
@@ -31,7 +41,7 @@ static double speedup(const struct lr_rank_layer *layers, const int *ranks, int 
 
     for (int i = 0; i < n; i++) {
         whole += (double)lr_macs_whole(&layers[i]);
-        split += (double)lr_macs_at(&layers[i], ranks[i]);
+        split += (double)lr_macs_at(&layers[i], of(ranks[i]));
     }
     return whole / split;
 }
@@ -50,13 +60,13 @@ static void cost__reproduces_the_spp10_table(void **state)
         layer("conv2", 5, 96, 256, 35),  layer("conv3", 3, 256, 512, 18),
         layer("conv4", 3, 512, 512, 18), layer("conv5", 3, 512, 512, 18),
         layer("conv6", 3, 512, 512, 18), layer("conv7", 3, 512, 512, 18)};
-    const int ranks[][6] = {{83, 182, 211, 239, 237, 253},
+    const int table[][6] = {{83, 182, 211, 239, 237, 253},
                             {62, 138, 149, 166, 162, 167},
                             {50, 112, 114, 122, 117, 119},
                             {41, 94, 93, 98, 92, 90}};
     const double speedups[] = {2.101, 3.003, 4.001, 5.003};
     for (int i = 0; i < 4; i++)
-        assert_true(thousandths(speedup(l, ranks[i], 6)) == speedups[i]);
+        assert_true(thousandths(speedup(l, table[i], 6)) == speedups[i]);
 }
 
 static void cost__reproduces_the_vgg16_table(void **state)
@@ -98,12 +108,12 @@ static void cost__equals_counted_operations(void **state)
     for (int i = 0; i < d; i++)
         split_weights += rank + 1;
     assert_int_equal(lr_macs_whole(&l), whole);
-    assert_int_equal(lr_macs_split(&l, rank), split);
+    assert_int_equal(lr_macs_split(&l, of(rank)), split);
     assert_int_equal(lr_params_whole(&l), weights + d);
-    assert_int_equal(lr_params_split(&l, rank), split_weights + rank);
+    assert_int_equal(lr_params_split(&l, of(rank)), split_weights + rank);
     l.has_bias = false;
     assert_int_equal(lr_params_whole(&l), weights);
-    assert_int_equal(lr_params_split(&l, rank), split_weights);
+    assert_int_equal(lr_params_split(&l, of(rank)), split_weights);
 }
 
 static void cost__break_even_and_speedups_equal_a_search(void **state)
@@ -112,73 +122,99 @@ static void cost__break_even_and_speedups_equal_a_search(void **state)
     struct lr_rng r;
     lr_rng_seed(&r, 1);
     for (int t = 0; t < 400; t++) {
-        struct lr_rank_layer l = {.d = 1 + (int)lr_rng_below(&r, 200),
-                                  .patch = 1 + (int64_t)lr_rng_below(&r, 600),
+        struct lr_rank_layer l = {.split = LR_SPLIT_CHANNEL,
+                                  .d = 1 + (int)lr_rng_below(&r, 200),
+                                  .c = 1 + (int)lr_rng_below(&r, 600),
+                                  .kh = 1,
+                                  .kw = 1,
                                   .positions = 1 + (int64_t)lr_rng_below(&r, 50)};
+        struct lr_ranks found;
         int first = 1;
-        while (lr_macs_split(&l, first) < lr_macs_whole(&l))
+        while (lr_macs_split(&l, of(first)) < lr_macs_whole(&l))
             first++;
-        assert_int_equal(lr_break_even(&l), first);
+        assert_int_equal(lr_break_even(&l, of(1)), first);
         assert_true(first <= l.d);
         for (int rank = 1; rank <= l.d; rank++) {
-            int64_t want = rank < first ? lr_macs_split(&l, rank) : lr_macs_whole(&l);
-            assert_int_equal(lr_macs_at(&l, rank), want);
+            int64_t want = rank < first ? lr_macs_split(&l, of(rank)) : lr_macs_whole(&l);
+            assert_int_equal(lr_macs_at(&l, of(rank)), want);
             int64_t params =
-                rank < first ? lr_params_split(&l, rank) : lr_params_whole(&l);
-            assert_int_equal(lr_params_at(&l, rank), params);
+                rank < first ? lr_params_split(&l, of(rank)) : lr_params_whole(&l);
+            assert_int_equal(lr_params_at(&l, of(rank)), params);
         }
         double x = t % 3 == 0 ? (double)(1 + t % 7) : 0.5 + 6 * lr_rng_uniform(&r);
         int largest = 0;
         for (int rank = 1; rank <= l.d; rank++)
-            if ((double)lr_macs_whole(&l) >= x * (double)lr_macs_split(&l, rank))
+            if ((double)lr_macs_whole(&l) >= x * (double)lr_macs_split(&l, of(rank)))
                 largest = rank;
-        assert_int_equal(lr_rank_for_speedup(&l, x), largest);
+        assert_int_equal(lr_ranks_for_speedup(&found, &l, x, 1), largest > 0);
+        assert_int_equal(found.channel, largest > 0 ? largest : 1);
     }
     struct lr_rank_layer thin = layer("thin", 1, 1, 64, 8);
-    assert_int_equal(lr_break_even(&thin), 1);
-    assert_int_equal(lr_macs_at(&thin, 1), lr_macs_whole(&thin));
-    assert_int_equal(lr_rank_for_speedup(&thin, 2), 0);
+    assert_int_equal(lr_break_even(&thin, of(1)), 1);
+    assert_int_equal(lr_macs_at(&thin, of(1)), lr_macs_whole(&thin));
+    struct lr_ranks found;
+    assert_false(lr_ranks_for_speedup(&found, &thin, 2, 1));
 }
 
 static void cost__saturates(void **state)
 {
     (void)state;
-    struct lr_rank_layer l = {
-        .d = INT32_MAX, .patch = INT64_MAX / 4, .positions = 1 << 30};
+    struct lr_rank_layer l = {.split = LR_SPLIT_CHANNEL,
+                              .c = INT32_MAX,
+                              .d = INT32_MAX,
+                              .kh = INT32_MAX,
+                              .kw = INT32_MAX,
+                              .positions = 1 << 30,
+                              .mid_positions = 1 << 30};
     assert_true(lr_macs_whole(&l) == INT64_MAX);
-    assert_true(lr_macs_split(&l, 1000) == INT64_MAX);
+    assert_true(lr_macs_split(&l, of(1000)) == INT64_MAX);
     assert_true(lr_params_whole(&l) == INT64_MAX);
-    assert_true(lr_break_even(&l) > 0);
+    for (int split = LR_SPLIT_NONE; split <= LR_SPLIT_BOTH; split++) {
+        l.split = (enum lr_split)split;
+        struct lr_ranks r = {1000, 1000};
+        assert_true(lr_macs_split(&l, r) > 0 && lr_params_split(&l, r) > 0);
+        assert_true(lr_ranks_is_whole(&l, r));
+        assert_true(lr_break_even(&l, r) > 0);
+        assert_true(lr_rank_spatial_full(&l) == INT32_MAX);
+        assert_true(lr_rank_step(&l, INT32_MAX) == INT32_MAX);
+    }
 }
 
 static void cost__rank_for_energy(void **state)
 {
     (void)state;
     const double eig[] = {4, 3, 2, 1, 0, 0}, zeros[6] = {0};
-    struct lr_rank_layer l = {.d = 6, .patch = 9, .positions = 1, .eig = eig};
-    assert_int_equal(lr_rank_for_energy(&l, 0.4), 1);
-    assert_int_equal(lr_rank_for_energy(&l, 0.41), 2);
-    assert_int_equal(lr_rank_for_energy(&l, 0.7), 2);
-    assert_int_equal(lr_rank_for_energy(&l, 0.9), 3);
-    assert_int_equal(lr_rank_for_energy(&l, 0.91), 4);
-    assert_int_equal(lr_rank_for_energy(&l, 1), 4);
-    assert_int_equal(lr_rank_for_energy(&l, 1e-9), 1);
+    struct lr_rank_layer l = {.split = LR_SPLIT_CHANNEL,
+                              .c = 1,
+                              .d = 6,
+                              .kh = 3,
+                              .kw = 3,
+                              .positions = 1,
+                              .eig = eig};
+    assert_int_equal(lr_ranks_for_energy(&l, 0.4, 1).channel, 1);
+    assert_int_equal(lr_ranks_for_energy(&l, 0.41, 1).channel, 2);
+    assert_int_equal(lr_ranks_for_energy(&l, 0.7, 1).channel, 2);
+    assert_int_equal(lr_ranks_for_energy(&l, 0.9, 1).channel, 3);
+    assert_int_equal(lr_ranks_for_energy(&l, 0.91, 1).channel, 4);
+    assert_int_equal(lr_ranks_for_energy(&l, 1, 1).channel, 4);
+    assert_int_equal(lr_ranks_for_energy(&l, 1e-9, 1).channel, 1);
     l.eig = zeros;
-    assert_int_equal(lr_rank_for_energy(&l, 0.99), 1);
-    assert_int_equal(lr_rank_for_energy(&l, 1), 1);
+    assert_int_equal(lr_ranks_for_energy(&l, 0.99, 1).channel, 1);
+    assert_int_equal(lr_ranks_for_energy(&l, 1, 1).channel, 1);
 }
 
 static void cost__rounding(void **state)
 {
     (void)state;
-    struct lr_rank_layer l = {.d = 20, .patch = 9, .positions = 1};
-    assert_int_equal(lr_rank_round(&l, 17, 8), 16);
-    assert_int_equal(lr_rank_round(&l, 16, 8), 16);
-    assert_int_equal(lr_rank_round(&l, 3, 8), 8);
-    assert_int_equal(lr_rank_round(&l, 3, 32), 20);
-    assert_int_equal(lr_rank_round(&l, 20, 8), 20); /* whole stays whole */
-    assert_int_equal(lr_rank_round(&l, 7, 1), 7);
-    assert_int_equal(lr_rank_round(&l, 7, 0), 7);
+    struct lr_rank_layer l = {
+        .split = LR_SPLIT_CHANNEL, .c = 1, .d = 20, .kh = 3, .kw = 3, .positions = 1};
+    assert_int_equal(lr_ranks_round(&l, of(17), 8).channel, 16);
+    assert_int_equal(lr_ranks_round(&l, of(16), 8).channel, 16);
+    assert_int_equal(lr_ranks_round(&l, of(3), 8).channel, 8);
+    assert_int_equal(lr_ranks_round(&l, of(3), 32).channel, 20);
+    assert_int_equal(lr_ranks_round(&l, of(20), 8).channel, 20); /* whole stays whole */
+    assert_int_equal(lr_ranks_round(&l, of(7), 1).channel, 7);
+    assert_int_equal(lr_ranks_round(&l, of(7), 0).channel, 7);
 }
 
 /* ---- rules ---- */
@@ -187,6 +223,7 @@ struct net {
     int n;
     struct lr_rank_layer l[MAX_LAYERS];
     double eig[MAX_LAYERS][MAX_D];
+    struct lr_rank_point points[MAX_LAYERS][3];
     char names[MAX_LAYERS][16];
 };
 
@@ -203,10 +240,18 @@ static void net_random(struct net *net, uint64_t seed)
         net->l[i] =
             (struct lr_rank_layer){.name = net->names[i],
                                    .d = d,
-                                   .patch = 9 * (1 + (int64_t)lr_rng_below(&r, 64)),
+                                   .split = LR_SPLIT_CHANNEL,
+                                   .c = 1 + (int)lr_rng_below(&r, 64),
+                                   .kh = 3,
+                                   .kw = 3,
                                    .positions = 1 + (int64_t)lr_rng_below(&r, 400),
                                    .eig = net->eig[i],
+                                   .points = net->points[i],
+                                   .n_points = 3,
                                    .has_bias = i % 2 == 0};
+        for (int k = 0; k < 3; k++)
+            net->points[i][k] = (struct lr_rank_point){
+                {1 + (k * d) / 5, 0}, 0.3 / (1 + k), 0.1 * lr_rng_uniform(&r) / (1 + k)};
         for (int k = 0; k < d; k++) {
             net->eig[i][k] = x;
             x *= decay + (1 - decay) * lr_rng_uniform(&r);
@@ -214,7 +259,8 @@ static void net_random(struct net *net, uint64_t seed)
     }
 }
 
-static double total_of(const struct net *net, const struct lr_budget *b, const int *ranks)
+static double total_of(const struct net *net, const struct lr_budget *b,
+                       const struct lr_ranks *ranks)
 {
     double sum = b->fixed;
 
@@ -226,10 +272,10 @@ static double total_of(const struct net *net, const struct lr_budget *b, const i
 
 static double whole_of(const struct net *net, const struct lr_budget *b)
 {
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
 
     for (int i = 0; i < net->n; i++)
-        ranks[i] = net->l[i].d;
+        ranks[i] = lr_ranks_whole(&net->l[i]);
     return total_of(net, b, ranks);
 }
 
@@ -253,7 +299,7 @@ static int sorted_items(struct item *items, const struct net *net, bool is_paper
     for (int i = 0; i < net->n; i++) {
         const struct lr_rank_layer *l = &net->l[i];
         double kept = 0,
-               one = (double)(l->positions * (l->patch + (is_paper ? 0 : l->d)));
+               one = (double)(l->positions * (lr_rank_patch(l) + (is_paper ? 0 : l->d)));
         for (int k = 0; k < l->d; k++) {
             kept += l->eig[k];
             if (k > 0)
@@ -275,24 +321,25 @@ static void check_global_sort(bool is_paper)
     for (uint64_t seed = 0; seed < 25; seed++) {
         struct net net;
         struct lr_budget b = {.kind = LR_BUDGET_MACS};
-        int ranks[MAX_LAYERS], got[MAX_LAYERS];
+        struct lr_ranks ranks[MAX_LAYERS], got[MAX_LAYERS];
         net_random(&net, seed);
         b.fixed = (double)(seed * 1000);
         int n = sorted_items(items, &net, is_paper);
         for (int i = 0; i < net.n; i++)
-            ranks[i] = net.l[i].d;
+            ranks[i] = lr_ranks_whole(&net.l[i]);
         double last = total_of(&net, &b, ranks);
         for (int k = 0; k < n; k++) {
-            ranks[items[k].layer]--;
+            ranks[items[k].layer].channel--;
             assert_int_equal(items[k].k,
-                             ranks[items[k].layer]); /* falls within a layer */
+                             ranks[items[k].layer].channel); /* falls within a layer */
             double total = total_of(&net, &b, ranks);
             if (total < last && k % 7 == 0) {
                 b.limit = total;
                 assert_int_equal(rule->select(got, net.l, net.n, &b, NULL), LR_OK);
                 for (int i = 0; i < net.n; i++) {
-                    bool is_whole = ranks[i] >= lr_break_even(&net.l[i]);
-                    assert_int_equal(got[i], is_whole ? net.l[i].d : ranks[i]);
+                    bool is_whole = ranks[i].channel >= lr_break_even(&net.l[i], of(1));
+                    assert_int_equal(got[i].channel,
+                                     is_whole ? net.l[i].d : ranks[i].channel);
                 }
                 n_checked++;
             }
@@ -314,7 +361,7 @@ static bool is_valid(const struct lr_rank_layer *l, int rank, int step)
 {
     if (rank == l->d)
         return true;
-    return rank >= 1 && rank < lr_break_even(l) && (step <= 1 || rank % step == 0);
+    return rank >= 1 && rank < lr_break_even(l, of(1)) && (step <= 1 || rank % step == 0);
 }
 
 /* Budgets of all kinds: met on the honest cost, valid ranks, and nothing more fits. */
@@ -326,7 +373,7 @@ static void rules__meet_the_budget_and_use_it(void **state)
     lr_rng_seed(&r, 5);
     for (uint64_t seed = 0; seed < 300; seed++) {
         struct net net;
-        int ranks[MAX_LAYERS];
+        struct lr_ranks ranks[MAX_LAYERS];
         struct lr_err e = {0};
         net_random(&net, seed);
         struct lr_budget b = {.kind = seed % 3 == 0 ? LR_BUDGET_PARAMS : LR_BUDGET_MACS,
@@ -349,14 +396,15 @@ static void rules__meet_the_budget_and_use_it(void **state)
             assert_true(total <= b.limit);
             for (int i = 0; i < net.n; i++) {
                 const struct lr_rank_layer *l = &net.l[i];
-                assert_true(is_valid(l, ranks[i], b.round));
-                assert_true(!l->is_kept || ranks[i] == l->d);
-                if (strcmp(lr_rank_rules[k].name, "uniform") == 0 || ranks[i] == l->d)
+                assert_true(is_valid(l, ranks[i].channel, b.round));
+                assert_true(!l->is_kept || ranks[i].channel == l->d);
+                if (strcmp(lr_rank_rules[k].name, "uniform") == 0 ||
+                    ranks[i].channel == l->d)
                     continue;
-                int step = b.round > 1 ? b.round : 1, was = ranks[i];
-                ranks[i] = was + step >= lr_break_even(l) ? l->d : was + step;
+                int step = b.round > 1 ? b.round : 1, was = ranks[i].channel;
+                ranks[i] = of(was + step >= lr_break_even(l, of(1)) ? l->d : was + step);
                 assert_true(total_of(&net, &b, ranks) > b.limit);
-                ranks[i] = was;
+                ranks[i] = of(was);
             }
         }
     }
@@ -367,14 +415,14 @@ static void rules__leave_all_whole_when_the_budget_allows(void **state)
 {
     (void)state;
     struct net net;
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
     net_random(&net, 3);
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
     b.limit = whole_of(&net, &b);
     for (int k = 0; k < lr_n_rank_rules; k++) {
         assert_int_equal(lr_rank_rules[k].select(ranks, net.l, net.n, &b, NULL), LR_OK);
         for (int i = 0; i < net.n; i++)
-            assert_int_equal(ranks[i], net.l[i].d);
+            assert_int_equal(ranks[i].channel, net.l[i].d);
     }
 }
 
@@ -386,7 +434,7 @@ static void greedy__gives_back_what_break_even_leaves(void **state)
     double eig[2][32];
     struct lr_rank_layer l[2] = {layer("a", 3, 16, 32, 10), layer("b", 3, 16, 32, 10)};
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
-    int ranks[2];
+    struct lr_ranks ranks[2];
     for (int k = 0; k < 32; k++)
         eig[0][k] = eig[1][k] = 1;
     l[0].eig = eig[0];
@@ -395,8 +443,8 @@ static void greedy__gives_back_what_break_even_leaves(void **state)
     assert_int_equal(lr_rank_rule_find("energy")->select(ranks, l, 2, &b, NULL), LR_OK);
     /* Both fell to break-even without saving; the first layer goes below, the other is
      * whole again. */
-    assert_int_equal(ranks[0], lr_break_even(&l[0]) - 1);
-    assert_int_equal(ranks[1], 32);
+    assert_int_equal(ranks[0].channel, lr_break_even(&l[0], of(1)) - 1);
+    assert_int_equal(ranks[1].channel, 32);
 }
 
 static void greedy__ties_go_by_layer_order(void **state)
@@ -405,33 +453,33 @@ static void greedy__ties_go_by_layer_order(void **state)
     double eig[3][16];
     struct lr_rank_layer l[3];
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
-    int ranks[3];
+    struct lr_ranks ranks[3];
     for (int i = 0; i < 3; i++) {
         for (int k = 0; k < 16; k++)
             eig[i][k] = 16 - k;
         l[i] = layer("x", 3, 8, 16, 6);
         l[i].eig = eig[i];
     }
-    int64_t one = lr_macs_split(&l[0], 1);
+    int64_t one = lr_macs_split(&l[0], of(1));
     b.limit = (double)(one * (5 + 6 + 6));
     assert_int_equal(lr_rank_rule_find("energy")->select(ranks, l, 3, &b, NULL), LR_OK);
-    assert_int_equal(ranks[0], 5);
-    assert_int_equal(ranks[1], 6);
-    assert_int_equal(ranks[2], 6);
+    assert_int_equal(ranks[0].channel, 5);
+    assert_int_equal(ranks[1].channel, 6);
+    assert_int_equal(ranks[2].channel, 6);
 }
 
 static void greedy__dead_layers_fall_to_rank_one(void **state)
 {
     (void)state;
     struct net net;
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
     net_random(&net, 8);
     memset(net.eig[1], 0, sizeof(net.eig[1]));
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
     b.limit = whole_of(&net, &b) / 1.7;
     for (int k = 0; k < 2; k++) {
         assert_int_equal(lr_rank_rules[k].select(ranks, net.l, net.n, &b, NULL), LR_OK);
-        assert_int_equal(ranks[1], 1);
+        assert_int_equal(ranks[1].channel, 1);
         assert_true(total_of(&net, &b, ranks) <= b.limit);
     }
 }
@@ -440,7 +488,7 @@ static void greedy__needs_spectra_of_layers_not_kept(void **state)
 {
     (void)state;
     struct net net;
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
     struct lr_err e = {0};
     net_random(&net, 9);
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
@@ -467,7 +515,7 @@ static void rules__name_the_nearest_speedup(void **state)
 {
     (void)state;
     struct net net;
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
     net_random(&net, 10);
     for (int k = 0; k < lr_n_rank_rules; k++)
         for (int round = 0; round <= 4; round += 4) {
@@ -505,7 +553,8 @@ static void greedy__is_close_to_the_best_allocation(void **state)
         struct lr_rng r;
         double eig[3][12], best = -INFINITY, mine = 0;
         struct lr_rank_layer l[3];
-        int ranks[3], a[3];
+        struct lr_ranks ranks[3];
+        int a[3];
         struct lr_budget b = {.kind = LR_BUDGET_MACS};
         lr_rng_seed(&r, seed);
         double whole = 0;
@@ -526,14 +575,15 @@ static void greedy__is_close_to_the_best_allocation(void **state)
                     double cost = 0, energy = 0;
                     for (int i = 0; i < 3; i++) {
                         double kept = 0, all = 0;
-                        cost += (double)lr_macs_at(&l[i], a[i]);
+                        cost += (double)lr_macs_at(&l[i], of(a[i]));
                         for (int k = 0; k < 12; k++) {
                             all += eig[i][k];
                             kept += k < a[i] ? eig[i][k] : 0;
                         }
                         energy += log(kept / all);
                     }
-                    if (memcmp(a, ranks, sizeof(a)) == 0)
+                    if (a[0] == ranks[0].channel && a[1] == ranks[1].channel &&
+                        a[2] == ranks[2].channel)
                         mine = energy;
                     if (cost <= b.limit && energy > best)
                         best = energy;
@@ -548,7 +598,7 @@ static void uniform__gives_one_speedup_to_all(void **state)
 {
     (void)state;
     struct net net;
-    int ranks[MAX_LAYERS];
+    struct lr_ranks ranks[MAX_LAYERS];
     for (uint64_t seed = 0; seed < 20; seed++) {
         net_random(&net, seed);
         struct lr_budget b = {.kind = LR_BUDGET_MACS};
@@ -561,8 +611,9 @@ static void uniform__gives_one_speedup_to_all(void **state)
         for (int i = 0; i < net.n; i++) {
             double w = (double)lr_macs_whole(&net.l[i]);
             high = fmin(high, w / (double)lr_macs_split(&net.l[i], ranks[i]));
-            low = fmax(low, w / (double)lr_macs_split(&net.l[i], ranks[i] + 1));
-            assert_true(ranks[i] > 1);
+            low =
+                fmax(low, w / (double)lr_macs_split(&net.l[i], of(ranks[i].channel + 1)));
+            assert_true(ranks[i].channel > 1);
         }
         assert_true(low < high * (1 + 1e-9));
         assert_true(total_of(&net, &b, ranks) <= b.limit);
