@@ -313,13 +313,20 @@ static void gather(struct lr_rows *rows, const struct pass *p, const struct sour
     }
 }
 
+static int64_t count_images(const struct lr_dataset *data, const struct lr_sampling *opts)
+{
+    int64_t n = lr_dataset_count(data);
+
+    return opts->max_images > 0 && opts->max_images < n ? opts->max_images : n;
+}
+
 static enum lr_status run_batches(struct pass *p, struct lr_rows *rows, int n_values,
                                   const struct lr_dataset *data,
                                   const struct lr_kept *from, struct lr_kept *keep,
                                   const struct lr_sampling *opts,
                                   const struct lr_progress *progress, struct lr_err *e)
 {
-    int64_t n_images = lr_dataset_count(data);
+    int64_t n_images = count_images(data, opts);
     enum lr_status rc;
 
     for (int64_t first = 0; first < n_images; first += p->batch) {
@@ -355,7 +362,7 @@ enum lr_status lr_sample_pass(struct lr_rows *rows, const int *values, int n_val
                               const struct lr_sampling *opts,
                               const struct lr_progress *progress, struct lr_err *e)
 {
-    int64_t n_images = lr_dataset_count(data);
+    int64_t n_images = count_images(data, opts);
     struct pass p = {.g = g};
     size_t per_image = 0;
     enum lr_status rc = LR_OK;

@@ -180,6 +180,19 @@ double lr_spectrum_energy(const struct lr_spectrum *s, int rank)
     return share(s->eig, s->d, rank);
 }
 
+double lr_spectrum_weight_energy(const struct lr_spectrum *s, int rank)
+{
+    double kept = 0, all = 0;
+
+    for (int i = 0; i < s->d; i++) {
+        double energy = s->weight_sv[i] * s->weight_sv[i];
+        all += energy;
+        if (i < rank)
+            kept += energy;
+    }
+    return all > 0 ? kept / all : 1;
+}
+
 double lr_spectrum_spatial_energy(const struct lr_spectrum *s, int rank)
 {
     return share(s->spatial, s->n_spatial, rank);

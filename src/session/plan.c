@@ -356,17 +356,20 @@ enum lr_status lr_session_set_ranks(struct lr_session *s, const int *layers,
     return session_plan_commit(s, next, e);
 }
 
-/* What m becomes on a layer, and why (NULL: it stays). */
+/* What m becomes on a layer that has method now, and why (NULL: it stays). */
 static enum lr_method method_for(const char **why, const struct lr_layer *l,
-                                 enum lr_method m)
+                                 enum lr_method m, enum lr_method now)
 {
     enum lr_split split = lr_method_info(m)->split;
     bool has_spatial = split == LR_SPLIT_SPATIAL || split == LR_SPLIT_BOTH;
 
     *why = NULL;
+    if (has_spatial && l->kind == LR_LAYER_FC) {
+        *why = "a fully connected layer has no spatial part";
+        return now;
+    }
     if (has_spatial && l->kh == 1 && l->kw == 1) {
-        *why = l->kind == LR_LAYER_FC ? "a fully connected layer has no spatial part"
-                                      : "a 1x1 kernel has no spatial part";
+        *why = "a 1x1 kernel has no spatial part";
         return m == LR_METHOD_SPATIAL ? LR_METHOD_SVD : session_default_method(l);
     }
     if (m == LR_METHOD_RELU && !lr_act_is_nonlinear(&l->act)) {
@@ -451,7 +454,7 @@ enum lr_status lr_session_set_method(struct lr_session *s, const int *layers, in
         const char *why;
         if (!l->is_approximable)
             continue;
-        enum lr_method own = method_for(&why, l, m);
+        enum lr_method own = method_for(&why, l, m, next[layers[i]].method);
         if (why)
             note_replaced(replaced, l, own, why);
         next[layers[i]].ranks = convert_ranks(s, layers[i], own);
