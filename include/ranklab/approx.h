@@ -183,7 +183,7 @@ struct lr_spectrum {
     double *spatial;   /* lr_spatial_values, or NULL for a 1 x 1 kernel */
     int n_spatial;
     double *weight_sv; /* descending singular values of the filters, min(d, c k k) padded
-                          with zeros to d */
+                          with zeros to d; with groups the squares averaged likewise */
     double zeros;      /* share of responses <= 0 (zero after a ReLU) */
     int n_dead;        /* channels whose response never varies */
     int n_data_rank;   /* eigenvalues above 1e-12 of the largest */

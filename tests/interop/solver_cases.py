@@ -15,94 +15,15 @@ import sys
 import numpy as np
 
 import solver_reference as ref
+import solver_selftest
+from solver_samples import dead_and_copied, draw_layer
+from solver_table import SOLVER_CASES
 
 ERROR_TOLERANCE = 1e-4    # relative, of a relative response error
 ERROR_FLOOR = 1e-11       # below it an error is rounding: (1e-6)^2 and some room
 ITERATE_FLOOR = 1e-9      # the same after an alternation in single precision
 TIE = 1e-5                # relative: iterates this close are as good as each other
 FUNCTION_TOLERANCE = 1e-3  # rms difference of M y + b, relative to the spread of the target
-
-
-# ---- samples ----
-
-def draw_inputs(rng, n, p):
-    """x >= 0 as behind a ReLU, correlated, with a falling spectrum; xhat: the same images in
-    a network whose earlier layer lost its weakest directions."""
-    mix = np.linalg.qr(rng.standard_normal((p, p)))[0]
-    scale = (1.0 + np.arange(p)) ** -0.6 * np.sqrt(p) / 2
-    pre = rng.standard_normal((n, p)) * scale
-    lost = pre * (np.arange(p) < p // 3) + 0.1 * rng.standard_normal((n, p)) * scale
-    shift = 0.2 * rng.standard_normal(p)
-    return np.maximum(pre @ mix + shift, 0), np.maximum(lost @ mix + shift, 0)
-
-
-def draw_layer(seed, d, p, n, zeros, has_shortcut=False, edit=None):
-    """A dict of float32 arrays: target, yhat, shortcut (or None), w, bias. zeros: share of
-    zeros after the ReLU. edit(arrays, rng) changes them for a special case."""
-    rng = np.random.default_rng(seed)
-    x, xhat = draw_inputs(rng, n, p)
-    w = rng.standard_normal((d, p)) * (1.0 + np.arange(p)) ** -0.3 / np.sqrt(p)
-    y = x @ w.T
-    share = np.clip(zeros + 0.15 * rng.standard_normal(d), 0.02, 0.995)
-    bias = -np.array([np.quantile(y[:2000, j], share[j]) for j in range(d)])
-    arrays = {"target": y + bias, "yhat": xhat @ w.T + bias, "shortcut": None, "w": w,
-              "bias": bias}
-    if has_shortcut:
-        mix = rng.standard_normal((d // 3, d)) / np.sqrt(d)
-        code = rng.standard_normal((n, d // 3))
-        arrays["target"] = arrays["target"] + np.maximum(code @ mix, 0)
-        code = code + 0.15 * rng.standard_normal(code.shape)
-        arrays["shortcut"] = np.maximum(code @ mix, 0)
-    if edit:
-        edit(arrays, rng)
-    return {k: None if v is None else np.ascontiguousarray(v, dtype=np.float32)
-            for k, v in arrays.items()}
-
-
-def dead_and_copied(a, rng):
-    """Channels that never vary (one of them only in the original network), copies, and one
-    that is the sum of two others up to rounding."""
-    for j, value in ((3, 0.75), (11, -2.0), (40, 0.0)):
-        a["target"][:, j] = a["yhat"][:, j] = value
-    a["target"][:, 20] = 1.5
-    for j, k in ((5, 6), (7, 8), (9, 60)):
-        a["target"][:, k], a["yhat"][:, k] = a["target"][:, j], a["yhat"][:, j]
-
-
-def constant_regressor(a, rng):
-    a["yhat"] = np.broadcast_to(np.linspace(-1, 2, a["yhat"].shape[1]), a["yhat"].shape)
-
-
-def constant_everything(a, rng):
-    constant_regressor(a, rng)
-    a["target"] = a["yhat"] + 0.25
-
-
-def same_input(a, rng):
-    a["yhat"] = a["target"].copy()
-
-
-def scaled(*factors):
-    def edit(a, rng):
-        scale = np.geomspace(factors[0], factors[-1], a["yhat"].shape[1])
-        a["target"], a["yhat"] = a["target"] * scale, a["yhat"] * scale
-    return edit
-
-
-def never_positive(a, rng):
-    a["target"] = -np.abs(a["target"]) - 0.01
-
-
-def far_means(size):
-    def edit(a, rng):
-        a["yhat"] = a["yhat"] + size * rng.uniform(-1, 1, a["yhat"].shape[1])
-    return edit
-
-
-def far_target(a, rng):
-    """Everything far from zero, so nothing is cut off by the ReLU of the channels above."""
-    offset = 40 * rng.uniform(-1, 1, a["yhat"].shape[1])
-    a["target"], a["yhat"] = a["target"] + offset, a["yhat"] + offset
 
 
 # ---- running the program ----
@@ -230,25 +151,75 @@ def compare_solution(out, samples, found, expected, spec):
 DEFAULT_SCHEDULE = ((25, 0.01), (25, 1.0))
 
 
+NONLINEAR = ("relu", "3d", "spatial-refit")
+
+
+def segments(trace):
+    """A printed trace cut where a new group begins."""
+    out = []
+    for row in trace:
+        if row[0] == 0:
+            out.append([])
+        out[-1].append(row)
+    return out
+
+
+def solve_nonlinear(out, samples, groups, rank, schedule, found):
+    """The reference's solution, group by group; of two iterates that tie, the one that the
+    program returned."""
+    models, printed = [], segments(found["trace"])
+    for j in range(groups):
+        part = samples.group(j, groups) if groups > 1 else samples
+        trace, iterates = [], []
+        expected = ref.solve_relu(part, rank // groups, schedule, trace, iterates)
+        mine = dict(found, trace=printed[j] if j < len(printed) else [])
+        if groups > 1:
+            judged = [row[4] if part.n_valid else row[3] for row in mine["trace"]]
+            mine["best"] = int(np.argmin(judged)) if judged else 0
+        compare_choice(out, part, mine, expected, trace)
+        models.append(iterates[mine["best"]])
+    if groups > 1:
+        out.floor = ITERATE_FLOOR
+    return ref.join_groups(models)
+
+
+def expected_solution(out, arrays, samples, groups, rank, spec, found):
+    if spec["method"] in NONLINEAR:
+        schedule = spec.get("schedule", DEFAULT_SCHEDULE)
+        return solve_nonlinear(out, samples, groups, rank, schedule, found)
+    if spec["method"] == "pca":
+        return ref.join_groups([ref.solve_linear(samples.group(j, groups), rank // groups)
+                                for j in range(groups)])
+    bias = arrays["bias"] if spec.get("has_bias", True) else np.zeros(len(arrays["bias"]))
+    return ref.join_groups([ref.solve_weight_svd(w, b, rank // groups) for w, b in
+                            zip(np.split(arrays["w"], groups), np.split(bias, groups))])
+
+
+def draw_case(case):
+    return draw_layer(case["seed"], case["d"], case["p"], case["n"], case["zeros"],
+                      case.get("has_shortcut", False), case.get("edit"),
+                      case.get("groups", 1), case.get("kernel", (1, 1)),
+                      case.get("spatial", 0))
+
+
 def run_solvers(program, case, report):
     """All methods and ranks of one set of samples."""
-    arrays = draw_layer(case["seed"], case["d"], case["p"], case["n"], case["zeros"],
-                        case.get("has_shortcut", False), case.get("edit"))
-    n = case["n"]
+    arrays = draw_case(case)
+    n, groups = case["n"], case.get("groups", 1)
     n_fit, n_valid = case.get("split", (n * 8 // 10, n // 10))
-    is_relu = case.get("is_relu", True)
+    act = case.get("act", ref.RELU)
     paths = {k: program.store(k, v) for k, v in arrays.items() if v is not None}
     shared = {"fit": n_fit, "valid": n_valid, "held": n - n_fit - n_valid,
-              "relu": int(is_relu)}
+              "act": "%r:%r:%r" % act, "group": groups}
     for spec in case["solve"]:
         is_symmetric = spec.get("symmetric", False)
         if is_symmetric:
             samples = ref.Samples(arrays["target"], arrays["target"], None, n_fit, n_valid,
-                                  is_relu, True)
+                                  act, True)
             options = {"target": paths["target"]}
         else:
             samples = ref.Samples(arrays["target"], arrays["yhat"], arrays["shortcut"], n_fit,
-                                  n_valid, is_relu)
+                                  n_valid, act)
             options = {k: paths[k] for k in ("target", "yhat", "shortcut") if k in paths}
         schedule = spec.get("schedule", DEFAULT_SCHEDULE)
         if schedule != DEFAULT_SCHEDULE:
@@ -268,90 +239,65 @@ def run_solvers(program, case, report):
                        [str(error)])
             continue
         for rank in spec["ranks"]:
-            trace, out = None, Outcome()
-            if spec["method"] == "pca":
-                expected = ref.solve_linear(samples, rank)
-            elif spec["method"] == "svd":
-                bias = arrays["bias"] if spec.get("has_bias", True) else None
-                expected = ref.solve_weight_svd(arrays["w"], bias, rank)
-            else:
-                trace, iterates = [], []
-                expected = ref.solve_relu(samples, rank, schedule, trace, iterates)
-                compare_choice(out, samples, found[rank], expected, trace)
-                # Of two iterates that tie, the one that was returned is compared.
-                expected = iterates[found[rank]["best"]]
+            out = Outcome()
+            expected = expected_solution(out, arrays, samples, groups, rank, spec,
+                                         found[rank])
             compare_solution(out, samples, found[rank], expected, spec)
             detail = ", ".join("%s %.1e" % item for item in out.worst.items())
-            if trace:
+            if found[rank]["trace"]:
                 detail += ", iterate %d" % found[rank]["best"]
             report("%s %s %s rank %d" % (case["name"], spec["method"], kind, rank),
                    out.problems, detail)
+    for method, rank in case.get("networks", ()):
+        run_network(program, case, arrays, dict(shared, **paths), method, rank, report)
 
 
-def both(*ranks, **more):
-    """Linear and nonlinear, asymmetric."""
-    return [dict(method="pca", ranks=ranks, **more), dict(method="relu", ranks=ranks, **more)]
-
-
-SOLVER_CASES = [
-    dict(name="d40", seed=1, d=40, p=90, n=24000, zeros=0.6,
-         solve=[dict(method="pca", ranks=(4, 15, 33, 40), symmetric=True),
-                dict(method="pca", ranks=(4, 15, 33, 40)), dict(method="relu", ranks=(12,))]),
-    dict(name="d40-symmetric", seed=2, d=40, p=90, n=6000, zeros=0.7,
-         solve=[dict(method="relu", ranks=(3, 14, 40), symmetric=True)]),
-    dict(name="d64-shortcut", seed=3, d=64, p=144, n=6000, zeros=0.6, has_shortcut=True,
-         solve=both(5, 20, 52)
-         + [dict(method="svd", ranks=(5, 20, 64)),
-            dict(method="svd", ranks=(20,), has_bias=False)]),
-    dict(name="d100-patch27", seed=4, d=100, p=27, n=4000, zeros=0.5,
-         solve=both(5, 18, 27) + [dict(method="svd", ranks=(5, 18, 60))]),
-    dict(name="d128-90%zeros", seed=5, d=128, p=288, n=5000, zeros=0.9,
-         solve=both(10, 40, 104) + [dict(method="svd", ranks=(40,))]),
-    dict(name="d256-shortcut", seed=6, d=256, p=320, n=4000, zeros=0.8, has_shortcut=True,
-         solve=[dict(method="pca", ranks=(16, 64, 200)), dict(method="relu", ranks=(64,))]),
-    dict(name="no-relu-shortcut", seed=7, d=64, p=144, n=3000, zeros=0.5, has_shortcut=True,
-         is_relu=False, solve=[dict(method="pca", ranks=(8, 30, 64))]),
-    dict(name="dead-and-copied", seed=8, d=64, p=144, n=3000, zeros=0.6, edit=dead_and_copied,
-         solve=both(6, 30, 58, 64, data_rank=58)
-         + [dict(method="pca", ranks=(6, 30, 64), symmetric=True)]),
-    dict(name="dead-shortcut", seed=9, d=64, p=144, n=3000, zeros=0.6, edit=dead_and_copied,
-         has_shortcut=True, solve=both(10, 64)),
-    dict(name="fewer-rows-than-channels", seed=10, d=100, p=220, n=140, zeros=0.5,
-         split=(60, 30), solve=both(5, 20, 59, 100, data_rank=59)
-         + [dict(method="pca", ranks=(90,), fit_only=True),
-            dict(method="pca", ranks=(5, 20), symmetric=True),
-            dict(method="pca", ranks=(80,), symmetric=True, fit_only=True)]),
-    dict(name="same-input", seed=23, d=100, p=220, n=300, zeros=0.6, edit=same_input,
-         split=(70, 30), solve=both(12, 100)),
-    dict(name="constant-regressor", seed=11, d=40, p=90, n=3000, zeros=0.6,
-         edit=constant_regressor, solve=both(5, 40, data_rank=0)),
-    dict(name="constant-everything", seed=12, d=40, p=90, n=3000, zeros=0.6,
-         edit=constant_everything,
-         solve=both(5) + [dict(method="pca", ranks=(5, 40), symmetric=True)]),
-    dict(name="never-positive", seed=13, d=40, p=90, n=3000, zeros=0.9, edit=never_positive,
-         solve=both(6)),
-    dict(name="means-300", seed=14, d=64, p=144, n=4000, zeros=0.6, edit=far_means(300),
-         has_shortcut=True, solve=both(8, 30)),
-    dict(name="means-3000", seed=15, d=64, p=144, n=4000, zeros=0.6, edit=far_means(3000),
-         solve=both(8, 30)),
-    dict(name="far-targets", seed=16, d=64, p=144, n=4000, zeros=0.6, edit=far_target,
-         solve=both(8, 30) + [dict(method="pca", ranks=(8, 30), symmetric=True)]),
-    dict(name="scale-1e-6", seed=24, d=40, p=90, n=3000, zeros=0.6, edit=scaled(1e-6),
-         solve=both(9)),
-    dict(name="scale-1e6", seed=25, d=40, p=90, n=3000, zeros=0.6, edit=scaled(1e6),
-         solve=both(9)),
-    dict(name="scales-0.001-to-30", seed=26, d=64, p=144, n=3000, zeros=0.6,
-         edit=scaled(0.001, 30.0), solve=both(1, 12, 40, data_rank=64)),
-    dict(name="no-validation", seed=17, d=40, p=90, n=3000, zeros=0.7, split=(2400, 0),
-         solve=both(9)),
-    dict(name="fit-rows-only", seed=18, d=40, p=90, n=3000, zeros=0.7, split=(3000, 0),
-         solve=both(9)),
-    dict(name="schedules", seed=19, d=40, p=90, n=3000, zeros=0.7, solve=[
-        dict(method="relu", ranks=(9,), schedule=((7, 0.02), (9, 3.0))),
-        dict(method="relu", ranks=(9,), schedule=((0, 0.01), (12, 1.0))),
-        dict(method="relu", ranks=(9,), schedule=((6, 0.01), (0, 1.0))),
-        dict(method="relu", ranks=(9,), schedule=((0, 0.01), (0, 1.0)))]),
-]
+def run_network(program, case, arrays, options, method, rank, report):
+    """The parts the program builds, run on patches, against the reference's M y + b with the
+    responses y of the reference's spatial filters."""
+    groups, spatial = case.get("groups", 1), case.get("spatial", 0)
+    n_fit, n_valid = options["fit"], options["valid"]
+    label = "%s network of %s rank %d, %d" % (case["name"], method, rank, spatial)
+    options = {k: v for k, v in options.items() if k not in ("x", "used")}
+    options["kernel"] = "%dx%d" % case["kernel"]
+    prefix = os.path.join(program.folder, "part")
+    try:
+        lines = program.lines("split", method, rank, spatial, "out=" + prefix, "trace=1",
+                              *["%s=%s" % item for item in options.items()])
+    except RuntimeError as error:
+        return report(label, [str(error)])
+    out = Outcome()
+    samples = ref.Samples(arrays["target"], arrays["yhat"], arrays["shortcut"], n_fit, n_valid,
+                          case.get("act", ref.RELU))
+    found = {"trace": [tuple(map(float, line.split()[1:])) for line in lines
+                       if line.startswith("trace")]}
+    if rank == 0:
+        expected = arrays["yhat"].astype(np.float64)
+    else:
+        models = []
+        for j, rows in enumerate(segments(found["trace"])):
+            iterates, part = [], samples.group(j, groups)
+            ref.solve_relu(part, rank // groups, DEFAULT_SCHEDULE, None, iterates)
+            models.append(iterates[int(np.argmin([row[4] for row in rows]))])
+        expected = ref.join_groups(models).apply(arrays["yhat"].astype(np.float64))
+    shapes = [tuple(map(int, line.split()[1:])) for line in lines if line.startswith("part")]
+    x = arrays["x"].astype(np.float64).reshape((case["n"], -1) + tuple(case["kernel"]))
+    for i, (cout, cin, kh, kw, group, has_bias) in enumerate(shapes):
+        w = np.load("%s-w%d.npy" % (prefix, i + 1)).astype(np.float64)
+        b = np.load("%s-b%d.npy" % (prefix, i + 1)).ravel() if has_bias else None
+        x = ref.run_part(x, w.reshape(cout, cin // group, kh, kw), b, group)
+    y = x.reshape(case["n"], -1)
+    s = 0.0 if arrays["shortcut"] is None else arrays["shortcut"]
+    for name, (first, end) in samples.parts().items():
+        act, t = samples.act, samples.target[first:end]
+        rt = ref.activate(t, act)
+        errors = [ref.ratio(np.sum((rt - ref.activate((u + s)[first:end], act)) ** 2),
+                            np.sum(rt ** 2)) for u in (y, expected)]
+        out.error(name + " rows: error", *errors)
+    apart = np.sqrt(np.mean((y - expected) ** 2) / np.mean((y - y.mean(axis=0)) ** 2))
+    out.require("outputs %.3g apart" % apart, apart < FUNCTION_TOLERANCE)
+    report(label, out.problems, "%d parts, outputs %.1e, error %.1e"
+           % (len(shapes), apart, out.worst.get("error", 0.0)))
 
 
 # ---- spectra, rank rules, spatial filters ----
@@ -448,34 +394,42 @@ def run_rank_rules(program, report):
 
 
 def run_spatial(program, report):
-    """Closed-form k x 1 and 1 x k filters, for a program that offers them: the joined filters
-    are compared, the factors themselves are only unique up to a rotation."""
-    if "spatial" not in program.methods:
-        return print("skip  spatial: not among the program's methods")
-    for d, c, kh, kw, rank in ((48, 32, 3, 3, 6), (48, 32, 3, 3, 40), (32, 16, 5, 3, 20)):
+    """Closed-form k x 1 and 1 x k filters: the joined filters are compared, the factors
+    themselves are only unique up to a rotation. And the singular values behind them."""
+    for d, c, kh, kw, groups, rank in ((48, 32, 3, 3, 1, 6), (48, 32, 3, 3, 1, 40),
+                                       (32, 16, 5, 3, 1, 20), (48, 32, 3, 3, 4, 24),
+                                       (16, 16, 3, 3, 16, 32), (8, 3, 1, 3, 1, 2)):
         rng = np.random.default_rng(d * rank)
-        w = rng.standard_normal((d, c, kh, kw)).astype(np.float32)
+        each = rank // groups
+        w = rng.standard_normal((d, c // groups * kh * kw)).astype(np.float32)
         prefix = os.path.join(program.folder, "spatial")
-        label = "spatial %dx%dx%dx%d rank %d" % (d, c, kh, kw, rank)
+        label = "spatial %dx%dx%dx%d groups %d rank %d" % (d, c, kh, kw, groups, rank)
         try:
-            program.lines("spatial", rank, "w=" + program.store("w", w.reshape(d, -1)),
-                          "kernel=%dx%d" % (kh, kw), "out=" + prefix)
+            lines = program.lines("spatial", rank, "w=" + program.store("w", w),
+                                  "kernel=%dx%d" % (kh, kw), "group=%d" % groups,
+                                  "out=" + prefix)
         except RuntimeError as error:
             report(label, [str(error)])
             continue
-        vertical = np.load(prefix + "-v.npy").reshape(rank, c, kh, 1)
-        horizontal = np.load(prefix + "-h.npy").reshape(d, rank, 1, kw)
-        joined = ref.join_spatial(vertical, horizontal)
-        expected = ref.join_spatial(*ref.solve_spatial_svd(w, rank))
+        v = np.load(prefix + "-v.npy").reshape(groups, each, c // groups, kh, 1)
+        h = np.load(prefix + "-h.npy").reshape(groups, d // groups, each, 1, kw)
+        joined = np.concatenate([ref.join_spatial(a, b) for a, b in zip(v, h)])
+        joined = joined.reshape(d, -1)
+        expected = ref.spatial_filters(w, (kh, kw), rank, groups)
         apart = np.linalg.norm(joined - expected) / np.linalg.norm(expected)
-        report(label, [] if apart < 1e-5 else ["filters %.3g apart" % apart],
-               "filters %.1e" % apart)
+        out = Outcome()
+        out.require("filters %.3g apart" % apart, apart < 1e-5)
+        values = np.array([line.split()[1] for line in lines], dtype=np.float64)
+        expected = ref.spatial_values(w, (kh, kw), groups)
+        out.require("singular values", len(values) == len(expected)
+                    and np.max(np.abs(values - expected)) < 1e-9 * expected[0])
+        report(label, out.problems, "filters %.1e" % apart)
 
 
 def main(arguments):
     program = Program(arguments[0], arguments[1])
     pattern = arguments[2] if len(arguments) > 2 else ""
-    count = list(ref.self_test())
+    count = list(solver_selftest.self_test())
 
     def report(label, problems, detail=""):
         count[1 if problems else 0] += 1

@@ -3,15 +3,19 @@
  *
  *   solver_check methods
  *   solver_check solve METHOD RANK[,RANK...] target=T.npy [yhat=Y.npy] [shortcut=S.npy]
- *       [w=W.npy] [bias=B.npy] fit=N valid=N held=N relu=0|1 [iter1=N] [iter2=N]
- *       [lambda1=X] [lambda2=X] [out=PREFIX] [trace=1]
- *   solver_check spectrum target=Y.npy w=W.npy
+ *       [w=W.npy] [bias=B.npy] fit=N valid=N held=N [act=LO:HI:SLOPE] [group=N] [iter1=N]
+ *       [iter2=N] [lambda1=X] [lambda2=X] [out=PREFIX] [trace=1]
+ *   solver_check spectrum target=Y.npy w=W.npy [kernel=HxW] [group=N]
+ *   solver_check spatial RANK w=W.npy kernel=HxW [group=N] out=PREFIX
+ *   solver_check split METHOD RANK SPATIAL ... as for solve ... kernel=HxW out=PREFIX
  *   solver_check rank RULE layers=L.npy eig=E.npy limit=X [fixed=X] [round=N]
  *
- * Without yhat the regressor is the target itself. out writes [d, 2 rank + 1] doubles per
- * rank, P, Q and b side by side, to PREFIX-RANK.npy. Rows of L: d, patch, positions,
- * kept; rows of E: eigenvalues, zero beyond d. Exit status: 3 when the method is not
- * known. */
+ * Without yhat the regressor is the target itself; without act there is no nonlinearity.
+ * solve writes [d, 2 rank + 1] doubles per rank, P, Q and b side by side, to
+ * PREFIX-RANK.npy; spatial writes PREFIX-v.npy and PREFIX-h.npy; split solves and writes
+ * the weights and bias of every part of the network to PREFIX-w1.npy, PREFIX-b1.npy, ...
+ * (SPATIAL 0: none; RANK 0: no channel part). Rows of L: d, patch, positions, kept; rows
+ * of E: eigenvalues, zero beyond d. Exit status: 3 when the method is not known. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -28,8 +32,9 @@
 
 enum { EXIT_UNKNOWN_METHOD = 3 };
 
-/* The methods whose result is one M and b per layer, which is what is printed here. */
-static const char *const compared[] = {"pca", "relu", "svd"};
+/* The methods that solver_cases.py knows. */
+static const char *const compared[] = {"pca",           "relu", "spatial",
+                                       "spatial-refit", "3d",   "svd"};
 
 struct args {
     int n;
@@ -49,6 +54,37 @@ static double number(const struct args *a, const char *name, double otherwise)
 {
     const char *text = find(a, name);
     return text ? strtod(text, NULL) : otherwise;
+}
+
+/* LO:HI:SLOPE; none when absent. */
+static struct lr_activation activation(const struct args *a)
+{
+    const char *text = find(a, "act");
+    struct lr_activation act = lr_act_none;
+    if (!text)
+        return act;
+    char *end;
+    act.lo = strtof(text, &end);
+    act.hi = *end == ':' ? strtof(end + 1, &end) : NAN;
+    act.slope = *end == ':' ? strtof(end + 1, &end) : 0;
+    return act;
+}
+
+/* The layer with filters [d, n_inputs] of the kernel named, 1 x 1 without. */
+static struct lr_layer layer_of(const struct args *a, size_t d, size_t n_inputs)
+{
+    struct lr_layer l = {.d = (int)d, .kh = 1, .kw = 1, .stride_h = 1, .stride_w = 1};
+    const char *kernel = find(a, "kernel");
+    char *end;
+    l.dil_h = l.dil_w = 1;
+    l.group = (int)number(a, "group", 1);
+    if (kernel) {
+        l.kh = (int)strtol(kernel, &end, 10);
+        l.kw = *end == 'x' ? (int)strtol(end + 1, NULL, 10) : 0;
+    }
+    if (l.kh > 0 && l.kw > 0 && n_inputs % (size_t)(l.kh * l.kw) == 0)
+        l.c = l.group * (int)(n_inputs / (size_t)(l.kh * l.kw));
+    return l;
 }
 
 struct matrix {
@@ -123,7 +159,7 @@ static void print_trace(void *ctx, int iteration, double lambda, double relaxed,
 
 static enum lr_status solve_rank(const struct lr_method_info *method,
                                  const struct lr_samples *s, const struct matrix *w,
-                                 int rank, const struct lr_solve_opts *opts,
+                                 int groups, int rank, const struct lr_solve_opts *opts,
                                  const char *prefix, struct lr_err *e)
 {
     struct lr_lowrank m = {0};
@@ -134,7 +170,8 @@ static enum lr_status solve_rank(const struct lr_method_info *method,
                  {"valid", s->n_fit, s->n_valid},
                  {"held", s->n_fit + s->n_valid, s->n_held}};
     printf("rank %d\n", rank);
-    enum lr_status st = method->solve(&m, s, values(w), w->columns, rank, opts, e);
+    enum lr_status st =
+        lr_solve_groups(&m, method, groups, s, values(w), w->columns, rank, opts, e);
     if (st != LR_OK)
         return st;
     printf("data_rank %d\niterations %d\nbest %d\n", m.n_data_rank, m.n_iterations,
@@ -156,61 +193,173 @@ static enum lr_status solve_rank(const struct lr_method_info *method,
     return st;
 }
 
+/* Everything a solver gets; released with input_free. */
+struct input {
+    struct matrix target, yhat, shortcut, w, bias;
+    struct lr_samples s;
+    struct lr_solve_opts opts;
+    int groups;
+};
+
+static void input_free(struct input *in)
+{
+    lr_tensor_free(in->target.t);
+    lr_tensor_free(in->yhat.t);
+    lr_tensor_free(in->shortcut.t);
+    lr_tensor_free(in->w.t);
+    lr_tensor_free(in->bias.t);
+}
+
+static enum lr_status input_load(struct input *in, const struct args *a, struct lr_err *e)
+{
+    enum lr_status st = load(&in->target, a, "target", e);
+    if (st == LR_OK)
+        st = load(&in->yhat, a, "yhat", e);
+    if (st == LR_OK)
+        st = load(&in->shortcut, a, "shortcut", e);
+    if (st == LR_OK)
+        st = load(&in->w, a, "w", e);
+    if (st == LR_OK)
+        st = load(&in->bias, a, "bias", e);
+    if (st != LR_OK)
+        return st;
+    const size_t n = in->target.rows, d = in->target.columns;
+    in->s = (struct lr_samples){.d = (int)d,
+                                .n_fit = (size_t)number(a, "fit", 0),
+                                .n_valid = (size_t)number(a, "valid", 0),
+                                .n_held = (size_t)number(a, "held", 0),
+                                .act = activation(a),
+                                .target = values(&in->target),
+                                .yhat = values(in->yhat.t ? &in->yhat : &in->target),
+                                .shortcut = values(&in->shortcut)};
+    if (!in->target.t || !fits(&in->yhat, n, d) || !fits(&in->shortcut, n, d) ||
+        !fits(&in->w, d, in->w.columns) || !fits(&in->bias, 1, d) ||
+        in->s.n_fit + in->s.n_valid + in->s.n_held != n)
+        return lr_err_set(e, LR_ESHAPE, "the arrays do not belong together");
+    lr_solve_opts_default(&in->opts);
+    in->opts.n_iter1 = (int)number(a, "iter1", in->opts.n_iter1);
+    in->opts.n_iter2 = (int)number(a, "iter2", in->opts.n_iter2);
+    in->opts.lambda1 = number(a, "lambda1", in->opts.lambda1);
+    in->opts.lambda2 = number(a, "lambda2", in->opts.lambda2);
+    in->opts.bias = values(&in->bias);
+    in->groups = (int)number(a, "group", 1);
+    if (number(a, "trace", 0) > 0)
+        in->opts.trace = print_trace;
+    return LR_OK;
+}
+
 static enum lr_status solve(const struct lr_method_info *method, const char *ranks,
                             const struct args *a, struct lr_err *e)
 {
-    struct matrix target = {0}, yhat = {0}, shortcut = {0}, w = {0}, bias = {0};
-    const struct {
-        struct matrix *m;
-        const char *name;
-    } inputs[] = {{&target, "target"},
-                  {&yhat, "yhat"},
-                  {&shortcut, "shortcut"},
-                  {&w, "w"},
-                  {&bias, "bias"}};
-    const int n_inputs = (int)(sizeof inputs / sizeof *inputs);
-    struct lr_solve_opts opts;
-    enum lr_status st = LR_OK;
-    for (int i = 0; i < n_inputs && st == LR_OK; i++)
-        st = load(inputs[i].m, a, inputs[i].name, e);
-    if (st != LR_OK)
-        goto out;
-    const size_t n = target.rows, d = target.columns;
-    struct lr_samples s = {.d = (int)d,
-                           .n_fit = (size_t)number(a, "fit", 0),
-                           .n_valid = (size_t)number(a, "valid", 0),
-                           .n_held = (size_t)number(a, "held", 0),
-                           .is_relu = number(a, "relu", 0) > 0,
-                           .target = values(&target),
-                           .yhat = values(yhat.t ? &yhat : &target),
-                           .shortcut = values(&shortcut)};
-    if (!target.t || !fits(&yhat, n, d) || !fits(&shortcut, n, d) ||
-        !fits(&w, d, w.columns) || !fits(&bias, 1, d) ||
-        s.n_fit + s.n_valid + s.n_held != n) {
-        st = lr_err_set(e, LR_ESHAPE, "the arrays do not belong together");
-        goto out;
-    }
-    lr_solve_opts_default(&opts);
-    opts.n_iter1 = (int)number(a, "iter1", opts.n_iter1);
-    opts.n_iter2 = (int)number(a, "iter2", opts.n_iter2);
-    opts.lambda1 = number(a, "lambda1", opts.lambda1);
-    opts.lambda2 = number(a, "lambda2", opts.lambda2);
-    opts.bias = values(&bias);
-    if (number(a, "trace", 0) > 0)
-        opts.trace = print_trace;
+    struct input in = {0};
+    enum lr_status st = input_load(&in, a, e);
     while (st == LR_OK && *ranks) {
         char *end;
         long rank = strtol(ranks, &end, 10);
-        if (end == ranks || rank < 1 || rank > (long)d) {
-            st = lr_err_set(e, LR_EINVAL, "rank %s: not in 1..%zu", ranks, d);
+        if (end == ranks || rank < 1 || rank > (long)in.s.d) {
+            st = lr_err_set(e, LR_EINVAL, "rank %s: not in 1..%d", ranks, in.s.d);
             break;
         }
-        st = solve_rank(method, &s, &w, (int)rank, &opts, find(a, "out"), e);
+        st = solve_rank(method, &in.s, &in.w, in.groups, (int)rank, &in.opts,
+                        find(a, "out"), e);
         ranks = *end == ',' ? end + 1 : end;
     }
+    input_free(&in);
+    return st;
+}
+
+static enum lr_status write_floats(const char *prefix, const char *name, const float *x,
+                                   size_t rows, size_t columns, struct lr_err *e)
+{
+    char path[4096];
+    const int64_t dims[2] = {(int64_t)rows, (int64_t)columns};
+    snprintf(path, sizeof path, "%s-%s.npy", prefix, name);
+    return lr_npy_write(path, x, dims, 2, e);
+}
+
+static enum lr_status spatial(const char *rank, const struct args *a, struct lr_err *e)
+{
+    struct matrix w = {0};
+    struct lr_spatial s = {0};
+    const char *prefix = find(a, "out");
+    double *sv2 = NULL;
+    enum lr_status st = load(&w, a, "w", e);
+    if (st == LR_OK && (!w.t || !prefix))
+        st = lr_err_set(e, LR_EINVAL, "no filters, or nowhere to write to");
+    if (st != LR_OK)
+        goto out;
+    struct lr_layer l = layer_of(a, w.rows, w.columns);
+    st = lr_spatial_split(&s, &l, values(&w), (int)strtol(rank, NULL, 10), e);
+    if (st != LR_OK)
+        goto out;
+    size_t nr = (size_t)s.rank, full = (size_t)lr_spatial_full(&l);
+    sv2 = lr_alloc(full, sizeof *sv2);
+    st = sv2 ? lr_spatial_values(sv2, &l, values(&w), e)
+             : lr_enomem(e, full * sizeof *sv2, "singular values");
+    for (size_t i = 0; i < full && st == LR_OK; i++)
+        printf("sv2 %.12g\n", sv2[i]);
+    if (st == LR_OK)
+        st = write_floats(prefix, "v", s.v, nr, (size_t)(l.c / l.group * l.kh), e);
+    if (st == LR_OK)
+        st = write_floats(prefix, "h", s.h, w.rows, nr / (size_t)l.group * (size_t)l.kw,
+                          e);
 out:
-    for (int i = 0; i < n_inputs; i++)
-        lr_tensor_free(inputs[i].m->t);
+    lr_free(sv2);
+    lr_spatial_free(&s);
+    lr_tensor_free(w.t);
+    return st;
+}
+
+/* The parts of f: their shapes printed, weights and biases written. */
+static enum lr_status write_parts(const char *prefix, const struct lr_factors *f,
+                                  struct lr_err *e)
+{
+    enum lr_status st = LR_OK;
+    for (int i = 0; i < f->n_parts && st == LR_OK; i++) {
+        const struct lr_conv_part *p = &f->parts[i];
+        char name[16];
+        printf("part %d %d %d %d %d %d\n", p->cout, p->cin, p->kh, p->kw, p->group,
+               p->b != NULL);
+        snprintf(name, sizeof name, "w%d", i + 1);
+        st = write_floats(prefix, name, p->w, (size_t)p->cout,
+                          (size_t)(p->cin / p->group * p->kh * p->kw), e);
+        snprintf(name, sizeof name, "b%d", i + 1);
+        if (st == LR_OK && p->b)
+            st = write_floats(prefix, name, p->b, 1, (size_t)p->cout, e);
+    }
+    return st;
+}
+
+static enum lr_status split(const struct lr_method_info *method, struct lr_ranks ranks,
+                            const struct args *a, struct lr_err *e)
+{
+    struct input in = {0};
+    struct lr_lowrank m = {0};
+    struct lr_spatial s = {0};
+    struct lr_factors *f = NULL;
+    const char *prefix = find(a, "out");
+    enum lr_status st = input_load(&in, a, e);
+    if (st == LR_OK && (!in.w.t || !prefix))
+        st = lr_err_set(e, LR_EINVAL, "no filters, or nowhere to write to");
+    if (st != LR_OK)
+        goto out;
+    struct lr_layer l = layer_of(a, in.w.rows, in.w.columns);
+    if (ranks.spatial > 0)
+        st = lr_spatial_split(&s, &l, values(&in.w), ranks.spatial, e);
+    if (st == LR_OK && ranks.channel > 0)
+        st = lr_solve_groups(&m, method, l.group, &in.s, values(&in.w), in.w.columns,
+                             ranks.channel, &in.opts, e);
+    if (st == LR_OK)
+        st = lr_factors_build(&f, &l, values(&in.w), values(&in.bias),
+                              ranks.channel > 0 ? &m : NULL,
+                              ranks.spatial > 0 ? &s : NULL, method->id, e);
+    if (st == LR_OK)
+        st = write_parts(prefix, f, e);
+out:
+    lr_factors_unref(f);
+    lr_spatial_free(&s);
+    lr_lowrank_free(&m);
+    input_free(&in);
     return st;
 }
 
@@ -223,9 +372,10 @@ static enum lr_status print_spectrum(const struct args *a, struct lr_err *e)
         st = load(&w, a, "w", e);
     if (st == LR_OK && (!y.t || !w.t || w.rows != y.columns))
         st = lr_err_set(e, LR_ESHAPE, "the arrays do not belong together");
-    if (st == LR_OK)
-        st = lr_spectrum_compute(&s, values(&y), y.rows, (int)y.columns, values(&w),
-                                 w.columns, e);
+    if (st == LR_OK) {
+        struct lr_layer l = layer_of(a, w.rows, w.columns);
+        st = lr_spectrum_compute(&s, values(&y), y.rows, &l, values(&w), e);
+    }
     if (st == LR_OK) {
         printf("zeros %.12g\ndead %d\ndata_rank %d\n", s.zeros, s.n_dead, s.n_data_rank);
         for (int i = 0; i < s.d; i++)
@@ -245,7 +395,7 @@ static enum lr_status choose_ranks(const char *rule_name, const struct args *a,
     struct matrix table = {0}, spectra = {0};
     struct lr_rank_layer *layers = NULL;
     double *eig = NULL;
-    int *ranks = NULL;
+    struct lr_ranks *ranks = NULL;
     enum lr_status st = load(&table, a, "layers", e);
     if (st == LR_OK)
         st = load(&spectra, a, "eig", e);
@@ -268,9 +418,14 @@ static enum lr_status choose_ranks(const char *rule_name, const struct args *a,
     for (size_t i = 0; i < n; i++) {
         const float *row = values(&table) + 4 * i;
         layers[i] = (struct lr_rank_layer){.name = "layer",
+                                           .split = LR_SPLIT_CHANNEL,
+                                           .c = (int)row[1],
                                            .d = (int)row[0],
-                                           .patch = (int64_t)row[1],
+                                           .kh = 1,
+                                           .kw = 1,
+                                           .group = 1,
                                            .positions = (int64_t)row[2],
+                                           .mid_positions = (int64_t)row[2],
                                            .eig = eig + i * longest,
                                            .is_kept = row[3] > 0};
     }
@@ -280,7 +435,8 @@ static enum lr_status choose_ranks(const char *rule_name, const struct args *a,
                                .round = (int)number(a, "round", 1)};
     st = rule->select(ranks, layers, (int)n, &budget, e);
     for (size_t i = 0; i < n && st == LR_OK; i++)
-        printf("layer %d %" PRId64 "\n", ranks[i], lr_macs_at(&layers[i], ranks[i]));
+        printf("layer %d %" PRId64 "\n", ranks[i].channel,
+               lr_macs_at(&layers[i], ranks[i]));
 out:
     lr_free(layers);
     lr_free(eig);
@@ -309,13 +465,27 @@ int main(int argc, char **argv)
         }
         rest = (struct args){argc - 4, argv + 4};
         st = solve(method, argv[3], &rest, &e);
+    } else if (argc >= 6 && !strcmp(argv[1], "split")) {
+        const struct lr_method_info *method = lr_method_find(argv[2]);
+        struct lr_ranks ranks = {(int)strtol(argv[3], NULL, 10),
+                                 (int)strtol(argv[4], NULL, 10)};
+        if (!method) {
+            fprintf(stderr, "solver_check: method %s is not known\n", argv[2]);
+            return EXIT_UNKNOWN_METHOD;
+        }
+        rest = (struct args){argc - 5, argv + 5};
+        st = split(method, ranks, &rest, &e);
+    } else if (argc >= 3 && !strcmp(argv[1], "spatial")) {
+        st = spatial(argv[2], &rest, &e);
     } else if (argc >= 2 && !strcmp(argv[1], "spectrum")) {
         rest = (struct args){argc - 2, argv + 2};
         st = print_spectrum(&rest, &e);
     } else if (argc >= 3 && !strcmp(argv[1], "rank")) {
         st = choose_ranks(argv[2], &rest, &e);
     } else {
-        lr_err_set(&e, st, "usage: solver_check methods | solve | spectrum | rank ...");
+        lr_err_set(&e, st,
+                   "usage: solver_check methods | solve | spatial | split | spectrum | "
+                   "rank ...");
     }
     if (st != LR_OK)
         fprintf(stderr, "solver_check: %s: %s\n", lr_status_name(st), e.msg);

@@ -5,15 +5,24 @@ below; TPAMI 2016) and not from the C sources, to be compared with them. Straigh
 purpose: responses are matrices with one row per position (the transpose of the paper's Y),
 everything is held in memory, nothing is blocked.
 
-Run as a program it tests itself: the z step against a grid, the closed forms of reduced-rank
+solver_selftest.py tests it: the z step against a grid, the closed forms of reduced-rank
 regression against each other, the relaxed objective, the greedy selection against a plain
 loop and against every allocation.
 """
-import sys
-
 import numpy as np
 
 GRAM_CUT = 1e-12  # eigenvalues of a Gram matrix below this share of the largest are zero
+
+
+# Piecewise linear activations (lo, hi, slope below lo).
+IDENTITY = (-np.inf, np.inf, 0.0)
+RELU = (0.0, np.inf, 0.0)
+
+
+def activate(x, act):
+    lo, hi, slope = act
+    return np.minimum(np.maximum(x, lo) + slope * np.minimum(x - lo, 0) if slope else
+                      np.maximum(x, lo), hi)
 
 
 class LowRank:
@@ -34,11 +43,11 @@ class Samples:
     """target, yhat, shortcut (or None): [n, d]; the first n_fit rows are fitted, the next
     n_valid choose the iterate, the rest is held out."""
 
-    def __init__(self, target, yhat, shortcut, n_fit, n_valid, is_relu, is_symmetric=False):
+    def __init__(self, target, yhat, shortcut, n_fit, n_valid, act, is_symmetric=False):
         self.target = np.asarray(target, dtype=np.float64)
         self.yhat = np.asarray(yhat, dtype=np.float64)
         self.shortcut = None if shortcut is None else np.asarray(shortcut, dtype=np.float64)
-        self.n_fit, self.n_valid, self.is_relu = n_fit, n_valid, is_relu
+        self.n_fit, self.n_valid, self.act = n_fit, n_valid, act
         self.is_symmetric = is_symmetric
 
     def rows(self, first, end):
@@ -49,6 +58,30 @@ class Samples:
         n = len(self.target)
         return {"fit": (0, self.n_fit), "valid": (self.n_fit, self.n_fit + self.n_valid),
                 "held": (self.n_fit + self.n_valid, n)}
+
+
+    def group(self, j, groups):
+        """The samples of one group of channels."""
+        d = self.target.shape[1] // groups
+        cut = slice(j * d, (j + 1) * d)
+        return Samples(self.target[:, cut], self.yhat[:, cut],
+                       None if self.shortcut is None else self.shortcut[:, cut],
+                       self.n_fit, self.n_valid, self.act, self.is_symmetric)
+
+
+def join_groups(models):
+    """One solution that is block diagonal."""
+    def blocks(parts):
+        out = np.zeros((sum(len(x) for x in parts), sum(x.shape[1] for x in parts)))
+        row = column = 0
+        for x in parts:
+            out[row:row + len(x), column:column + x.shape[1]] = x
+            row, column = row + len(x), column + x.shape[1]
+        return out
+    if len(models) == 1:
+        return models[0]
+    return LowRank(blocks([m.p for m in models]), blocks([m.q for m in models]),
+                   np.concatenate([m.b for m in models]))
 
 
 # ---- errors ----
@@ -64,7 +97,7 @@ def squared_error(model, samples, first, end):
     model None is the identity."""
     t, y, s = samples.rows(first, end)
     u = (y if model is None else model.apply(y)) + s
-    ft, fu = (np.maximum(t, 0), np.maximum(u, 0)) if samples.is_relu else (t, u)
+    ft, fu = activate(t, samples.act), activate(u, samples.act)
     return np.sum((ft - fu) ** 2), np.sum(ft**2), np.sum((t - u) ** 2), np.sum(t**2)
 
 
@@ -166,16 +199,28 @@ def solve_linear(samples, rank):
 
 # ---- nonlinear solution: equations 5 to 11 ----
 
-def z_step(t, u, lam):
-    """argmin over z of (r(t) - r(z))^2 + lam (z - u)^2, r(x) = max(0, x)."""
-    rt = np.maximum(t, 0)
-    z0 = np.minimum(u, 0)
-    z1 = np.maximum((lam * u + rt) / (lam + 1), 0)
-    return np.where(z_cost(t, u, lam, z0) < z_cost(t, u, lam, z1), z0, z1)
+def z_step(t, u, lam, act=RELU):
+    """argmin over z of (r(t) - r(z))^2 + lam (z - u)^2: on each linear piece of r, r(z) = a +
+    s z, the parabola's minimum (s (r(t) - a) + lam u) / (s^2 + lam), moved to the piece if
+    outside; then the best of the pieces."""
+    lo, hi, slope = act
+    rt = activate(t, act)
+    pieces = [(0.0, 1.0, lo, hi)]
+    if np.isfinite(lo):
+        pieces.append((lo - slope * lo, slope, -np.inf, lo))
+    if np.isfinite(hi):
+        pieces.append((hi, 0.0, hi, np.inf))
+    z = [np.clip((s * (rt - a) + lam * u) / (s * s + lam), first, last)
+         for a, s, first, last in pieces]
+    best, lowest = z[0], z_cost(t, u, lam, z[0], act)
+    for other in z[1:]:
+        cost = z_cost(t, u, lam, other, act)
+        best, lowest = np.where(cost < lowest, other, best), np.minimum(cost, lowest)
+    return best
 
 
-def z_cost(t, u, lam, z):
-    return (np.maximum(t, 0) - np.maximum(z, 0)) ** 2 + lam * (z - u) ** 2
+def z_cost(t, u, lam, z, act=RELU):
+    return (activate(t, act) - activate(z, act)) ** 2 + lam * (z - u) ** 2
 
 
 def solve_relu(samples, rank, schedule=((25, 0.01), (25, 1.0)), trace=None, iterates=None):
@@ -191,7 +236,7 @@ def solve_relu(samples, rank, schedule=((25, 0.01), (25, 1.0)), trace=None, iter
     regressor = Regressor(y)
     model = solve_linear(samples, rank)
     lambdas = [lam for count, lam in schedule for _ in range(count)]
-    total = np.sum(np.maximum(t, 0) ** 2)
+    total = np.sum(activate(t, samples.act) ** 2)
     best, best_error = None, np.inf
     for k in range(len(lambdas) + 1):
         model.iterations, model.best = len(lambdas), k
@@ -204,9 +249,9 @@ def solve_relu(samples, rank, schedule=((25, 0.01), (25, 1.0)), trace=None, iter
         if k < len(lambdas):
             lam = lambdas[k]
             u = model.apply(y) + s
-            z = z_step(t, u, lam)
+            z = z_step(t, u, lam, samples.act)
             if trace is not None:
-                relaxed = ratio(np.sum(z_cost(t, u, lam, z)), total)
+                relaxed = ratio(np.sum(z_cost(t, u, lam, z, samples.act)), total)
         if trace is not None:
             valid = response_error(model, samples, *samples.parts()["valid"])[0]
             trace.append((response_error(model, samples, 0, samples.n_fit)[0],
@@ -244,6 +289,48 @@ def solve_spatial_svd(w, rank):
 def join_spatial(vertical, horizontal):
     """The k x k filters a k x 1 and a 1 x k convolution amount to."""
     return np.einsum("rci,orj->ocij", vertical[:, :, :, 0], horizontal[:, :, 0, :])
+
+
+def spatial_filters(w, kernel, rank, groups=1):
+    """Filters w [d, inputs of one group], each group's closest sum of rank / groups products
+    of k x 1 and 1 x k filters, in the same shape."""
+    w = np.asarray(w, dtype=np.float64)
+    d = len(w) // groups
+    blocks = w.reshape((groups, d, -1) + tuple(kernel))
+    return np.concatenate([join_spatial(*solve_spatial_svd(b, rank // groups)).reshape(d, -1)
+                           for b in blocks])
+
+
+def respond(w, x, groups=1):
+    """Responses [n, d] of filters w [d, inputs / groups] to patches x [n, inputs]."""
+    w = np.asarray(w, dtype=np.float64)
+    d, p = len(w) // groups, w.shape[1]
+    return np.concatenate([x[:, j * p:(j + 1) * p] @ w[j * d:(j + 1) * d].T
+                           for j in range(groups)], axis=1)
+
+
+def spatial_values(w, kernel, groups=1):
+    """Squared singular values behind spatial_filters, their mean over the groups repeated."""
+    w = np.asarray(w, dtype=np.float64)
+    blocks = w.reshape((groups, len(w) // groups, -1) + tuple(kernel))
+    s = [np.linalg.svd(b.transpose(1, 2, 3, 0).reshape(b.shape[1] * b.shape[2], -1),
+                       compute_uv=False) for b in blocks]
+    return np.repeat(np.mean(np.square(s), axis=0), groups)
+
+
+def run_part(x, w, b, groups):
+    """A convolution without padding, by its definition: x [n, c, h, w], w [d, c / groups, kh,
+    kw]."""
+    n, c, h, width = x.shape
+    d, each, kh, kw = w.shape
+    out = np.zeros((n, d, h - kh + 1, width - kw + 1))
+    for j in range(groups):
+        of, inputs = slice(j * d // groups, (j + 1) * d // groups), x[:, j * each:(j + 1) * each]
+        for i in range(out.shape[2]):
+            for k in range(out.shape[3]):
+                patch = inputs[:, :, i:i + kh, k:k + kw].reshape(n, -1)
+                out[:, of, i, k] = patch @ w[of].reshape(len(w[of]), -1).T
+    return out if b is None else out + b[:, None, None]
 
 
 # ---- spectrum and rank selection: section 2.4 ----
@@ -340,165 +427,3 @@ def best_ranks(layers, limit, fixed=0, grid=None):
         return None
     index = np.unravel_index(winner, [len(t) for t in tried[:-1]]) if len(tried) > 1 else ()
     return [int(t[k]) for t, k in zip(tried, tuple(index) + (last[winner],))]
-
-
-# ---- self-test ----
-
-def random_responses(rng, n, d, bottleneck):
-    mix = rng.standard_normal((bottleneck, d)) * 0.9 ** np.arange(bottleneck)[:, None]
-    return rng.standard_normal((n, bottleneck)) @ mix + 0.05 * rng.standard_normal((n, d))
-
-
-def close(a, b, tolerance):
-    scale = max(np.max(np.abs(a)), np.max(np.abs(b)), 1e-300)
-    return np.max(np.abs(np.asarray(a) - np.asarray(b))) <= tolerance * scale
-
-
-def test_z_step(rng):
-    grid = np.linspace(-8, 8, 160001)
-    for lam in (0.01, 0.1, 1.0, 30.0):
-        for t, u in rng.uniform(-3, 3, (60, 2)):
-            found = float(z_step(t, u, lam))
-            lowest = z_cost(t, u, lam, grid).min()
-            # A grid 1e-4 apart misses the minimum by at most curvature x step^2.
-            assert z_cost(t, u, lam, found) <= lowest + 1e-12, (t, u, lam)
-            assert lowest <= z_cost(t, u, lam, found) + (1 + lam) * 1e-8, (t, u, lam)
-
-
-def test_regression(rng):
-    n, d, rank = 400, 24, 7
-    y = random_responses(rng, n, d, 12) + 5
-    z = 0.7 * y + 0.4 * random_responses(rng, n, d, 12) - 2
-    regressor = Regressor(y)
-    model = regressor.solve(z, rank)
-    gsvd, v = regressor.solve_gsvd(z, rank)
-    assert close(model.matrix(), regressor.solve_whitened(z, rank).matrix(), 1e-8)
-    assert close(model.matrix(), gsvd.matrix(), 1e-8)
-    assert close(v.T @ regressor.g @ v, np.eye(rank), 1e-7)
-
-    def loss(m):
-        return np.sum((z - m.apply(y)) ** 2)
-
-    # Pythagoras: residual of the full regression plus the dropped singular values.
-    full = regressor.solve(z, d)
-    s = np.linalg.svd(regressor.cross(z)[1] @ regressor.inv_root)[1]
-    assert close(loss(model), loss(full) + np.sum(s[rank:] ** 2), 1e-9)
-    assert loss(regressor.truncate_plain(z, rank)) > 1.2 * loss(model)
-    for _ in range(50):
-        dp, db = 1e-3 * rng.standard_normal((d, rank)), 1e-3 * rng.standard_normal(d)
-        assert loss(LowRank(model.p + dp, model.q, model.b)) > loss(model)
-        assert loss(LowRank(model.p, model.q, model.b + db)) > loss(model)
-    # z = y is PCA, and the full rank is the identity.
-    assert close(regressor.solve(y, rank).matrix(), solve_pca(y, rank).matrix(), 1e-7)
-    assert close(regressor.solve(y, d).matrix(), np.eye(d), 1e-7)
-
-
-def test_singular_gram(rng):
-    n, d = 300, 20
-    y = random_responses(rng, n, d, 10)
-    y[:, 3] = 1.25           # never varies
-    y[:, 9] = y[:, 2]        # a copy
-    z = y + 0.1 * random_responses(rng, n, d, 10)
-    regressor = Regressor(y)
-    assert regressor.data_rank == d - 2
-    # On the rows themselves pseudo-inverse and least squares agree.
-    model = regressor.solve(z, d)
-    expected = regressor.c @ np.linalg.lstsq(regressor.c, z - z.mean(0), rcond=1e-9)[0]
-    assert close(model.apply(y) - z.mean(0), expected, 1e-8)
-    # Below full rank M vanishes where y never varies, at full rank it is the identity there.
-    assert np.max(np.abs(regressor.solve(z, d - 1).matrix() @ regressor.unseen)) < 1e-9
-    assert close(model.matrix() @ regressor.unseen, regressor.unseen, 1e-9)
-    assert close(regressor.solve(y, d).matrix(), np.eye(d), 1e-8)
-
-
-def test_relu(rng):
-    n, d, rank = 900, 16, 5
-    y = random_responses(rng, n, d, 10) - 0.4
-    yhat = y + 0.2 * random_responses(rng, n, d, 10)
-    shortcut = 0.3 * random_responses(rng, n, d, 10)
-    for s in (None, shortcut):
-        target = y if s is None else y + 1.1 * s
-        samples = Samples(target, yhat, s, 600, 150, True)
-        trace = []
-        model = solve_relu(samples, rank, trace=trace)
-        linear = solve_linear(samples, rank)
-        valid = samples.parts()["valid"]
-        error = response_error(model, samples, *valid)[0]
-        assert error < response_error(linear, samples, *valid)[0]
-        assert error == min(row[1] for row in trace) == trace[model.best][1]
-        for stage in (trace[:25], trace[25:50]):
-            relaxed = [row[3] for row in stage]
-            assert all(b <= a * (1 + 1e-9) for a, b in zip(relaxed, relaxed[1:]))
-
-
-def test_weights(rng):
-    d, c, k = 12, 3, 3
-    w, b0 = rng.standard_normal((d, c, k, k)), rng.standard_normal(d)
-    flat = w.reshape(d, -1)
-    x = rng.standard_normal((50, c * k * k))
-    u, s, vt = np.linalg.svd(flat, full_matrices=False)
-    truncated = (u[:, :5] * s[:5]) @ vt[:5]
-    model = solve_weight_svd(flat, b0, 5)
-    assert close(model.apply(x @ flat.T + b0), x @ truncated.T + b0, 1e-9)
-    errors = []
-    for rank in (1, 4, 9, 99):
-        joined = join_spatial(*solve_spatial_svd(w, rank))
-        s = np.linalg.svd(w.transpose(1, 2, 3, 0).reshape(c * k, -1))[1]
-        errors.append(np.sum((joined - w) ** 2))
-        assert close(errors[-1] + np.sum(s[:rank] ** 2), np.sum(w**2), 1e-9)
-    assert errors[0] > errors[1] > errors[2] and errors[3] < 1e-20
-    # A filter that is a product is kept at rank 1.
-    w = rng.standard_normal((1, c, k, 1)) * rng.standard_normal((d, 1, 1, k))
-    assert close(join_spatial(*solve_spatial_svd(w, 1)), w, 1e-10)
-
-
-def test_selection(rng):
-    shapes = ((24, 27, 784), (32, 216, 196), (40, 288, 49))
-    layers = [RankLayer(d, p, n, np.sort(rng.gamma(0.3, 1.0, d))[::-1] + 1e-6)
-              for d, p, n in shapes]
-    whole = sum(l.whole for l in layers)
-    for speedup in (1.2, 2.0, 4.0):
-        limit = whole / speedup
-        greedy = greedy_ranks(layers, limit)
-        assert total_cost(layers, greedy) <= limit
-        # One step at a time, choosing afresh, is the same as the global sort.
-        ranks = [l.d for l in layers]
-        while total_cost(layers, ranks) > limit:
-            i = min((i for i in range(len(layers)) if ranks[i] > 1),
-                    key=lambda i: measure(layers[i], ranks[i], "energy"))
-            ranks[i] -= 1
-        assert [l.effective(r) for l, r in zip(layers, ranks)] == greedy
-        best = best_ranks(layers, limit)
-        assert total_cost(layers, best) <= limit
-        assert log_energy(layers, best) >= log_energy(layers, greedy)
-        # Nothing drawn at random beats the exhaustive search.
-        for _ in range(2000):
-            ranks = [int(rng.integers(1, l.d + 1)) for l in layers]
-            if total_cost(layers, ranks) <= limit:
-                assert log_energy(layers, ranks) <= log_energy(layers, best) + 1e-12
-    assert greedy_ranks(layers, 1.0) is None and best_ranks(layers, 1.0) is None
-    assert greedy_ranks(layers, whole) == [l.d for l in layers]
-
-
-def self_test():
-    rng = np.random.default_rng(20150607)
-    tests = (test_z_step, test_regression, test_singular_gram, test_relu, test_weights,
-             test_selection)
-    n_failed = 0
-    for test in tests:
-        try:
-            test(rng)
-            print("ok    reference " + test.__name__)
-        except AssertionError as error:
-            n_failed += 1
-            line = error.__traceback__
-            while line.tb_next:
-                line = line.tb_next
-            print("FAIL  reference %s line %d %s" % (test.__name__, line.tb_lineno, error))
-    return len(tests) - n_failed, n_failed
-
-
-if __name__ == "__main__":
-    passed, failed = self_test()
-    print("%d passed, %d failed" % (passed, failed))
-    sys.exit(1 if failed else 0)

@@ -1,0 +1,107 @@
+"""The samples that solver_cases.py draws and what is solved on each: d filters over p inputs
+at n positions; kernel, spatial and groups where the layer is split in space or grouped;
+networks: (method, rank) built as convolutions and run on the patches."""
+import numpy as np
+
+import solver_reference as ref
+from solver_samples import (constant_everything, constant_regressor, dead_and_copied,
+                            far_means, far_target, never_positive, same_input, scaled)
+
+
+def both(*ranks, **more):
+    """Linear and nonlinear, asymmetric."""
+    return [dict(method="pca", ranks=ranks, **more), dict(method="relu", ranks=ranks, **more)]
+
+
+SOLVER_CASES = [
+    dict(name="d40", seed=1, d=40, p=90, n=24000, zeros=0.6,
+         solve=[dict(method="pca", ranks=(4, 15, 33, 40), symmetric=True),
+                dict(method="pca", ranks=(4, 15, 33, 40)), dict(method="relu", ranks=(12,))]),
+    dict(name="d40-symmetric", seed=2, d=40, p=90, n=6000, zeros=0.7,
+         solve=[dict(method="relu", ranks=(3, 14, 40), symmetric=True)]),
+    dict(name="d64-shortcut", seed=3, d=64, p=144, n=6000, zeros=0.6, has_shortcut=True,
+         solve=both(5, 20, 52)
+         + [dict(method="svd", ranks=(5, 20, 64)),
+            dict(method="svd", ranks=(20,), has_bias=False)]),
+    dict(name="d100-patch27", seed=4, d=100, p=27, n=4000, zeros=0.5,
+         solve=both(5, 18, 27) + [dict(method="svd", ranks=(5, 18, 60))]),
+    dict(name="d128-90%zeros", seed=5, d=128, p=288, n=5000, zeros=0.9,
+         solve=both(10, 40, 104) + [dict(method="svd", ranks=(40,))]),
+    dict(name="d256-shortcut", seed=6, d=256, p=320, n=4000, zeros=0.8, has_shortcut=True,
+         solve=[dict(method="pca", ranks=(16, 64, 200)), dict(method="relu", ranks=(64,))]),
+    dict(name="no-relu-shortcut", seed=7, d=64, p=144, n=3000, zeros=0.5, has_shortcut=True,
+         act=ref.IDENTITY, solve=[dict(method="pca", ranks=(8, 30, 64))]),
+    dict(name="dead-and-copied", seed=8, d=64, p=144, n=3000, zeros=0.6, edit=dead_and_copied,
+         solve=both(6, 30, 58, 64, data_rank=58)
+         + [dict(method="pca", ranks=(6, 30, 64), symmetric=True)]),
+    dict(name="dead-shortcut", seed=9, d=64, p=144, n=3000, zeros=0.6, edit=dead_and_copied,
+         has_shortcut=True, solve=both(10, 64)),
+    dict(name="fewer-rows-than-channels", seed=10, d=100, p=220, n=140, zeros=0.5,
+         split=(60, 30), solve=both(5, 20, 59, 100, data_rank=59)
+         + [dict(method="pca", ranks=(90,), fit_only=True),
+            dict(method="pca", ranks=(5, 20), symmetric=True),
+            dict(method="pca", ranks=(80,), symmetric=True, fit_only=True)]),
+    dict(name="same-input", seed=23, d=100, p=220, n=300, zeros=0.6, edit=same_input,
+         split=(70, 30), solve=both(12, 100)),
+    dict(name="constant-regressor", seed=11, d=40, p=90, n=3000, zeros=0.6,
+         edit=constant_regressor, solve=both(5, 40, data_rank=0)),
+    dict(name="constant-everything", seed=12, d=40, p=90, n=3000, zeros=0.6,
+         edit=constant_everything,
+         solve=both(5) + [dict(method="pca", ranks=(5, 40), symmetric=True)]),
+    dict(name="never-positive", seed=13, d=40, p=90, n=3000, zeros=0.9, edit=never_positive,
+         solve=both(6)),
+    dict(name="means-300", seed=14, d=64, p=144, n=4000, zeros=0.6, edit=far_means(300),
+         has_shortcut=True, solve=both(8, 30)),
+    dict(name="means-3000", seed=15, d=64, p=144, n=4000, zeros=0.6, edit=far_means(3000),
+         solve=both(8, 30)),
+    dict(name="far-targets", seed=16, d=64, p=144, n=4000, zeros=0.6, edit=far_target,
+         solve=both(8, 30) + [dict(method="pca", ranks=(8, 30), symmetric=True)]),
+    dict(name="scale-1e-6", seed=24, d=40, p=90, n=3000, zeros=0.6, edit=scaled(1e-6),
+         solve=both(9)),
+    dict(name="scale-1e6", seed=25, d=40, p=90, n=3000, zeros=0.6, edit=scaled(1e6),
+         solve=both(9)),
+    dict(name="scales-0.001-to-30", seed=26, d=64, p=144, n=3000, zeros=0.6,
+         edit=scaled(0.001, 30.0), solve=both(1, 12, 40, data_rank=64)),
+    dict(name="no-validation", seed=17, d=40, p=90, n=3000, zeros=0.7, split=(2400, 0),
+         solve=both(9)),
+    dict(name="fit-rows-only", seed=18, d=40, p=90, n=3000, zeros=0.7, split=(3000, 0),
+         solve=both(9)),
+    dict(name="schedules", seed=19, d=40, p=90, n=3000, zeros=0.7, solve=[
+        dict(method="relu", ranks=(9,), schedule=((7, 0.02), (9, 3.0))),
+        dict(method="relu", ranks=(9,), schedule=((0, 0.01), (12, 1.0))),
+        dict(method="relu", ranks=(9,), schedule=((6, 0.01), (0, 1.0))),
+        dict(method="relu", ranks=(9,), schedule=((0, 0.01), (0, 1.0)))]),
+    dict(name="relu6", seed=40, d=64, p=144, n=4000, zeros=0.6, act=(0.0, 1.5, 0.0),
+         solve=both(6, 24)),
+    dict(name="clip", seed=41, d=48, p=100, n=3000, zeros=0.5, act=(-0.4, 0.6, 0.0),
+         has_shortcut=True, solve=both(10)),
+    dict(name="clip-above-zero", seed=42, d=48, p=100, n=3000, zeros=0.5, act=(0.25, 1.0, 0.0),
+         solve=both(10)),
+    dict(name="leaky", seed=43, d=64, p=144, n=3000, zeros=0.7, act=(0.0, np.inf, 0.1),
+         has_shortcut=True, solve=both(8, 30)),
+    dict(name="leaky-dead", seed=44, d=64, p=144, n=3000, zeros=0.6,
+         act=(0.0, np.inf, 0.2), edit=dead_and_copied, solve=both(6, 64)),
+    dict(name="relu6-few-rows", seed=45, d=100, p=220, n=140, zeros=0.5, split=(60, 30),
+         act=(0.0, 2.0, 0.0), solve=both(5, 59, data_rank=59)),
+    dict(name="3d", seed=46, d=64, p=144, kernel=(3, 3), spatial=30, n=3000, zeros=0.6,
+         solve=[dict(method="3d", ranks=(10, 32)),
+                dict(method="spatial-refit", ranks=(64,))],
+         networks=(("3d", 10), ("3d", 60), ("spatial-refit", 64), ("spatial", 0))),
+    dict(name="3d-leaky-5x3", seed=47, d=40, p=120, kernel=(5, 3), spatial=16, n=3000,
+         zeros=0.6, act=(0.0, np.inf, 0.1), solve=[dict(method="3d", ranks=(8,))],
+         networks=(("3d", 8),)),
+    dict(name="3d-deficient", seed=48, d=100, p=72, kernel=(3, 3), spatial=6, n=3000,
+         zeros=0.5, solve=[dict(method="3d", ranks=(7, 18, 100), data_rank=18)],
+         networks=(("3d", 12),)),
+    dict(name="3d-d256", seed=49, d=256, p=288, kernel=(3, 3), spatial=60, n=3000,
+         zeros=0.7, solve=[dict(method="3d", ranks=(48,))]),
+    dict(name="groups", seed=50, d=64, p=144, groups=4, kernel=(3, 3), n=3000, zeros=0.6,
+         solve=both(8, 32, 64) + [dict(method="svd", ranks=(16,)),
+                                  dict(method="pca", ranks=(16,), symmetric=True)],
+         networks=(("relu", 16),)),
+    dict(name="groups-3d", seed=51, d=48, p=144, groups=2, kernel=(3, 3), spatial=24, n=3000,
+         zeros=0.6, act=(0.0, 2.0, 0.0), solve=[dict(method="3d", ranks=(12,))],
+         networks=(("3d", 12), ("3d", 44), ("spatial-refit", 48), ("spatial", 0))),
+    dict(name="groups-dead", seed=52, d=64, p=144, groups=2, kernel=(3, 3), n=3000, zeros=0.6,
+         edit=dead_and_copied, solve=both(8)),
+]
