@@ -13,6 +13,5 @@ bool lr_act_is_nonlinear(const struct lr_activation *a)
 
 bool lr_act_is_relu(const struct lr_activation *a)
 {
-    return a->lo >= 0 && a->lo <= 0 && isinf(a->hi) && a->hi > 0 && a->slope >= 0 &&
-           a->slope <= 0;
+    return a->lo == 0 && a->hi == INFINITY && a->slope == 0;
 }

@@ -4,7 +4,6 @@
  * network of many layers costs no more than one pass. */
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 #include "model.h"
 
@@ -58,8 +57,7 @@ struct next {
 
 static struct next piecewise(float lo, float hi, float slope)
 {
-    /* Adding 0 turns -0 into 0: activations are compared byte for byte. */
-    struct next x = {LR_FOLLOW_PIECEWISE, {lo + 0.0f, hi + 0.0f, slope + 0.0f}, NULL};
+    struct next x = {LR_FOLLOW_PIECEWISE, {lo, hi, slope}, NULL};
 
     if (lr_act_is_relu(&x.act))
         x.follow = LR_FOLLOW_RELU;
@@ -125,7 +123,8 @@ static struct next next_of(const struct lr_graph *g, const struct lr_node *n, in
 
 static bool is_same_act(const struct next *a, const struct next *b)
 {
-    return lr_act_is_nonlinear(&a->act) && memcmp(&a->act, &b->act, sizeof(a->act)) == 0;
+    return lr_act_is_nonlinear(&a->act) && a->act.lo == b->act.lo &&
+           a->act.hi == b->act.hi && a->act.slope == b->act.slope;
 }
 
 /* What follows value v; several readers must all apply the same activation. */

@@ -32,7 +32,7 @@ static const struct lr_node *culprit(const struct lr_graph *g, int v)
 }
 
 /* One channel of rank in each group costs c k k + d per position, where the whole layer
- * costs d (c / group) k k. */
+ * costs d (c / group) k k. One filter per group never pays. */
 static bool pays_at_lowest_rank(const struct lr_layer *x)
 {
     int64_t k = (int64_t)x->kh * x->kw;
@@ -115,7 +115,7 @@ static enum lr_status set_reason(struct lr_layer *x, const struct lr_graph *g,
         lr_strbuf_puts(&b, "depthwise convolution");
     } else if (x->d == 1) {
         lr_strbuf_puts(&b, x->kind == LR_LAYER_FC ? "1 output only" : "1 filter only");
-    } else if (x->d / x->group < 2 || !pays_at_lowest_rank(x)) {
+    } else if (!pays_at_lowest_rank(x)) {
         if (x->group > 1)
             lr_strbuf_printf(&b, "grouped convolution (%d groups): ", x->group);
         lr_strbuf_puts(&b, "too small to gain at any rank");

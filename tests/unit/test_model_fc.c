@@ -279,6 +279,17 @@ static void layer_weights__are_refused_when_not_constant(void **state)
     assert_true(!w && !b && strstr(e.msg, "a: its filters are not constant"));
     lr_layers_free(l, n);
     lr_graph_free(g);
+
+    g = mb_graph(13);
+    v = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1);
+    mb_of(g, v)->in[2] = mb_unary(g, "Relu", "r", mb_of(g, v)->in[2]);
+    mb_output(g, v);
+    mb_infer(g);
+    l = list(g, &n);
+    assert_int_equal(lr_layer_weights(&w, &b, g, &l[0], &e), LR_EUNSUP);
+    assert_true(!w && !b && strstr(e.msg, "a: its bias is not constant"));
+    lr_layers_free(l, n);
+    lr_graph_free(g);
 }
 
 int main(void)
