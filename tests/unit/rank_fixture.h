@@ -36,7 +36,7 @@ static inline void rf_layer(struct rf_net *net, int i, enum lr_split split, int 
 
     *l = (struct lr_rank_layer){.name = "layer",
                                 .split = split,
-                                .c = g * (1 + rf_below(r, 6)),
+                                .c = g * (2 + rf_below(r, 22)),
                                 .d = g * (2 + rf_below(r, max_d / g - 1)),
                                 .kh = k,
                                 .kw = split == LR_SPLIT_CHANNEL ? k : 3,
