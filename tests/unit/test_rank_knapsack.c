@@ -245,8 +245,10 @@ static void uniform__gives_all_splits_one_speedup(void **state)
                 bool is_met = lr_ranks_for_speedup(&want, &net.l[i], x, 0);
                 if (lr_ranks_is_whole(&net.l[i], want))
                     want = lr_ranks_whole(&net.l[i]);
-                is_found = !is_met || (want.channel == ranks[i].channel &&
-                                       want.spatial == ranks[i].spatial);
+                is_found =
+                    lr_macs_at(&net.l[i], want) == lr_macs_at(&net.l[i], ranks[i]) &&
+                    (!is_met || (want.channel == ranks[i].channel &&
+                                 want.spatial == ranks[i].spatial));
             }
         }
         assert_true(is_found);
