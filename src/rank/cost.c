@@ -240,6 +240,7 @@ static bool pair_for_macs(struct lr_ranks *r, const struct lr_rank_layer *l, dou
         if (channel < 1)
             return false;
         r->channel = channel;
+        r->spatial = lr_spatial_for_macs(l, channel, macs, step);
     }
     *r = lr_ranks_fill_merged(l, *r);
     return true;

@@ -355,11 +355,12 @@ def run_rank_rules(program, report):
     for name, shapes, seed, step in RANK_CASES:
         layers = draw_rank_layers(seed, shapes)
         longest = max(l.d for l in layers)
-        table = [[l.d, l.patch, l.positions, 0] for l in layers]
+        # A filter of patch inputs costs the same whatever its shape.
+        table = [[l.d, l.patch, 1, 1, 1, l.positions, l.positions, 1, 0] for l in layers]
         eig = [np.pad(l.eig, (0, longest - l.d)) for l in layers]
         words = ["layers=" + program.store("layers", table), "eig=" + program.store("eig", eig)]
         whole = sum(l.whole for l in layers)
-        for rule in ("energy", "paper"):
+        for rule in ("energy", "paper", "knapsack"):
             for speedup in (1.5, 2.0, 3.0, 4.0, 5.0):
                 label = "rank %s, %s, %gx" % (name, rule, speedup)
                 out, limit = Outcome(), int(whole / speedup)
@@ -369,7 +370,7 @@ def run_rank_rules(program, report):
                 except RuntimeError as error:
                     report(label, [str(error)])
                     continue
-                ranks, costs = np.array([line.split()[1:] for line in lines],
+                ranks, costs = np.array([line.split()[1:3] for line in lines],
                                         dtype=np.int64).T
                 ranks = [int(r) for r in ranks]
                 out.require("cost of %s" % ranks,
@@ -389,8 +390,57 @@ def run_rank_rules(program, report):
                 low, high = ref.log_energy(layers, greedy), ref.log_energy(layers, best)
                 out.require("%s below plain greedy %s" % (ranks, greedy), value >= low - 1e-9)
                 out.require("%s above the optimum %s" % (ranks, best), value <= high + 1e-9)
+                if rule == "knapsack":
+                    out.require("%s below the optimum %s" % (ranks, best),
+                                value >= high - 1e-9)
                 report(label, out.problems, "energy %.5f, greedy %.5f, best %.5f, %s"
                        % (np.exp(value), np.exp(low), np.exp(high), ranks))
+
+
+def run_rank_pairs(program, report):
+    """Splits with both parts: the exact rule reaches the best of all pairs, and one layer
+    alone gets d' at the square root of some speedup and the d'' that is left."""
+    rng = np.random.default_rng(41)
+    layers = []
+    for d, c, positions in ((12, 8, 196), (10, 12, 49), (14, 10, 64)):
+        eig, spatial = ((rng.uniform(0.7, 0.9) ** np.arange(n)).astype(np.float32)
+                        for n in (d, min(3 * c, 3 * d)))
+        layers.append(ref.PairLayer(d, c, 3, positions, eig.astype(np.float64),
+                                    spatial.astype(np.float64)))
+    for some in ([layers[0]], layers):
+        def padded(rows):
+            longest = max(len(r) for r in rows)
+            return [np.pad(r, (0, longest - len(r))) for r in rows]
+        table = [[l.d, l.c, 3, 3, 1, l.positions, l.positions, 3, 0] for l in some]
+        words = ["layers=" + program.store("layers", table),
+                 "eig=" + program.store("eig", padded([l.eig for l in some])),
+                 "spatial=" + program.store("spatial", padded([l.spatial for l in some]))]
+        whole = sum(l.whole for l in some)
+        for rule in ("uniform", "energy", "knapsack"):
+            for speedup in (1.3, 1.7, 2.2, 3.0):
+                label = "rank %d pairs, %s, %gx" % (len(some), rule, speedup)
+                out, limit = Outcome(), int(whole / speedup)
+                try:
+                    lines = program.lines("rank", rule, *words, "limit=%d" % limit)
+                except RuntimeError as error:
+                    report(label, [str(error)])
+                    continue
+                found = [tuple(int(line.split()[k]) for k in (1, 3)) for line in lines]
+                costs = [int(line.split()[2]) for line in lines]
+                out.require("cost of %s" % found,
+                            costs == [l.cost(r) for l, r in zip(some, found)])
+                out.require("%s over the budget" % found, sum(costs) <= limit)
+                value = sum(l.log_energy(r) for l, r in zip(some, found))
+                best = ref.best_pairs(some, limit)
+                out.require("%s above the optimum" % found, value <= best + 1e-9)
+                if rule == "knapsack":
+                    out.require("%s below the optimum" % found, value >= best - 1e-9)
+                if rule == "uniform":
+                    at = [[l.at_speedup(x) for l in some]
+                          for x in np.arange(1, 3 * speedup, 0.001)]
+                    out.require("%s at no common speedup" % found, found in at)
+                report(label, out.problems, "log energy %.5f, best %.5f, %s"
+                       % (value, best, found))
 
 
 def run_spatial(program, report):
@@ -444,6 +494,7 @@ def main(arguments):
         if pattern in case["name"]:
             run_solvers(program, case, report)
     for name, run in (("spectrum", run_spectrum), ("rank", run_rank_rules),
+                      ("rank pairs", run_rank_pairs),
                       ("spatial", run_spatial)):
         if pattern in name:
             run(program, report)

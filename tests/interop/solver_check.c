@@ -8,14 +8,17 @@
  *   solver_check spectrum target=Y.npy w=W.npy [kernel=HxW] [group=N]
  *   solver_check spatial RANK w=W.npy kernel=HxW [group=N] out=PREFIX
  *   solver_check split METHOD RANK SPATIAL ... as for solve ... kernel=HxW out=PREFIX
- *   solver_check rank RULE layers=L.npy eig=E.npy limit=X [fixed=X] [round=N]
+ *   solver_check rank RULE layers=L.npy eig=E.npy [spatial=S.npy] limit=X [fixed=X]
+ *       [round=N]
  *
  * Without yhat the regressor is the target itself; without act there is no nonlinearity.
  * solve writes [d, 2 rank + 1] doubles per rank, P, Q and b side by side, to
  * PREFIX-RANK.npy; spatial writes PREFIX-v.npy and PREFIX-h.npy; split solves and writes
  * the weights and bias of every part of the network to PREFIX-w1.npy, PREFIX-b1.npy, ...
- * (SPATIAL 0: none; RANK 0: no channel part). Rows of L: d, patch, positions, kept; rows
- * of E: eigenvalues, zero beyond d. Exit status: 3 when the method is not known. */
+ * (SPATIAL 0: none; RANK 0: no channel part). Rows of L: d, c, kh, kw, groups,
+ * positions, mid positions, split (1 channel, 2 spatial, 3 both), kept; rows of E and S:
+ * eigenvalues of responses and spatial filters, zero beyond their number. Exit status: 3
+ * when the method is not known. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -392,42 +395,50 @@ static enum lr_status choose_ranks(const char *rule_name, const struct args *a,
                                    struct lr_err *e)
 {
     const struct lr_rank_rule *rule = lr_rank_rule_find(rule_name);
-    struct matrix table = {0}, spectra = {0};
+    struct matrix table = {0}, spectra = {0}, filters = {0};
     struct lr_rank_layer *layers = NULL;
     double *eig = NULL;
     struct lr_ranks *ranks = NULL;
     enum lr_status st = load(&table, a, "layers", e);
     if (st == LR_OK)
         st = load(&spectra, a, "eig", e);
+    if (st == LR_OK)
+        st = load(&filters, a, "spatial", e);
     if (st != LR_OK)
         goto out;
-    const size_t n = table.rows, longest = spectra.columns;
-    if (!rule || !table.t || !fits(&table, n, 4) || !spectra.t || spectra.rows != n) {
+    const size_t n = table.rows, longest = spectra.columns, all = longest + filters.columns;
+    if (!rule || !table.t || !fits(&table, n, 9) || !spectra.t || spectra.rows != n ||
+        !fits(&filters, n, filters.columns)) {
         st = lr_err_set(e, LR_EINVAL, "rank rule %s: unknown, or no table", rule_name);
         goto out;
     }
     layers = lr_calloc(n, sizeof *layers);
-    eig = lr_alloc(n * longest, sizeof *eig);
+    eig = lr_alloc(n * all, sizeof *eig);
     ranks = lr_calloc(n, sizeof *ranks);
     if (!layers || !eig || !ranks) {
-        st = lr_enomem(e, n * longest * sizeof *eig, "the layers");
+        st = lr_enomem(e, n * all * sizeof *eig, "the layers");
         goto out;
     }
-    for (size_t i = 0; i < n * longest; i++)
-        eig[i] = (double)values(&spectra)[i];
     for (size_t i = 0; i < n; i++) {
-        const float *row = values(&table) + 4 * i;
+        const float *row = values(&table) + 9 * i;
+        for (size_t k = 0; k < longest; k++)
+            eig[i * all + k] = (double)values(&spectra)[i * longest + k];
+        for (size_t k = longest; k < all; k++)
+            eig[i * all + k] =
+                (double)values(&filters)[i * filters.columns + k - longest];
         layers[i] = (struct lr_rank_layer){.name = "layer",
-                                           .split = LR_SPLIT_CHANNEL,
-                                           .c = (int)row[1],
                                            .d = (int)row[0],
-                                           .kh = 1,
-                                           .kw = 1,
-                                           .group = 1,
-                                           .positions = (int64_t)row[2],
-                                           .mid_positions = (int64_t)row[2],
-                                           .eig = eig + i * longest,
-                                           .is_kept = row[3] > 0};
+                                           .c = (int)row[1],
+                                           .kh = (int)row[2],
+                                           .kw = (int)row[3],
+                                           .group = (int)row[4],
+                                           .positions = (int64_t)row[5],
+                                           .mid_positions = (int64_t)row[6],
+                                           .split = (enum lr_split)row[7],
+                                           .eig = eig + i * all,
+                                           .spatial = filters.t ? eig + i * all + longest
+                                                                : NULL,
+                                           .is_kept = row[8] > 0};
     }
     struct lr_budget budget = {.kind = LR_BUDGET_MACS,
                                .limit = number(a, "limit", 0),
@@ -435,14 +446,15 @@ static enum lr_status choose_ranks(const char *rule_name, const struct args *a,
                                .round = (int)number(a, "round", 1)};
     st = rule->select(ranks, layers, (int)n, &budget, e);
     for (size_t i = 0; i < n && st == LR_OK; i++)
-        printf("layer %d %" PRId64 "\n", ranks[i].channel,
-               lr_macs_at(&layers[i], ranks[i]));
+        printf("layer %d %" PRId64 " %d\n", ranks[i].channel,
+               lr_macs_at(&layers[i], ranks[i]), ranks[i].spatial);
 out:
     lr_free(layers);
     lr_free(eig);
     lr_free(ranks);
     lr_tensor_free(table.t);
     lr_tensor_free(spectra.t);
+    lr_tensor_free(filters.t);
     return st;
 }
 

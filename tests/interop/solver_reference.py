@@ -427,3 +427,59 @@ def best_ranks(layers, limit, fixed=0, grid=None):
         return None
     index = np.unravel_index(winner, [len(t) for t in tried[:-1]]) if len(tried) > 1 else ()
     return [int(t[k]) for t, k in zip(tried, tuple(index) + (last[winner],))]
+
+
+class PairLayer:
+    """A k x k layer split into k x 1 (d''), 1 x k (d') and 1 x 1, or into k x 1 and 1 x k
+    where the last two parts cost no less than their product. Ranks are pairs (d', d'')."""
+
+    def __init__(self, d, c, k, positions, eig, spatial):
+        self.d, self.c, self.k, self.positions = d, c, k, positions
+        self.full = min(c * k, k * d)
+        self.eig, self.spatial = eig, spatial
+        self.whole = positions * d * c * k * k
+
+    def split(self, a, s):
+        pair = a * (self.k * s + self.d)
+        return self.positions * (s * self.k * self.c + min(pair, self.k * s * self.d))
+
+    def cost(self, ranks):
+        return min(self.whole, self.split(*ranks))
+
+    def log_energy(self, ranks):
+        if self.split(*ranks) >= self.whole:
+            return 0.0
+        return np.log(energy(self.eig, ranks[0])) + np.log(energy(self.spatial, ranks[1]))
+
+    def at_speedup(self, x):
+        """d' of a channel split at sqrt(x), then the largest d''; None when there is none."""
+        patch = self.c * self.k**2
+        a = max(1, int(patch * self.d / (np.sqrt(x) * (patch + self.d)) + 1e-9))
+        fitting = [s for s in range(1, self.full + 1)
+                   if self.split(a, s) * x <= self.whole * (1 + 1e-12)]
+        if not fitting:
+            return None
+        s = fitting[-1]
+        return (self.d if a * (self.k * s + self.d) >= self.k * s * self.d else a), s
+
+
+def best_pairs(layers, limit):
+    """The largest sum of log energies under the limit, over all pairs of ranks of every
+    layer: partial sums kept where no cheaper one is as good, nothing else."""
+    front = [(0, 0.0)]
+    for l in layers:
+        options = [(l.whole, 0.0)] + [
+            (l.split(a, s), l.log_energy((a, s))) for a in range(1, l.d + 1)
+            for s in range(1, l.full + 1) if l.split(a, s) < l.whole]
+        options = pareto(options)
+        front = pareto([(c + oc, v + ov) for c, v in front for oc, ov in options
+                        if c + oc <= limit])
+    return front[-1][1] if front else None
+
+
+def pareto(pairs):
+    kept = []
+    for c, v in sorted(pairs, key=lambda p: (p[0], -p[1])):
+        if not kept or v > kept[-1][1]:
+            kept.append((c, v))
+    return kept
