@@ -233,6 +233,43 @@ def net_gemm_sums(n):
     return n.node("Gemm", x, n.node("Tanh", n.weight(192, 10)), a, beta=-0.5)
 
 
+# Layers of every kind that is approximated, wide enough that a split of each pays.
+
+
+def net_grouped_layers(n):
+    x = n.relu(n.conv("x", 8, 32, group=2))
+    x = n.node("Clip", n.conv(x, 32, 32, group=4, strides=[2, 2], pads=[1, 1, 1, 1]), n.number(0),
+               n.number(6))
+    x = n.node("LeakyRelu", n.conv(x, 32, 48, 1, group=4), alpha=0.2)
+    return n.conv(x, 48, 24, group=8)
+
+
+def net_fc_layers(n):
+    x = n.relu(n.fc(n.node("Flatten", "x"), 192, 40))
+    x = n.node("Gemm", x, n.weight(40, 32, scale=0.2), n.weight(1, 32), alpha=0.5, beta=-2.0)
+    x = n.node("LeakyRelu", n.node("Gemm", x, n.weight(32, 24, scale=0.2)), alpha=0.1)
+    x = n.node("MatMul", n.relu(x), n.weight(24, 20))
+    return n.fc(n.relu(n.node("Add", x, n.weight(20))), 20, 10)
+
+
+def net_broadcast_sum(n):
+    x = n.relu(n.conv("x", 3, 16))
+    gate = n.conv(n.node("GlobalAveragePool", x), 16, 16, 1)
+    x = n.relu(n.node("Add", n.conv(x, 16, 16), gate))
+    x = n.relu(n.node("Add", n.conv(x, 16, 16), n.weight(16, 1, 1)))
+    y = n.conv(x, 16, 16)
+    return n.relu(n.node("Add", n.node("Add", y, y), x))
+
+
+def net_windows(n):
+    x = n.relu(n.conv("x", 3, 24, 7, strides=[2, 2], pads=[3, 3, 3, 3]))
+    x = n.relu(n.conv(x, 24, 24, 5, strides=[2, 1], pads=[2, 1, 0, 3]))
+    x = n.relu(n.conv(x, 24, 24, 3, dilations=[2, 2], pads=[2, 2, 2, 2]))
+    x = n.relu(n.conv(x, 24, 24, (1, 7)))
+    x = n.relu(n.conv(x, 24, 24, (7, 1)))
+    return n.conv(x, 24, 16, 3, pads=[0, 1, 2, 0])
+
+
 # name, opset, input shape without the batch, batch dimension
 ALL = [
     ("chain", 7, (3, 16, 16), "N"), ("groups", 8, (6, 15, 13), "N"),
@@ -244,15 +281,20 @@ ALL = [
     ("gemm_forms", 10, (3, 8, 8), "N"), ("spatial", 8, (3, 13, 13), "N"),
     ("ceil", 12, (3, 14, 14), "N"), ("pad_modes", 13, (3, 12, 11), "N"),
     ("attention", 13, (3, 16, 16), "N"), ("gemm_sums", 13, (3, 8, 8), "N"),
+    ("grouped_layers", 13, (8, 12, 12), "N"), ("fc_layers", 11, (3, 8, 8), "N"),
+    ("broadcast_sum", 13, (3, 10, 10), "N"), ("windows", 9, (3, 32, 30), "N"),
 ]
+# Those that a plan over all layers, whatever the method, is solved and exported for.
+PLANNED = "grouped_layers", "fc_layers", "broadcast_sum", "windows", "residual", "chain"
 
 
 def write_all(folder):
-    """Writes every network and an input of 6 images for it; yields (name, model, input)."""
+    """Writes every network and an input of 6 images for it; yields (name, opset, model,
+    input)."""
     for i, (name, opset, shape, batch) in enumerate(ALL):
         net = Net(name, opset, 100 + i, shape, batch)
         model = "%s/net-%s-%d.onnx" % (folder, name, opset)
         net.save(model, build(net))
         data = "%s/net-%s.in.npy" % (folder, name)
         np.save(data, net.rng.standard_normal((6,) + tuple(shape)).astype(np.float32))
-        yield "%s (opset %d)" % (name, opset), model, data
+        yield name, opset, model, data
