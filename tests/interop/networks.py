@@ -287,6 +287,9 @@ ALL = [
 # Those that a plan over all layers, whatever the method, is solved and exported for.
 PLANNED = "grouped_layers", "fc_layers", "broadcast_sum", "windows", "residual", "chain"
 
+# Those without a kernel that could be split in two.
+NO_KERNELS = ("fc_layers",)
+
 
 def write_all(folder):
     """Writes every network and an input of 6 images for it; yields (name, opset, model,
