@@ -83,6 +83,49 @@ static enum lr_status measure_for(struct lr_session *s, const struct lr_select_o
     return session_need_curves(s, index, n, needs_errors, needs_drops, &second, e);
 }
 
+static double cost_at(const struct lr_budget *b, const struct lr_rank_layer *l,
+                      struct lr_ranks r)
+{
+    return (double)(b->kind == LR_BUDGET_PARAMS ? lr_params_at(l, r) : lr_macs_at(l, r));
+}
+
+/* Another pair than the rule's may cost a little less: what that leaves goes to the
+ * spatial ranks, where it brings most energy for its cost. */
+static void use_slack(struct lr_ranks *ranks, const struct lr_rank_layer *layers, int n,
+                      const struct lr_budget *b)
+{
+    double slack = b->limit - b->fixed;
+
+    for (int i = 0; i < n; i++)
+        slack -= cost_at(b, &layers[i], ranks[i]);
+    for (;;) {
+        int best = -1;
+        double highest = 0, best_rise = 0;
+        struct lr_ranks best_ranks = {0, 0};
+        for (int i = 0; i < n; i++) {
+            const struct lr_rank_layer *l = &layers[i];
+            struct lr_ranks next = ranks[i];
+            next.spatial += lr_rank_step(l, b->round);
+            if (l->split != LR_SPLIT_BOTH || lr_ranks_is_whole(l, ranks[i]) ||
+                lr_ranks_is_whole(l, next) || next.spatial > lr_rank_spatial_full(l))
+                continue;
+            double rise = cost_at(b, l, next) - cost_at(b, l, ranks[i]);
+            double kept = lr_ranks_energy(l, ranks[i]);
+            double gain = kept > 0 ? (lr_ranks_energy(l, next) - kept) / kept : 1;
+            if (!(rise > 0) || rise > slack || gain / rise <= highest)
+                continue;
+            best = i;
+            highest = gain / rise;
+            best_rise = rise;
+            best_ranks = next;
+        }
+        if (best < 0)
+            return;
+        ranks[best] = best_ranks;
+        slack -= best_rise;
+    }
+}
+
 /* Whether the call may change the layer's ranks. */
 static bool may_change(const struct lr_session *s, const struct lr_select_opts *o, int i)
 {
@@ -135,6 +178,7 @@ enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_op
         if ((rc = o->rule->select(ranks, layers, n, &b, e)) != LR_OK ||
             (rc = session_refine_pairs(ranks, index, n, s, round, &rest, e)) != LR_OK)
             goto out;
+        use_slack(ranks, layers, n, &b);
     }
     /* Layers kept by this call stay whole, whatever rank they had. */
     n_set = n;
