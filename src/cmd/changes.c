@@ -39,7 +39,7 @@ enum lr_status cmd_before_take(struct cmd_before *b, const struct lr_session *s,
     return LR_OK;
 }
 
-static void add_name(struct lr_strbuf *b, int *n, const char *name)
+void cmd_add_name(struct lr_strbuf *b, int *n, const char *name)
 {
     if (*n < 6)
         lr_strbuf_printf(b, "%s%s", *n ? ", " : "", name);
@@ -95,13 +95,13 @@ void cmd_say_changes(struct cmd_ctx *c, const struct cmd_before *old)
         struct lr_layer_row r;
         lr_session_row(&r, s, i);
         if (r.state == LR_STATE_STALE && old->state[i] != LR_STATE_STALE)
-            add_name(&stale, &n_stale, r.layer->name);
+            cmd_add_name(&stale, &n_stale, r.layer->name);
         bool was_solved =
             old->state[i] == LR_STATE_SOLVED || old->state[i] == LR_STATE_STALE;
         if (r.state == LR_STATE_CHOSEN && was_solved)
-            add_name(&lost, &n_lost, r.layer->name);
+            cmd_add_name(&lost, &n_lost, r.layer->name);
         if (r.state == LR_STATE_SOLVED && old->state[i] != LR_STATE_SOLVED)
-            add_name(&solved, &n_solved, r.layer->name);
+            cmd_add_name(&solved, &n_solved, r.layer->name);
         struct lr_ranks now = s->plan[i].ranks;
         bool is_other_rank = now.channel != old->ranks[i].channel ||
                              now.spatial != old->ranks[i].spatial;
@@ -117,8 +117,9 @@ void cmd_say_changes(struct cmd_ctx *c, const struct cmd_before *old)
         const char *reason = lr_session_reason(s, i, buf, sizeof(buf));
         if (r.state == LR_STATE_WHOLE && reason && strcmp(reason, "full rank") == 0)
             lr_strbuf_puts(&line, is_other_rank ? ", whole" : "");
-        else if (r.state == LR_STATE_WHOLE && r.method == LR_METHOD_KEEP)
-            ;
+        else if (r.state == LR_STATE_WHOLE && r.method != old->method[i] &&
+                 r.method == LR_METHOD_KEEP)
+            ; /* said already */
         else if (r.state == LR_STATE_WHOLE)
             lr_strbuf_printf(&line, ", stays whole: %s", reason ? reason : "");
         else if (!isnan(r.energy))

@@ -17,6 +17,8 @@ enum lr_status cmd_before_take(struct cmd_before *b, const struct lr_session *s,
 void cmd_before_free(struct cmd_before *b);
 /* One line per changed layer, at most a dozen, then what became solved or stale. */
 void cmd_say_changes(struct cmd_ctx *c, const struct cmd_before *old);
+/* Adds a name to a list of which the first six are shown; *n counts all of them. */
+void cmd_add_name(struct lr_strbuf *b, int *n, const char *name);
 
 /* The option --round, or else the setting. */
 int cmd_round(const struct cmd_ctx *c, const struct cmd_call *call);

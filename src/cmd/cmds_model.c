@@ -116,8 +116,8 @@ static enum lr_status run_cost(struct cmd_ctx *c, const struct cmd_call *call,
         return st;
     cmd_say_whole(c);
     lr_session_totals(&t, c->session);
-    cmd_say(c, "weights of the network: %.3g MB -> %.3g MB; read and written per image: "
-               "%.3g MB -> %.3g MB",
+    cmd_say(c, "network: weights %.3g MB -> %.3g MB; memory traffic per image %.3g MB -> "
+               "%.3g MB",
             4e-6 * (double)t.net_params_original, 4e-6 * (double)t.net_params,
             1e-6 * (double)t.net_bytes_original, 1e-6 * (double)t.net_bytes);
     return LR_OK;

@@ -84,6 +84,10 @@ static enum lr_status ranks_of(struct lr_ranks *r, struct cmd_ctx *c, int i,
         *r = lr_ranks_round(&l, *r, step);
         return LR_OK;
     case CMD_RANK_ENERGY:
+        if (!l.eig)
+            return cmd_fail_at(e, v->begin, LR_EINVAL,
+                               "the energies of %s are not known while its method is %s",
+                               l.name, lr_method_info(s->plan[i].method)->name);
         *r = lr_ranks_for_energy(&l, v->r, step);
         return LR_OK;
     case CMD_RANK_SPEEDUP:
@@ -105,6 +109,29 @@ static enum lr_status try_spectra(struct cmd_ctx *c, bool is_needed, struct cmd_
         (!c->session->calib || lr_graph_blocker(c->session->graph, buf, sizeof(buf))))
         return LR_OK;
     return lr_session_spectra(c->session, &c->progress, &e->err);
+}
+
+/* Layers that method keep holds whole are passed over where the set has others. */
+static void pass_over_kept(int *layers, int *n, struct cmd_ctx *c)
+{
+    const struct lr_session *s = c->session;
+    struct lr_strbuf names = {0};
+    int n_kept = 0, n_left = 0, n_other = 0;
+
+    for (int i = 0; i < *n; i++)
+        n_other += s->plan[layers[i]].method != LR_METHOD_KEEP;
+    for (int i = 0; n_other > 0 && i < *n; i++) {
+        const struct lr_layer *l = &s->layers[layers[i]];
+        if (l->is_approximable && s->plan[layers[i]].method == LR_METHOD_KEEP)
+            cmd_add_name(&names, &n_kept, l->name);
+        else
+            layers[n_left++] = layers[i];
+    }
+    if (n_kept > 0) {
+        *n = n_left;
+        cmd_say(c, "left whole by method keep: %s", names.s ? names.s : "");
+    }
+    lr_strbuf_free(&names);
 }
 
 int cmd_round(const struct cmd_ctx *c, const struct cmd_call *call)
@@ -134,6 +161,7 @@ static enum lr_status run_rank(struct cmd_ctx *c, const struct cmd_call *call,
         st = cmd_fail_at(e, set->begin, LR_EINVAL, "no layer is in %s", set->text);
         goto out;
     }
+    pass_over_kept(layers, &n, c);
     st = try_spectra(c, v->rank_kind == CMD_RANK_ENERGY, e);
     if (st)
         goto out;

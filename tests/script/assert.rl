@@ -9,7 +9,7 @@ assert conv3.state != solved
 assert conv3.error_heldout == null
 assert conv3.macs < conv3.macs_original
 assert total.macs == 10618496
-assert model.approximable == 6
+assert model.approximable == 8
 assert data.calib == 0
 try assert conv3.rank == 31
 try assert conv3.rank > 50%

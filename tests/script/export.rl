@@ -18,5 +18,5 @@ try run text.onnx out.npy
 try run zeros.npy missing/out.npy
 try run zeros.npy
 open fast.onnx
-assert model.layers == 9
+assert model.layers == 10
 run zeros.npy again.npy

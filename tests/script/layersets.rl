@@ -17,5 +17,6 @@ try rank convx..conv3 3
 try rank conv2.. 3
 try rank nothing* 3
 try rank 0 3
-try rank 8 3
+rank 8 3
+try rank 9 3
 try rank ' ' 3

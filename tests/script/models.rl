@@ -11,7 +11,7 @@ try open ''
 try open net.onnx --input 1x3x32x32
 try open net.onnx --input 1x1x28
 try open net.onnx --input axb
-assert model.layers == 7
+assert model.layers == 8
 assert model.name == net.onnx
 close
 try close

@@ -8,7 +8,8 @@ rank conv3 40 --round 8
 rank conv3 43 --round 8
 rank conv3 full
 rank 2..4,conv6 25%
-rank conv* x=1.5 --round 4
+try rank conv* x=1.5 --round 4
+rank conv2..conv7 x=1.5 --round 4
 try rank conv3 0
 try rank conv3 -1
 try rank conv3 65
@@ -27,7 +28,9 @@ try rank conv3 40,28
 try rank conv3 ''
 try rank @solved 4
 try rank @stale,conv1 33
-try rank conv6 4
+try rank conv6 5
+try rank conv3,conv6 5
+rank conv6 5 --round 4
 try select --speedup 1000 --rule uniform
 try select --macs 1 --rule uniform
 select --speedup 2 --rule uniform --keep conv5

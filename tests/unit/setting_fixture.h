@@ -12,7 +12,7 @@
 #include "ranklab/session.h"
 #include "session_fixture.h"
 
-enum { N_CALIB = 60, N_EVAL = 41 };
+enum { N_CALIB = 80, N_EVAL = 41 };
 
 struct setting {
     struct fx_folder folder;
@@ -66,14 +66,48 @@ static inline int tear_down(void **state)
     return 0;
 }
 
+/* How many layers are convolutions; the fully connected ones come after them. */
+static inline int n_convs(const struct setting *t)
+{
+    int n = 0;
+
+    while (n < t->s.n_layers && t->s.layers[n].kind == LR_LAYER_CONV)
+        n++;
+    return n;
+}
+
+/* The rank of a channel split; the spatial one, if the layer has any, stays. */
 static inline void set_rank(struct setting *t, int layer, int rank)
 {
-    assert_ok(lr_session_set_ranks(&t->s, &layer, &rank, 1, fx_e));
+    struct lr_ranks r = {rank, t->s.plan[layer].ranks.spatial};
+
+    assert_ok(lr_session_set_ranks(&t->s, &layer, &r, 1, fx_e));
+}
+
+static inline void set_method(struct setting *t, int layer, enum lr_method m)
+{
+    assert_ok(lr_session_set_method(&t->s, &layer, 1, m, fx_e));
+}
+
+/* n < 0: all that are to be solved. */
+static inline enum lr_status try_solve(struct setting *t, const int *layers, int n,
+                                       enum lr_mode mode,
+                                       const struct lr_progress *progress,
+                                       struct lr_err *e)
+{
+    struct lr_solve_request q = {.layers = layers, .n = n, .mode = mode};
+
+    return lr_session_solve(&t->s, &q, NULL, progress, e);
 }
 
 static inline void solve_all(struct setting *t, enum lr_mode mode)
 {
-    assert_ok(lr_session_solve(&t->s, NULL, -1, mode, NULL, NULL, fx_e));
+    assert_ok(try_solve(t, NULL, -1, mode, NULL, fx_e));
+}
+
+static inline void solve_layer(struct setting *t, int layer, enum lr_mode mode)
+{
+    assert_ok(try_solve(t, &layer, 1, mode, NULL, fx_e));
 }
 
 static inline void assert_states(const struct lr_session *s, const char *expected)

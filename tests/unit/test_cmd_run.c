@@ -96,7 +96,7 @@ static void complete__follows_the_rows(void **state)
     expect_completion("lay", 0, "layers");
     expect_completion("echo x; lay", 8, "layers");
     expect_completion("try sol", 4, "solve");
-    expect_completion("method conv3 ", 13, "keep pca relu svd");
+    expect_completion("method conv3 ", 13, "keep pca relu spatial spatial-refit 3d svd");
     expect_completion("method conv3 p", 13, "pca");
     expect_completion("select --r", 7, "--round --rule");
     expect_completion("select --rule u", 14, "uniform");

@@ -23,7 +23,7 @@ struct conv {
 
 /* Pooling windows are such that the maps have the published sizes. */
 static const struct conv spp10[] = {
-    {"conv1", 7, 3, 96, 2, 0, 5, 3, 109},   {"conv2", 5, 96, 256, 1, 2, 2, 2, 35},
+    {"conv1", 7, 3, 96, 2, 0, 7, 3, 109},   {"conv2", 5, 96, 256, 1, 2, 2, 2, 35},
     {"conv3", 3, 256, 512, 1, 1, 0, 0, 18}, {"conv4", 3, 512, 512, 1, 1, 0, 0, 18},
     {"conv5", 3, 512, 512, 1, 1, 0, 0, 18}, {"conv6", 3, 512, 512, 1, 1, 0, 0, 18},
     {"conv7", 3, 512, 512, 1, 1, 0, 0, 18}};

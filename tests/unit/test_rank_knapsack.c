@@ -49,7 +49,7 @@ static double value(const struct lr_budget *b, const struct rf_net *net,
     return b->objective == LR_OBJECTIVE_ERROR ? -sum : sum;
 }
 
-enum { ALL = RF_D * RF_FULL };
+enum { ALL = RF_D * RF_FULL, MAX_BRUTE = 4 };
 
 /* The best value of layers i.. within room, by trying everything. */
 static double brute(const struct rf_net *net, const struct lr_budget *b,
@@ -58,7 +58,7 @@ static double brute(const struct rf_net *net, const struct lr_budget *b,
 {
     double best = -INFINITY;
 
-    if (i == net->n)
+    if (i >= MAX_BRUTE || i >= net->n)
         return used <= b->limit ? 0 : -INFINITY;
     for (int k = 0; k < n[i]; k++)
         if (!isnan(worth[i][k]) && used + cost[i][k] <= b->limit)
@@ -69,10 +69,11 @@ static double brute(const struct rf_net *net, const struct lr_budget *b,
 
 static double brute_force(const struct rf_net *net, const struct lr_budget *b)
 {
-    static double cost[4][ALL], worth[4][ALL];
+    static double cost[MAX_BRUTE][ALL], worth[MAX_BRUTE][ALL];
     static struct lr_ranks all[ALL];
-    int n[4];
+    int n[MAX_BRUTE];
 
+    assert_true(net->n <= MAX_BRUTE);
     for (int i = 0; i < net->n; i++) {
         struct rf_net one = {.n = 1};
         struct lr_budget alone = *b;

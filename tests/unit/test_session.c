@@ -9,14 +9,15 @@ static void session__open_reads_layers_and_plans_them_whole(void **state)
     struct setting *t = *state;
     struct lr_totals total;
 
-    assert_int_equal(t->s.n_layers, 4);
+    assert_int_equal(t->s.n_layers, 5);
     assert_string_equal(t->s.model_name, "chain.onnx");
     assert_int_equal(t->s.in_c, FX_C);
     assert_int_equal(t->s.in_h, FX_SIZE);
-    assert_states(&t->s, "wwww");
-    for (int i = 0; i < 4; i++) {
-        assert_int_equal(t->s.plan[i].method, LR_METHOD_RELU);
-        assert_int_equal(t->s.plan[i].rank, t->s.layers[i].d);
+    assert_states(&t->s, "wwwww");
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(t->s.plan[i].method, i < 4 ? LR_METHOD_RELU : LR_METHOD_KEEP);
+        assert_int_equal(t->s.plan[i].ranks.channel, t->s.layers[i].d);
+        assert_int_equal(t->s.plan[i].ranks.spatial, 0);
     }
     lr_session_totals(&total, &t->s);
     int64_t macs = 144 * 16 * 18 + 144 * 20 * 144 + 36 * 24 * 180 + 36 * 24 * 216;
@@ -42,7 +43,7 @@ static void session__open_that_fails_leaves_the_old_network(void **state)
     assert_int_equal(lr_session_open(&t->s, "@nothing", NULL, NULL, &e), LR_EINVAL);
     assert_ptr_equal(t->s.graph, g);
     assert_non_null(t->s.calib);
-    assert_int_equal(t->s.n_layers, 4);
+    assert_int_equal(t->s.n_layers, 5);
 }
 
 static void session__embedded_network_without_images_does_not_open(void **state)
@@ -91,13 +92,13 @@ static void session__closed_refuses_every_command(void **state)
     struct lr_err e = {0};
     struct lr_eval r;
     struct lr_graph *g;
-    int one = 0, rank = 3, *set, n;
+    struct lr_ranks rank = {3, 0};
+    int one = 0, *set, n;
 
     lr_session_close(&t->s);
     lr_session_close(&t->s);
     assert_int_equal(lr_session_set_ranks(&t->s, &one, &rank, 1, &e), LR_EINVAL);
-    assert_int_equal(lr_session_solve(&t->s, NULL, -1, LR_MODE_ASYM, NULL, NULL, &e),
-                     LR_EINVAL);
+    assert_int_equal(try_solve(t, NULL, -1, LR_MODE_ASYM, NULL, &e), LR_EINVAL);
     assert_int_equal(lr_session_evaluate(&r, &t->s, 0, NULL, &e), LR_EINVAL);
     assert_int_equal(lr_session_build(&g, &t->s, true, &e), LR_EINVAL);
     assert_int_equal(lr_session_spectra(&t->s, NULL, &e), LR_EINVAL);
@@ -218,7 +219,8 @@ static void session__layer_sets_are_read_in_every_form(void **state)
     assert_set(&t->s, "conv*", "1234");
     assert_set(&t->s, "*3", "3");
     assert_set(&t->s, "c?nv?", "1234");
-    assert_set(&t->s, "all", "1234");
+    assert_set(&t->s, "all", "12345");
+    assert_set(&t->s, "fc", "5");
     assert_set(&t->s, "4,conv1,1,conv1..2", "124");
     assert_set(&t->s, "@stale", "");
     set_rank(t, 1, 5);
@@ -245,7 +247,7 @@ static void session__layer_sets_prefer_names(void **state)
     assert_set(&t->s, "2", "1");
     assert_set(&t->s, "a..b,c", "2");
     assert_set(&t->s, "a..b", "3");
-    assert_set(&t->s, "all", "1234"); /* reserved, whatever a model calls its layers */
+    assert_set(&t->s, "all", "12345"); /* reserved, whatever a model calls its layers */
     assert_set(&t->s, "al?", "4");
     t->s.layers[3].name[0] = '@';
     assert_set(&t->s, "@solved", "");
@@ -260,10 +262,10 @@ static void session__layer_sets_that_match_nothing_say_so(void **state)
         const char *text, *message;
     } cases[] = {
         {"convx3", "no layer convx3: did you mean conv3?"},
-        {"5", "no layer 5: the layers are 1..4"},
-        {"0", "no layer 0: the layers are 1..4"},
-        {"99999999999999999999", "no layer 99999999999999999999: the layers are 1..4"},
-        {"fc*", "no layer fc*: the layers are 1..4, conv1 to conv4"},
+        {"6", "no layer 6: the layers are 1..5"},
+        {"0", "no layer 0: the layers are 1..5"},
+        {"99999999999999999999", "no layer 99999999999999999999: the layers are 1..5"},
+        {"lin*", "no layer lin*: the layers are 1..5, conv1 to fc"},
         {"conv2..convx4", "no layer convx4: did you mean conv4?"},
         {"conv2,,3", "an empty name in the layer set 'conv2,,3'"},
         {"", "an empty name in the layer set ''"},
@@ -332,10 +334,11 @@ static void session__shows_layers_of_unknown_size(void **state)
         assert_int_equal(t->s.n_layers, 1);
         assert_int_equal(t->s.layers[0].group, 1);
         struct lr_rank_layer l = lr_session_rank_layer(&t->s, 0);
-        assert_true(l.is_kept && l.patch == 0 && l.d == 0 && l.positions == 0);
-        assert_int_equal(lr_break_even(&l), 0);
-        assert_int_equal(lr_macs_at(&l, 0), 0);
-        assert_int_equal(lr_rank_for_speedup(&l, 2), 0);
+        struct lr_ranks none = {0}, r;
+        assert_true(l.is_kept && lr_rank_patch(&l) == 0 && l.d == 0 && l.positions == 0);
+        lr_break_even(&l, none);
+        assert_int_equal(lr_macs_at(&l, none), 0);
+        assert_false(lr_ranks_for_speedup(&r, &l, 2, 1));
         lr_session_row(&row, &t->s, 0);
         assert_int_equal(row.state, LR_STATE_WHOLE);
         assert_int_equal(row.macs, 0);
@@ -344,8 +347,9 @@ static void session__shows_layers_of_unknown_size(void **state)
         assert_int_equal(total.macs, 0);
         assert_true(isnan(total.speedup));
         assert_non_null(lr_session_reason(&t->s, 0, buf, sizeof(buf)));
-        assert_int_equal(lr_session_set_ranks(&t->s, &layer, &(int){1}, 1, &e),
-                         LR_EINVAL);
+        assert_int_equal(
+            lr_session_set_ranks(&t->s, &layer, &(struct lr_ranks){1, 0}, 1, &e),
+            LR_EINVAL);
         assert_int_equal(
             lr_session_select(&t->s,
                               &(struct lr_select_opts){

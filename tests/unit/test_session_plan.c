@@ -12,31 +12,32 @@ static void session__ranks_make_states_and_reasons(void **state)
     char buf[128];
 
     set_rank(t, 1, 5);
-    assert_states(&t->s, "wcww");
+    assert_states(&t->s, "wcwww");
     assert_null(lr_session_reason(&t->s, 1, buf, sizeof(buf)));
     lr_session_row(&row, &t->s, 1);
     assert_int_equal(row.macs, 144 * (5 * 144 + 20 * 5));
     assert_true(isnan(row.energy) && isnan(row.error_heldout));
     /* conv2: 144 * 20 / 164 = 17.6 */
     set_rank(t, 1, 18);
-    assert_states(&t->s, "wwww");
+    assert_states(&t->s, "wwwww");
     assert_string_equal(lr_session_reason(&t->s, 1, buf, sizeof(buf)),
                         "rank 18 is at or above break-even 18");
     lr_session_row(&row, &t->s, 1);
     assert_int_equal(row.macs, row.macs_original);
     set_rank(t, 1, 17);
-    assert_states(&t->s, "wcww");
+    assert_states(&t->s, "wcwww");
     assert_string_equal(lr_session_reason(&t->s, 0, buf, sizeof(buf)), "full rank");
-    int layers[2] = {2, 1}, ranks[2] = {7, 21};
+    struct lr_ranks ranks[2] = {{7, 0}, {21, 0}};
+    int layers[2] = {2, 1};
     assert_int_equal(lr_session_set_ranks(&t->s, layers, ranks, 2, &e), LR_EINVAL);
     assert_string_equal(e.msg, "conv2: rank 21 exceeds its 20 filters");
-    ranks[1] = 0;
+    ranks[1].channel = 0;
     assert_int_equal(lr_session_set_ranks(&t->s, layers, ranks, 2, &e), LR_EINVAL);
     assert_string_equal(e.msg, "conv2: rank 0 is below 1");
-    layers[0] = 4;
+    layers[0] = 5;
     assert_int_equal(lr_session_set_ranks(&t->s, layers, ranks, 2, &e), LR_EINVAL);
-    assert_states(&t->s, "wcww");
-    assert_int_equal(t->s.plan[2].rank, 24);
+    assert_states(&t->s, "wcwww");
+    assert_int_equal(t->s.plan[2].ranks.channel, 24);
 }
 
 static void session__method_keep_holds_a_layer_whole(void **state)
@@ -47,11 +48,11 @@ static void session__method_keep_holds_a_layer_whole(void **state)
 
     set_rank(t, 1, 5);
     assert_ok(lr_session_set_method(&t->s, &layer, 1, LR_METHOD_KEEP, fx_e));
-    assert_states(&t->s, "wwww");
+    assert_states(&t->s, "wwwww");
     assert_string_equal(lr_session_reason(&t->s, 1, buf, sizeof(buf)), "method keep");
     assert_ok(lr_session_set_method(&t->s, &layer, 1, LR_METHOD_PCA, fx_e));
-    assert_states(&t->s, "wcww");
-    assert_int_equal(t->s.plan[1].rank, 5);
+    assert_states(&t->s, "wcwww");
+    assert_int_equal(t->s.plan[1].ranks.channel, 5);
 }
 
 static void session__relu_method_needs_a_relu(void **state)
@@ -59,7 +60,7 @@ static void session__relu_method_needs_a_relu(void **state)
     struct setting *t = *state;
 
     open_model(t, "residual.onnx");
-    assert_int_equal(t->s.n_layers, 7);
+    assert_int_equal(t->s.n_layers, 8);
     int c3 = 6;
     assert_int_equal(t->s.plan[c3].method, LR_METHOD_PCA);
     assert_int_equal(t->s.plan[2].method, LR_METHOD_RELU); /* after the addition */
@@ -80,16 +81,16 @@ static void session__undo_and_redo_walk_through_changes(void **state)
     set_rank(t, 2, 5);
     assert_ok(lr_session_undo(&t->s, fx_e));
     assert_ok(lr_session_undo(&t->s, fx_e));
-    assert_states(&t->s, "cwww");
+    assert_states(&t->s, "cwwww");
     assert_ok(lr_session_redo(&t->s, fx_e));
-    assert_states(&t->s, "ccww");
+    assert_states(&t->s, "ccwww");
     assert_ok(lr_session_undo(&t->s, fx_e));
     set_rank(t, 3, 6);
     assert_int_equal(lr_session_redo(&t->s, &e), LR_EINVAL);
-    assert_states(&t->s, "cwwc");
+    assert_states(&t->s, "cwwcw");
     assert_ok(lr_session_undo(&t->s, fx_e));
     assert_ok(lr_session_undo(&t->s, fx_e));
-    assert_states(&t->s, "wwww");
+    assert_states(&t->s, "wwwww");
     assert_int_equal(lr_session_undo(&t->s, &e), LR_EINVAL);
 }
 
@@ -106,7 +107,7 @@ static void session__undo_forgets_the_oldest_of_many_steps(void **state)
     while (lr_session_redo(&t->s, NULL) == LR_OK)
         n--;
     assert_int_equal(n, 0);
-    assert_int_equal(t->s.plan[1].rank, 2);
+    assert_int_equal(t->s.plan[1].ranks.channel, 2);
 }
 
 static void session__undo_of_a_solve_restores_the_factors(void **state)
@@ -122,9 +123,9 @@ static void session__undo_of_a_solve_restores_the_factors(void **state)
     solve_all(t, LR_MODE_SYM);
     struct lr_factors *f7 = t->s.plan[1].factors;
     assert_ok(lr_session_undo(&t->s, fx_e));
-    assert_states(&t->s, "wcww");
+    assert_states(&t->s, "wcwww");
     assert_ok(lr_session_undo(&t->s, fx_e));
-    assert_states(&t->s, "wsww");
+    assert_states(&t->s, "wswww");
     assert_ptr_equal(t->s.plan[1].factors, f);
     assert_ok(lr_session_redo(&t->s, fx_e));
     assert_ok(lr_session_redo(&t->s, fx_e));
@@ -134,17 +135,18 @@ static void session__undo_of_a_solve_restores_the_factors(void **state)
 static void session__rank_of_the_factors_keeps_them(void **state)
 {
     struct setting *t = *state;
-    int layers[2] = {1, 2}, ranks[2] = {5, 9};
+    struct lr_ranks ranks[2] = {{5, 0}, {9, 0}};
+    int layers[2] = {1, 2};
 
     set_rank(t, 1, 5);
     solve_all(t, LR_MODE_ASYM);
     struct lr_factors *f = t->s.plan[1].factors;
     assert_ok(lr_session_set_ranks(&t->s, layers, ranks, 2, fx_e));
     assert_ptr_equal(t->s.plan[1].factors, f);
-    assert_states(&t->s, "wscw");
+    assert_states(&t->s, "wscww");
     set_rank(t, 1, 20); /* whole */
     assert_null(t->s.plan[1].factors);
-    assert_states(&t->s, "wwcw");
+    assert_states(&t->s, "wwcww");
 }
 
 static void session__changes_make_deeper_asymmetric_layers_stale(void **state)
@@ -154,24 +156,24 @@ static void session__changes_make_deeper_asymmetric_layers_stale(void **state)
 
     for (int i = 1; i < 4; i++)
         set_rank(t, i, 6);
-    assert_ok(lr_session_solve(&t->s, &layer, 1, LR_MODE_SYM, NULL, NULL, fx_e));
-    assert_states(&t->s, "wccs");
+    solve_layer(t, layer, LR_MODE_SYM);
+    assert_states(&t->s, "wccsw");
     solve_all(t, LR_MODE_ASYM);
-    assert_states(&t->s, "wsss");
+    assert_states(&t->s, "wsssw");
     set_rank(t, 1, 5);
-    assert_states(&t->s, "wcSs"); /* the symmetric one looks at the original alone */
+    assert_states(&t->s, "wcSsw"); /* the symmetric one looks at the original alone */
     assert_ok(lr_session_undo(&t->s, fx_e));
-    assert_states(&t->s, "wsss");
+    assert_states(&t->s, "wsssw");
     layer = 1;
-    assert_ok(lr_session_solve(&t->s, &layer, 1, LR_MODE_ASYM, NULL, NULL, fx_e));
-    assert_states(&t->s, "wsSs");
+    solve_layer(t, layer, LR_MODE_ASYM);
+    assert_states(&t->s, "wsSsw");
     set_rank(t, 0, 3); /* chosen only: nothing deeper sees it yet */
-    assert_states(&t->s, "csSs");
+    assert_states(&t->s, "csSsw");
     layer = 2;
     assert_ok(lr_session_set_method(&t->s, &layer, 1, LR_METHOD_PCA, fx_e));
-    assert_states(&t->s, "cscs");
+    assert_states(&t->s, "cscsw");
     solve_all(t, LR_MODE_ASYM); /* the second was solved, but follows the first */
-    assert_states(&t->s, "ssss");
+    assert_states(&t->s, "ssssw");
 }
 
 static void session__staleness_follows_both_branches(void **state)
@@ -183,15 +185,15 @@ static void session__staleness_follows_both_branches(void **state)
     for (int i = 1; i < 7; i++)
         set_rank(t, i, 3);
     solve_all(t, LR_MODE_ASYM);
-    assert_states(&t->s, "wssssss");
+    assert_states(&t->s, "wssssssw");
     layer = 3; /* a2: b2 after it; s2 was fitted beside b2, c3 after both */
-    assert_ok(lr_session_solve(&t->s, &layer, 1, LR_MODE_ASYM, NULL, NULL, fx_e));
-    assert_states(&t->s, "wsssSSS");
+    solve_layer(t, layer, LR_MODE_ASYM);
+    assert_states(&t->s, "wsssSSSw");
     solve_all(t, LR_MODE_ASYM);
-    assert_states(&t->s, "wssssss");
+    assert_states(&t->s, "wssssssw");
     layer = 5; /* s2: b2 came before it and is not fitted again */
-    assert_ok(lr_session_solve(&t->s, &layer, 1, LR_MODE_ASYM, NULL, NULL, fx_e));
-    assert_states(&t->s, "wsssssS");
+    solve_layer(t, layer, LR_MODE_ASYM);
+    assert_states(&t->s, "wsssssSw");
 }
 
 static void session__select_meets_its_budget(void **state)
@@ -212,12 +214,12 @@ static void session__select_meets_its_budget(void **state)
     assert_ok(lr_session_select(&t->s, &o, fx_e));
     lr_session_totals(&total, &t->s);
     assert_true(total.speedup >= 1.3);
-    assert_int_equal(t->s.plan[1].rank, 20);
+    assert_int_equal(t->s.plan[1].ranks.channel, 20);
     assert_ok(lr_session_undo(&t->s, fx_e));
     lr_session_totals(&total, &t->s);
     assert_true(total.speedup >= 2.5);
     assert_ok(lr_session_undo(&t->s, fx_e));
-    assert_states(&t->s, "wwww");
+    assert_states(&t->s, "wwwww");
 }
 
 static void session__select_by_params_counts_parameters(void **state)
@@ -250,7 +252,7 @@ static void session__select_by_energy_keeps_it_in_every_layer(void **state)
     o.round = 4;
     assert_ok(lr_session_select(&t->s, &o, fx_e));
     for (int i = 0; i < 4; i++)
-        assert_int_equal(t->s.plan[i].rank % 4, 0);
+        assert_int_equal(t->s.plan[i].ranks.channel % 4, 0);
 }
 
 static void session__select_says_what_is_missing(void **state)
@@ -258,11 +260,11 @@ static void session__select_says_what_is_missing(void **state)
     struct setting *t = *state;
     struct lr_err e = {0};
     struct lr_select_opts o = {.rule = lr_rank_rule_find("energy"), .speedup = 2};
-    int all[4] = {0, 1, 2, 3};
+    int all[5] = {0, 1, 2, 3, 4};
     char path[600];
 
     o.keep = all;
-    o.n_keep = 4;
+    o.n_keep = 5;
     assert_int_equal(lr_session_select(&t->s, &o, &e), LR_EINVAL);
     o.n_keep = 0;
     o.macs = 1000;
@@ -277,7 +279,7 @@ static void session__select_says_what_is_missing(void **state)
                               fx_e));
     assert_int_equal(lr_session_select(&t->s, &o, &e), LR_EINVAL);
     assert_string_equal(e.msg, "no calibration images: use data calib");
-    assert_states(&t->s, "wwww");
+    assert_states(&t->s, "wwwww");
 }
 
 int main(void)

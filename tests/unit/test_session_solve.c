@@ -1,65 +1,16 @@
 /* Solving whole networks: what each layer is fitted to, against the networks themselves.
  */
-#include "session_fixture.h"
+#include "setting_fixture.h"
 
 #include "ranklab/la.h"
-#include "ranklab/session.h"
 #include "session/internal.h"
-
-enum { N_CALIB = 80 };
-
-struct setting {
-    struct fx_folder folder;
-    struct lr_session s;
-};
-
-static void open_model(struct setting *t, const char *file)
-{
-    char path[600];
-
-    assert_ok(lr_session_open(&t->s, fx_path(path, &t->folder, file), NULL, NULL, fx_e));
-    assert_ok(
-        lr_session_data(&t->s, 0, fx_path(path, &t->folder, "calib.npy"), NULL, fx_e));
-    assert_ok(
-        lr_session_data(&t->s, 1, fx_path(path, &t->folder, "eval.npy"), NULL, fx_e));
-}
-
-static int set_up(void **state)
-{
-    struct setting *t = calloc(1, sizeof(*t));
-
-    assert_non_null(t);
-    t->folder = fx_folder_make();
-    fx_write_graph(&t->folder, "chain.onnx", fx_chain(5));
-    fx_write_graph(&t->folder, "residual.onnx", fx_residual(6));
-    fx_write_images(&t->folder, "calib.npy", N_CALIB, 3);
-    fx_write_images(&t->folder, "eval.npy", 60, 4);
-    lr_session_init(&t->s);
-    *state = t;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct setting *t = *state;
-
-    lr_session_free(&t->s);
-    fx_folder_remove(&t->folder);
-    free(t);
-    return 0;
-}
-
-static void set_rank(struct setting *t, int layer, int rank)
-{
-    assert_ok(lr_session_set_ranks(&t->s, &layer, &rank, 1, fx_e));
-}
 
 static void solve(struct setting *t, int layer, enum lr_mode mode)
 {
+    struct lr_solve_request q = {.layers = &layer, .n = layer < 0 ? -1 : 1, .mode = mode};
     int n = 0;
 
-    assert_ok(lr_session_solve(&t->s, layer < 0 ? NULL : &layer, layer < 0 ? -1 : 1, mode,
-                               &n, NULL, fx_e));
+    assert_ok(lr_session_solve(&t->s, &q, &n, NULL, fx_e));
     assert_true(n > 0);
 }
 
@@ -138,7 +89,7 @@ static void assert_close(double x, double expected, double tolerance)
  * layer takes effect must be the one the solver reported. */
 static void check_reported_errors(struct setting *t, enum lr_mode mode)
 {
-    for (int i = 0; i < t->s.n_layers; i++) {
+    for (int i = 0; i < n_convs(t); i++) {
         const struct lr_layer *l = &t->s.layers[i];
         const struct lr_factors *f;
         struct lr_graph *g = NULL;
@@ -166,7 +117,7 @@ static void check_all_modes(struct setting *t, const char *file, int rank)
 {
     for (int m = 0; m < 4; m++) {
         open_model(t, file);
-        for (int i = 1; i < t->s.n_layers; i++) {
+        for (int i = 1; i < n_convs(t); i++) {
             set_rank(t, i, rank);
             if (m == 3)
                 assert_ok(lr_session_set_method(&t->s, &i, 1, LR_METHOD_SVD, fx_e));
@@ -255,12 +206,12 @@ static void check_parts(struct setting *t, int first, enum lr_mode mode)
     struct lr_factors *at_once[8] = {NULL};
 
     solve(t, -1, mode);
-    for (int i = 0; i < t->s.n_layers; i++)
+    for (int i = 0; i < n_convs(t); i++)
         at_once[i] = lr_factors_ref(t->s.plan[i].factors);
     assert_ok(lr_session_undo(&t->s, fx_e));
-    for (int i = first; i < t->s.n_layers; i++)
+    for (int i = first; i < n_convs(t); i++)
         solve(t, i, mode);
-    for (int i = first; i < t->s.n_layers; i++) {
+    for (int i = first; i < n_convs(t); i++) {
         assert_true(lr_session_state(&t->s, i) == LR_STATE_SOLVED);
         if (factors_distance(at_once[i], t->s.plan[i].factors) > 1e-3)
             fail_msg("%s: %g apart", t->s.layers[i].name,
@@ -299,7 +250,7 @@ static void solve__again_gives_the_same_factors(void **state)
     solve(t, -1, LR_MODE_ASYM);
     for (int i = 1; i < 7; i++)
         before[i] = lr_factors_ref(t->s.plan[i].factors);
-    assert_ok(lr_session_solve(&t->s, all, 7, LR_MODE_ASYM, NULL, NULL, fx_e));
+    assert_ok(try_solve(t, all, 7, LR_MODE_ASYM, NULL, fx_e));
     for (int i = 1; i < 7; i++) {
         assert_ptr_not_equal(before[i], t->s.plan[i].factors);
         assert_memory_equal(before[i]->weights, t->s.plan[i].factors->weights,
@@ -319,12 +270,12 @@ static void solve__with_and_without_cache_agrees(void **state)
         /* nothing; the first layers' activations but not two of them; everything */
         int64_t memory[3] = {0, N_CALIB * 16 * 144 * 4 + 100, (int64_t)1 << 30};
         open_model(t, models[m]);
-        for (int i = 0; i < t->s.n_layers; i++)
+        for (int i = 0; i < n_convs(t); i++)
             set_rank(t, i, i > 0 ? 4 : t->s.layers[i].d);
         for (int k = 0; k < 3; k++) {
             t->s.settings.cache_memory = memory[k];
             solve(t, -1, LR_MODE_ASYM);
-            for (int i = 1; i < t->s.n_layers; i++) {
+            for (int i = 1; i < n_convs(t); i++) {
                 const struct lr_factors *f = t->s.plan[i].factors;
                 if (k == 0) {
                     kept[i] = lr_factors_ref(t->s.plan[i].factors);
@@ -406,14 +357,13 @@ static void solve__stopped_anywhere_leaves_the_session_as_it_was(void **state)
         set_rank(t, i, 4);
     solve(t, 1, LR_MODE_ASYM);
     struct lr_factors *f = t->s.plan[1].factors;
-    assert_ok(lr_session_solve(&t->s, NULL, -1, LR_MODE_ASYM, NULL, &p, fx_e));
+    assert_ok(try_solve(t, NULL, -1, LR_MODE_ASYM, &p, fx_e));
     assert_true(stop.last == 1);
     assert_ok(lr_session_undo(&t->s, fx_e));
     int n_calls = stop.n_calls;
     for (int k = 0; k < n_calls; k += 1 + n_calls / 40) {
         stop = (struct stopper){.left = k};
-        assert_int_equal(lr_session_solve(&t->s, NULL, -1, LR_MODE_ASYM, NULL, &p, &e),
-                         LR_EINTR);
+        assert_int_equal(try_solve(t, NULL, -1, LR_MODE_ASYM, &p, &e), LR_EINTR);
         assert_ptr_equal(t->s.plan[1].factors, f);
         for (int i = 2; i < 7; i++)
             assert_int_equal(lr_session_state(&t->s, i), LR_STATE_CHOSEN);
@@ -424,7 +374,7 @@ static void solve__stopped_anywhere_leaves_the_session_as_it_was(void **state)
 /* Held-out error of the deepest response in the network approximated in this mode. */
 static double last_error(struct setting *t, enum lr_mode mode)
 {
-    const struct lr_layer *l = &t->s.layers[t->s.n_layers - 1];
+    const struct lr_layer *l = &t->s.layers[n_convs(t) - 1];
     struct lr_graph *g = NULL;
 
     solve(t, -1, mode);
@@ -442,7 +392,7 @@ static void solve__asymmetric_beats_symmetric_in_depth(void **state)
 
     for (int m = 0; m < 2; m++) {
         open_model(t, models[m]);
-        for (int i = 1; i < t->s.n_layers; i++)
+        for (int i = 1; i < n_convs(t); i++)
             set_rank(t, i, 4);
         double asym = last_error(t, LR_MODE_ASYM), sym = last_error(t, LR_MODE_SYM);
         double symhat = last_error(t, LR_MODE_SYMHAT);
@@ -475,14 +425,16 @@ static void solve__skips_layers_that_stay_whole(void **state)
 {
     struct setting *t = *state;
     int all[4] = {0, 1, 2, 3}, n = -1;
+    struct lr_solve_request q = {.layers = all, .n = 4};
 
     open_model(t, "chain.onnx");
     set_rank(t, 1, 18); /* break-even */
-    assert_ok(lr_session_solve(&t->s, all, 4, LR_MODE_ASYM, &n, NULL, fx_e));
+    assert_ok(lr_session_solve(&t->s, &q, &n, NULL, fx_e));
     assert_int_equal(n, 0);
     assert_int_equal(lr_session_state(&t->s, 1), LR_STATE_WHOLE);
     assert_null(t->s.plan[1].factors);
-    assert_ok(lr_session_solve(&t->s, NULL, -1, LR_MODE_ASYM, &n, NULL, fx_e));
+    q.n = -1;
+    assert_ok(lr_session_solve(&t->s, &q, &n, NULL, fx_e));
     assert_int_equal(n, 0);
 }
 
@@ -496,8 +448,7 @@ static void solve__svd_needs_no_images(void **state)
     assert_ok(lr_session_open(&t->s, fx_path(path, &t->folder, "chain.onnx"), NULL, NULL,
                               fx_e));
     set_rank(t, 1, 5);
-    assert_int_equal(lr_session_solve(&t->s, NULL, -1, LR_MODE_ASYM, NULL, NULL, &e),
-                     LR_EINVAL);
+    assert_int_equal(try_solve(t, NULL, -1, LR_MODE_ASYM, NULL, &e), LR_EINVAL);
     assert_string_equal(e.msg, "no calibration images: use data calib");
     assert_ok(lr_session_set_method(&t->s, &layer, 1, LR_METHOD_SVD, fx_e));
     solve(t, -1, LR_MODE_ASYM);
