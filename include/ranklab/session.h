@@ -166,8 +166,8 @@ enum lr_status lr_session_set_ranks(struct lr_session *s, const int *layers,
                                     struct lr_err *e);
 /* With a note: relu becomes pca where nothing piecewise linear follows; on a 1 x 1 kernel,
  * which has no spatial part, spatial becomes svd, spatial-refit and 3d become relu or pca,
- * and a fully connected layer keeps its method. A layer keeps its speedup where the new
- * method splits it otherwise. */
+ * and a fully connected layer keeps its method. A layer keeps its speedup, as near
+ * as the lowest ranks allow, where the new method splits it otherwise. */
 enum lr_status lr_session_set_method(struct lr_session *s, const int *layers, int n,
                                      enum lr_method m, struct lr_err *e);
 
