@@ -166,10 +166,10 @@ void lr_session_totals(struct lr_totals *t, const struct lr_session *s);
 enum lr_status lr_session_set_ranks(struct lr_session *s, const int *layers,
                                     const struct lr_ranks *ranks, int n,
                                     struct lr_err *e);
-/* With a note: relu becomes pca where nothing piecewise linear follows; on a 1 x 1
- * kernel, which has no spatial part, spatial becomes svd, spatial-refit and 3d become
- * relu or pca, and a fully connected layer keeps its method. A layer keeps its speedup
- * where the new method splits it otherwise. */
+/* With a note: relu becomes pca where nothing piecewise linear follows; on a 1 x 1 kernel,
+ * which has no spatial part, spatial becomes svd, spatial-refit and 3d become relu or pca,
+ * and a fully connected layer keeps its method. A layer keeps its speedup, as near
+ * as the lowest ranks allow, where the new method splits it otherwise. */
 enum lr_status lr_session_set_method(struct lr_session *s, const int *layers, int n,
                                      enum lr_method m, struct lr_err *e);
 

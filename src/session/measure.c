@@ -51,14 +51,19 @@ static void spectra_free(struct lr_spectrum *spectra, int n)
     lr_free(spectra);
 }
 
-void session_drop_calib(struct lr_session *s)
+static void drop_responses(struct lr_session *s)
 {
     rows_free(s->responses, s->n_responses);
     spectra_free(s->spectra, s->n_layers);
-    session_drop_curves(s);
     s->responses = NULL;
     s->n_responses = 0;
     s->spectra = NULL;
+}
+
+void session_drop_calib(struct lr_session *s)
+{
+    drop_responses(s);
+    session_drop_curves(s);
 }
 
 void session_drop_eval(struct lr_session *s)
@@ -173,7 +178,9 @@ enum lr_status lr_session_spectra(struct lr_session *s,
     }
     if ((rc = lr_progress_tick(progress, 1, "computing spectra", e)) != LR_OK)
         goto out;
-    session_drop_calib(s);
+    drop_responses(s);
+    if (s->responses_seed != s->settings.seed)
+        session_drop_curves(s); /* else only layers were added */
     s->spectra = spectra;
     s->responses = rows;
     s->n_responses = n;

@@ -383,7 +383,7 @@ static enum lr_method method_for(const char **why, const struct lr_layer *l,
 }
 
 /* The ranks of the layer under method m: as they are where the split is of the same kind,
- * else those of the same speedup. */
+ * else those of the same speedup, or the lowest where these are not enough. */
 static struct lr_ranks convert_ranks(const struct lr_session *s, int layer,
                                      enum lr_method m)
 {
@@ -398,8 +398,13 @@ static struct lr_ranks convert_ranks(const struct lr_session *s, int layer,
     if (lr_ranks_is_whole(&from, p->ranks))
         return lr_ranks_whole(&to);
     double x = (double)lr_macs_whole(&from) / (double)lr_macs_split(&from, p->ranks);
-    if (!lr_ranks_for_speedup(&r, &to, x, s->settings.round))
-        return lr_ranks_whole(&to);
+    if (!lr_ranks_for_speedup(&r, &to, x, s->settings.round)) {
+        r = lr_ranks_whole(&to);
+        if (to.split != LR_SPLIT_SPATIAL)
+            r.channel = lr_rank_step(&to, 1);
+        if (to.split != LR_SPLIT_CHANNEL)
+            r.spatial = lr_rank_step(&to, 1);
+    }
     return r;
 }
 

@@ -179,7 +179,9 @@ out:
     return rc;
 }
 
-/* The network so far: the layers before this one that are approximated. */
+/* The network so far: the layers before this one that are approximated. A layer behind it
+ * on the other branch of an addition does not count, even when it is solved: what a layer
+ * is fitted to must not depend on the order in which layers are solved. */
 static enum lr_status use_before(bool *use, bool *is_any, const struct job *j, int layer,
                                  const int *values, int n, struct lr_err *e)
 {
@@ -190,9 +192,8 @@ static enum lr_status use_before(bool *use, bool *is_any, const struct job *j, i
     *is_any = false;
     if (rc != LR_OK)
         return rc;
-    for (int i = 0; i < s->n_layers; i++) {
-        use[i] = i != layer && !j->is_pending[i] && mask[s->layers[i].value] &&
-                 j->next[i].factors;
+    for (int i = 0; i < layer; i++) {
+        use[i] = !j->is_pending[i] && mask[s->layers[i].value] && j->next[i].factors;
         *is_any = *is_any || use[i];
     }
     lr_free(mask);

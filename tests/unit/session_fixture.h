@@ -138,6 +138,16 @@ static inline int fx_conv(struct lr_graph *g, const char *name, int in, int c, i
     return v;
 }
 
+/* The convolution appended last gets groups: its filters keep as many input channels as
+ * they had, so c was the channels of one group. */
+static inline void fx_groups(struct lr_graph *g, int64_t groups)
+{
+    struct lr_err e = {0};
+
+    if (lr_node_set_int(&g->nodes[g->n_nodes - 1], "group", groups, &e) != LR_OK)
+        fail_msg("%s", e.msg);
+}
+
 static inline int fx_relu(struct lr_graph *g, const char *name, int in)
 {
     return fx_node(g, LR_OP_RELU, "Relu", name, 1, &in);
@@ -195,6 +205,38 @@ static inline struct lr_graph *fx_residual(uint64_t seed)
     v = fx_relu(g, "relu4", fx_add(g, "add2", v, s));
     v = fx_conv(g, "c3", v, 24, 24, 3, 1, &r);
     return fx_finish(g, v, 24, &r);
+}
+
+/* One layer of each kind: conv1, conv2 with two groups, p3 of 1 x 1, conv4 whose ReLU6
+ * follows, then fc1 with a ReLU and fc2. */
+static inline struct lr_graph *fx_mixed(uint64_t seed)
+{
+    struct lr_graph *g = fx_graph(FX_SIZE, FX_SIZE);
+    struct lr_rng r;
+
+    lr_rng_seed(&r, seed);
+    int v = fx_relu(g, "relu1", fx_conv(g, "conv1", 0, FX_C, 16, 3, 1, &r));
+    v = fx_conv(g, "conv2", v, 8, 16, 3, 1, &r);
+    fx_groups(g, 2);
+    v = fx_relu(g, "relu2", v);
+    v = fx_relu(g, "relu3", fx_conv(g, "p3", v, 16, 24, 1, 1, &r));
+    v = fx_conv(g, "conv4", v, 24, 24, 3, 2, &r);
+    int lo = fx_weight(g, "lo", (struct lr_shape){0, {0}}, 0, &r);
+    int hi = fx_weight(g, "hi", (struct lr_shape){0, {0}}, 0, &r);
+    *(float *)g->values[hi].tensor->data = 6;
+    v = fx_node(g, LR_OP_CLIP, "Clip", "relu4", 3, (int[]){v, lo, hi});
+    v = fx_node(g, LR_OP_GLOBAL_AVERAGE_POOL, "GlobalAveragePool", "pool", 1, &v);
+    v = fx_node(g, LR_OP_FLATTEN, "Flatten", "flat", 1, &v);
+    int w = fx_weight(g, "fc1_w", (struct lr_shape){2, {24, 30}}, 0.5, &r);
+    int b = fx_weight(g, "fc1_b", (struct lr_shape){1, {30}}, 0.1, &r);
+    v = fx_relu(g, "relu5", fx_node(g, LR_OP_GEMM, "Gemm", "fc1", 3, (int[]){v, w, b}));
+    w = fx_weight(g, "fc2_w", (struct lr_shape){2, {30, 10}}, 0.5, &r);
+    b = fx_weight(g, "fc2_b", (struct lr_shape){1, {10}}, 0.1, &r);
+    v = fx_node(g, LR_OP_GEMM, "Gemm", "fc2", 3, (int[]){v, w, b});
+    g->outputs[0] = v;
+    g->values[v].is_output = true;
+    assert_ok(lr_graph_infer(g, NULL, fx_e));
+    return g;
 }
 
 /* A private folder for the files of a test. */

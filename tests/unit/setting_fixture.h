@@ -47,6 +47,7 @@ static inline int set_up(void **state)
     t->folder = fx_folder_make();
     fx_write_graph(&t->folder, "chain.onnx", fx_chain(5));
     fx_write_graph(&t->folder, "residual.onnx", fx_residual(6));
+    fx_write_graph(&t->folder, "mixed.onnx", fx_mixed(7));
     fx_write_images(&t->folder, "calib.npy", N_CALIB, 3);
     fx_write_images(&t->folder, "eval.npy", N_EVAL, 4);
     lr_session_init(&t->s);
@@ -84,6 +85,14 @@ static inline void set_rank(struct setting *t, int layer, int rank)
     assert_ok(lr_session_set_ranks(&t->s, &layer, &r, 1, fx_e));
 }
 
+/* Both ranks of a split with a spatial part. */
+static inline void set_pair(struct setting *t, int layer, int channel, int spatial)
+{
+    struct lr_ranks r = {channel, spatial};
+
+    assert_ok(lr_session_set_ranks(&t->s, &layer, &r, 1, fx_e));
+}
+
 static inline void set_method(struct setting *t, int layer, enum lr_method m)
 {
     assert_ok(lr_session_set_method(&t->s, &layer, 1, m, fx_e));
@@ -108,6 +117,41 @@ static inline void solve_all(struct setting *t, enum lr_mode mode)
 static inline void solve_layer(struct setting *t, int layer, enum lr_mode mode)
 {
     assert_ok(try_solve(t, &layer, 1, mode, NULL, fx_e));
+}
+
+/* Whether two splits of a layer are the same, bit for bit. */
+static inline bool is_same_factors(const struct lr_factors *a, const struct lr_factors *b)
+{
+    if (!a || !b || a->method != b->method || a->rank != b->rank ||
+        a->rank_spatial != b->rank_spatial || a->n_parts != b->n_parts)
+        return false;
+    for (int i = 0; i < a->n_parts; i++) {
+        const struct lr_conv_part *p = &a->parts[i], *q = &b->parts[i];
+        size_t n = (size_t)p->cout * (size_t)(p->cin / p->group) * (size_t)p->kh *
+                   (size_t)p->kw;
+        if (p->cout != q->cout || p->cin != q->cin || p->group != q->group ||
+            p->kh != q->kh || p->kw != q->kw || !p->b != !q->b ||
+            memcmp(p->w, q->w, n * sizeof(float)) != 0 ||
+            (p->b && memcmp(p->b, q->b, (size_t)p->cout * sizeof(float)) != 0))
+            return false;
+    }
+    return true;
+}
+
+/* The factors of all layers, to be compared with later ones; forget_factors them. */
+enum { MAX_LAYERS = 16 };
+static inline void hold_factors(struct lr_factors *held[MAX_LAYERS],
+                                const struct setting *t)
+{
+    assert_true(t->s.n_layers <= MAX_LAYERS);
+    for (int i = 0; i < MAX_LAYERS; i++)
+        held[i] = i < t->s.n_layers ? lr_factors_ref(t->s.plan[i].factors) : NULL;
+}
+
+static inline void forget_factors(struct lr_factors *held[MAX_LAYERS])
+{
+    for (int i = 0; i < MAX_LAYERS; i++)
+        lr_factors_unref(held[i]);
 }
 
 static inline void assert_states(const struct lr_session *s, const char *expected)

@@ -52,9 +52,16 @@ static double factors_distance(const struct lr_factors *a, const struct lr_facto
     return sqrt(diff / all);
 }
 
-/* Relative error of the held-out rows of a value between two networks. */
+static double respond(double x, const struct lr_activation *act)
+{
+    double lo = (double)act->lo, hi = (double)act->hi;
+
+    return x < lo ? lo + (double)act->slope * (x - lo) : x > hi ? hi : x;
+}
+
+/* Relative error of the held-out rows of a value between two networks, after act. */
 static double value_error(const struct setting *t, int value, const struct lr_graph *g,
-                          bool has_relu)
+                          const struct lr_activation *act)
 {
     struct lr_sampling o;
     struct lr_rows a = {0}, b = {0};
@@ -68,9 +75,7 @@ static double value_error(const struct setting *t, int value, const struct lr_gr
     lr_sampling_split(&fit, &valid, &held, a.n, N_CALIB, &o);
     assert_true(held > 0);
     for (size_t i = (fit + valid) * (size_t)a.d; i < a.n * (size_t)a.d; i++) {
-        double x = (double)a.x[i], y = (double)b.x[i];
-        x = has_relu && x < 0 ? 0 : x;
-        y = has_relu && y < 0 ? 0 : y;
+        double x = respond((double)a.x[i], act), y = respond((double)b.x[i], act);
         diff += (x - y) * (x - y);
         all += x * x;
     }
@@ -87,53 +92,84 @@ static void assert_close(double x, double expected, double tolerance)
 
 /* After each layer the network so far is built and run: its error at the place where the
  * layer takes effect must be the one the solver reported. */
-static void check_reported_errors(struct setting *t, enum lr_mode mode)
+static void check_reported_errors(struct setting *t, enum lr_mode mode, const char *what)
 {
-    for (int i = 0; i < n_convs(t); i++) {
+    for (int i = 0; i < t->s.n_layers; i++) {
         const struct lr_layer *l = &t->s.layers[i];
-        const struct lr_factors *f;
         struct lr_graph *g = NULL;
         if (lr_session_state(&t->s, i) != LR_STATE_CHOSEN)
             continue;
         int value = l->sum_value >= 0 ? l->sum_value : l->value;
-        bool has_relu = l->follow == LR_FOLLOW_RELU;
         assert_ok(lr_session_build(&g, &t->s, true, fx_e));
-        double inherited = value_error(t, value, g, has_relu);
+        double inherited = value_error(t, value, g, &l->act);
         lr_graph_free(g);
         solve(t, i, mode);
-        f = t->s.plan[i].factors;
+        const struct lr_factors *f = t->s.plan[i].factors;
         assert_ok(lr_session_build(&g, &t->s, true, fx_e));
-        assert_close(value_error(t, value, g, has_relu), f->error_heldout, 1e-4);
-        assert_close(value_error(t, value, g, false), f->error_pre, 1e-4);
-        assert_close(inherited, f->error_inherited, 1e-4);
-        assert_true(f->error_refit == f->error_heldout);
-        assert_true(f->error_own > 0);
+        double after = value_error(t, value, g, &l->act);
+        double before = value_error(t, value, g, &lr_act_none);
         lr_graph_free(g);
+        if (fabs(after - f->error_heldout) > 1e-4 * after + 1e-9 ||
+            fabs(before - f->error_pre) > 1e-4 * before + 1e-9 ||
+            fabs(inherited - f->error_inherited) > 1e-4 * inherited + 1e-9)
+            fail_msg("%s, %s: %s has errors %g, %g and %g, reported as %g, %g and %g",
+                     what, lr_mode_name(mode), l->name, after, before, inherited,
+                     f->error_heldout, f->error_pre, f->error_inherited);
+        assert_true(f->error_refit == f->error_heldout);
+        assert_true(f->error_own > 0 && f->error_calib > 0);
     }
 }
 
-/* In each mode, and with svd (mode 3), which sees no image. */
-static void check_all_modes(struct setting *t, const char *file, int rank)
+/* Every layer but the first at low ranks of method m, or of what the session makes of it
+ * where that cannot be. */
+static void set_low(struct setting *t, enum lr_method m)
 {
-    for (int m = 0; m < 4; m++) {
-        open_model(t, file);
-        for (int i = 1; i < n_convs(t); i++) {
-            set_rank(t, i, rank);
-            if (m == 3)
-                assert_ok(lr_session_set_method(&t->s, &i, 1, LR_METHOD_SVD, fx_e));
-        }
-        check_reported_errors(t, m < 3 ? (enum lr_mode)m : LR_MODE_ASYM);
+    for (int i = 1; i < t->s.n_layers; i++) {
+        set_method(t, i, m == LR_METHOD_3D && t->s.layers[i].kind == LR_LAYER_FC
+                             ? LR_METHOD_RELU
+                             : m);
+        struct lr_rank_layer l = lr_session_rank_layer(&t->s, i);
+        if (l.is_kept)
+            continue;
+        if (l.split == LR_SPLIT_CHANNEL)
+            set_rank(t, i, 4);
+        else
+            set_pair(t, i, l.split == LR_SPLIT_SPATIAL ? l.d : 4, 6);
+        assert_int_equal(lr_session_state(&t->s, i), LR_STATE_CHOSEN);
     }
+}
+
+static void check_all_methods(struct setting *t, const char *file)
+{
+    static const enum lr_method methods[] = {LR_METHOD_RELU,    LR_METHOD_PCA,
+                                             LR_METHOD_SPATIAL, LR_METHOD_SPATIAL_REFIT,
+                                             LR_METHOD_3D,      LR_METHOD_SVD};
+
+    t->s.settings.n_iter1 = t->s.settings.n_iter2 = 5;
+    for (int m = 0; m < 6; m++)
+        for (int mode = 0; mode < 3; mode++) {
+            bool is_fitted = lr_method_info(methods[m])->needs_samples;
+            if (mode != LR_MODE_ASYM && !is_fitted)
+                continue;
+            open_model(t, file);
+            set_low(t, methods[m]);
+            check_reported_errors(t, (enum lr_mode)mode, lr_method_info(methods[m])->name);
+        }
 }
 
 static void solve__reports_the_error_of_the_network_so_far_in_a_chain(void **state)
 {
-    check_all_modes(*state, "chain.onnx", 5);
+    check_all_methods(*state, "chain.onnx");
 }
 
 static void solve__reports_the_error_after_the_addition(void **state)
 {
-    check_all_modes(*state, "residual.onnx", 4); /* stem a1 b1 a2 b2 s2 c3 */
+    check_all_methods(*state, "residual.onnx"); /* stem a1 b1 a2 b2 s2 c3 fc */
+}
+
+static void solve__reports_the_error_with_groups_and_full_connections(void **state)
+{
+    check_all_methods(*state, "mixed.onnx"); /* conv1 conv2 p3 conv4 fc1 fc2 */
 }
 
 /* All layers in one call: the last error is that of the finished network. */
@@ -152,7 +188,7 @@ static void solve__at_once_reports_the_error_of_the_finished_network(void **stat
         solve(t, -1, m < 3 ? (enum lr_mode)m : LR_MODE_SYM);
         assert_ok(lr_session_build(&g, &t->s, false, fx_e));
         for (int i = 1; i < 4; i++)
-            assert_close(value_error(t, t->s.layers[i].value, g, true),
+            assert_close(value_error(t, t->s.layers[i].value, g, &lr_act_relu),
                          t->s.plan[i].factors->error_heldout, 1e-4);
         lr_graph_free(g);
     }
@@ -199,42 +235,6 @@ static void solve__modes_agree_where_nothing_is_approximated_before(void **state
     assert_close(f[0]->error_own, f[0]->error_heldout, 1e-9);
     for (int m = 0; m < 3; m++)
         lr_factors_unref(f[m]);
-}
-
-static void check_parts(struct setting *t, int first, enum lr_mode mode)
-{
-    struct lr_factors *at_once[8] = {NULL};
-
-    solve(t, -1, mode);
-    for (int i = 0; i < n_convs(t); i++)
-        at_once[i] = lr_factors_ref(t->s.plan[i].factors);
-    assert_ok(lr_session_undo(&t->s, fx_e));
-    for (int i = first; i < n_convs(t); i++)
-        solve(t, i, mode);
-    for (int i = first; i < n_convs(t); i++) {
-        assert_true(lr_session_state(&t->s, i) == LR_STATE_SOLVED);
-        if (factors_distance(at_once[i], t->s.plan[i].factors) > 1e-3)
-            fail_msg("%s: %g apart", t->s.layers[i].name,
-                     factors_distance(at_once[i], t->s.plan[i].factors));
-        assert_close(t->s.plan[i].factors->error_heldout, at_once[i]->error_heldout,
-                     1e-3);
-    }
-    for (int i = 0; i < 8; i++)
-        lr_factors_unref(at_once[i]);
-}
-
-static void solve__in_parts_equals_solving_at_once(void **state)
-{
-    struct setting *t = *state;
-
-    open_model(t, "chain.onnx");
-    for (int i = 1; i < 4; i++)
-        set_rank(t, i, 5);
-    check_parts(t, 1, LR_MODE_ASYM);
-    open_model(t, "residual.onnx");
-    for (int i = 1; i < 7; i++)
-        set_rank(t, i, 4);
-    check_parts(t, 1, LR_MODE_ASYM);
 }
 
 /* Solving all again must not depend on what was solved before. */
@@ -345,30 +345,103 @@ static int stop_later(void *ctx, double fraction, const char *what)
     return s->left-- <= 0;
 }
 
-static void solve__stopped_anywhere_leaves_the_session_as_it_was(void **state)
+/* The plan, every factor and every state are what they were. */
+static void assert_untouched(const struct setting *t, const struct lr_layer_plan *plan,
+                             struct lr_factors *const *held, int solved)
 {
-    struct setting *t = *state;
+    assert_ptr_equal(t->s.plan, plan);
+    for (int i = 0; i < t->s.n_layers; i++) {
+        assert_ptr_equal(t->s.plan[i].factors, held[i]);
+        if (i > 0 && t->s.plan[i].method != LR_METHOD_KEEP)
+            assert_int_equal(lr_session_state(&t->s, i),
+                             i == solved ? LR_STATE_SOLVED : LR_STATE_CHOSEN);
+    }
+}
+
+static void check_stops(struct setting *t, const char *file, enum lr_method m)
+{
+    struct lr_factors *held[MAX_LAYERS];
     struct stopper stop = {.left = 1000000};
     struct lr_progress p = {.tick = stop_later, .ctx = &stop};
-    struct lr_err e = {0};
 
-    open_model(t, "residual.onnx");
-    for (int i = 1; i < 7; i++)
-        set_rank(t, i, 4);
+    open_model(t, file);
+    set_low(t, m);
     solve(t, 1, LR_MODE_ASYM);
-    struct lr_factors *f = t->s.plan[1].factors;
+    hold_factors(held, t);
     assert_ok(try_solve(t, NULL, -1, LR_MODE_ASYM, &p, fx_e));
     assert_true(stop.last == 1);
     assert_ok(lr_session_undo(&t->s, fx_e));
+    const struct lr_layer_plan *plan = t->s.plan;
     int n_calls = stop.n_calls;
-    for (int k = 0; k < n_calls; k += 1 + n_calls / 40) {
+    for (int k = 0; k < n_calls; k += 1 + n_calls / 30) {
+        struct lr_err e = {0};
         stop = (struct stopper){.left = k};
         assert_int_equal(try_solve(t, NULL, -1, LR_MODE_ASYM, &p, &e), LR_EINTR);
-        assert_ptr_equal(t->s.plan[1].factors, f);
-        for (int i = 2; i < 7; i++)
-            assert_int_equal(lr_session_state(&t->s, i), LR_STATE_CHOSEN);
+        assert_untouched(t, plan, held, 1);
     }
     assert_ok(lr_session_redo(&t->s, fx_e)); /* still there: nothing was changed */
+    forget_factors(held);
+}
+
+static void solve__stopped_anywhere_leaves_the_session_as_it_was(void **state)
+{
+    struct setting *t = *state;
+
+    t->s.settings.n_iter1 = t->s.settings.n_iter2 = 3;
+    check_stops(t, "residual.onnx", LR_METHOD_RELU);
+    check_stops(t, "residual.onnx", LR_METHOD_3D);
+    check_stops(t, "chain.onnx", LR_METHOD_SPATIAL_REFIT);
+    check_stops(t, "mixed.onnx", LR_METHOD_RELU);
+}
+
+/* One filter of the third layer is not finite: the second is solved by then. */
+static void solve__that_fails_leaves_the_session_as_it_was(void **state)
+{
+    static const enum lr_method methods[] = {LR_METHOD_RELU, LR_METHOD_3D,
+                                             LR_METHOD_SPATIAL, LR_METHOD_SVD};
+    struct setting *t = *state;
+
+    for (int m = 0; m < 4; m++) {
+        struct lr_factors *held[MAX_LAYERS];
+        struct lr_err e = {0};
+        open_model(t, "chain.onnx");
+        set_low(t, methods[m]);
+        solve(t, 1, LR_MODE_ASYM);
+        hold_factors(held, t);
+        int w = lr_graph_find_value(t->s.graph, "conv3_w");
+        ((float *)t->s.graph->values[w].tensor->data)[7] = NAN;
+        const struct lr_layer_plan *plan = t->s.plan;
+        assert_int_not_equal(try_solve(t, NULL, -1, LR_MODE_ASYM, NULL, &e), LR_OK);
+        assert_non_null(strstr(e.msg, "conv3"));
+        assert_untouched(t, plan, held, 1);
+        forget_factors(held);
+    }
+}
+
+/* Held-out error after the last addition, with and without the shortcut in the fits. */
+static void solve__over_the_shortcut_beats_each_response_alone(void **state)
+{
+    struct setting *t = *state;
+    const int last = 5; /* stem a1 b1 a2 b2 s2 */
+
+    for (int rank = 3; rank < 6; rank++) {
+        double error[2];
+        for (int is_alone = 0; is_alone < 2; is_alone++) {
+            struct lr_solve_request q = {.n = -1, .is_alone = is_alone};
+            struct lr_graph *g = NULL;
+            open_model(t, "residual.onnx");
+            for (int i = 1; i <= last; i++)
+                set_rank(t, i, rank);
+            assert_ok(lr_session_solve(&t->s, &q, NULL, NULL, fx_e));
+            assert_ok(lr_session_build(&g, &t->s, false, fx_e));
+            error[is_alone] =
+                value_error(t, t->s.layers[last].sum_value, g, &lr_act_relu);
+            assert_close(t->s.plan[last].factors->error_heldout, error[is_alone], 1e-4);
+            lr_graph_free(g);
+        }
+        if (!(error[0] < error[1]))
+            fail_msg("rank %d: %g, alone %g", rank, error[0], error[1]);
+    }
 }
 
 /* Held-out error of the deepest response in the network approximated in this mode. */
@@ -379,7 +452,7 @@ static double last_error(struct setting *t, enum lr_mode mode)
 
     solve(t, -1, mode);
     assert_ok(lr_session_build(&g, &t->s, false, fx_e));
-    double error = value_error(t, l->value, g, l->follow == LR_FOLLOW_RELU);
+    double error = value_error(t, l->value, g, &l->act);
     lr_graph_free(g);
     assert_ok(lr_session_undo(&t->s, fx_e));
     return error;
@@ -504,6 +577,35 @@ static void solve__build_marks_its_parts(void **state)
     lr_graph_free(g);
 }
 
+static void solve__costs_what_it_builds_with_every_method(void **state)
+{
+    static const char *const models[] = {"chain.onnx", "residual.onnx", "mixed.onnx"};
+    struct setting *t = *state;
+
+    t->s.settings.n_iter1 = t->s.settings.n_iter2 = 1;
+    for (int k = 0; k < 3 * lr_n_methods; k++) {
+        const struct lr_method_info *m = &lr_methods[k / 3];
+        struct lr_graph *g = NULL;
+        struct lr_totals total;
+        if (m->id == LR_METHOD_KEEP)
+            continue;
+        open_model(t, models[k % 3]);
+        set_low(t, m->id);
+        solve(t, -1, LR_MODE_ASYM);
+        assert_ok(lr_session_build(&g, &t->s, false, fx_e));
+        lr_session_totals(&total, &t->s);
+        struct lr_cost cost = lr_graph_cost(g);
+        if (cost.macs != total.net_macs || cost.params != total.net_params ||
+            cost.bytes != total.net_bytes)
+            fail_msg("%s, %s: %lld MACs, %lld parameters, %lld bytes, said to be %lld, %lld "
+                     "and %lld",
+                     models[k % 3], m->name, (long long)cost.macs, (long long)cost.params,
+                     (long long)cost.bytes, (long long)total.net_macs,
+                     (long long)total.net_params, (long long)total.net_bytes);
+        lr_graph_free(g);
+    }
+}
+
 static void solve__counts_the_parameters_of_what_is_built(void **state)
 {
     struct setting *t = *state;
@@ -540,20 +642,23 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         TEST(solve__reports_the_error_of_the_network_so_far_in_a_chain),
         TEST(solve__reports_the_error_after_the_addition),
+        TEST(solve__reports_the_error_with_groups_and_full_connections),
         TEST(solve__at_once_reports_the_error_of_the_finished_network),
         TEST(solve__later_branch_sees_the_earlier_finished),
         TEST(solve__modes_agree_where_nothing_is_approximated_before),
-        TEST(solve__in_parts_equals_solving_at_once),
         TEST(solve__again_gives_the_same_factors),
         TEST(solve__with_and_without_cache_agrees),
         TEST(solve__resumes_where_everything_left_depends_on_one_value),
         TEST(solve__stopped_anywhere_leaves_the_session_as_it_was),
+        TEST(solve__that_fails_leaves_the_session_as_it_was),
+        TEST(solve__over_the_shortcut_beats_each_response_alone),
         TEST(solve__asymmetric_beats_symmetric_in_depth),
         TEST(solve__nonlinear_is_at_least_as_good_as_linear),
         TEST(solve__skips_layers_that_stay_whole),
         TEST(solve__svd_needs_no_images),
         TEST(solve__symhat_fits_the_approximated_network_to_itself),
         TEST(solve__build_marks_its_parts),
+        TEST(solve__costs_what_it_builds_with_every_method),
         TEST(solve__counts_the_parameters_of_what_is_built),
     };
     lr_la_set_threads(1); /* the networks are too small to share */
