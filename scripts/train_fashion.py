@@ -7,7 +7,7 @@ dataset-fashion-mnist (or --dataset DIR with the four original idx.gz files).
 
   train_fashion.py --data                            the idx.gz files in data/
   train_fashion.py --net fashion --decay 1e-3        data/fashion.onnx
-  train_fashion.py --net resnet --epochs 6           data/fashion-resnet.onnx
+  train_fashion.py --net resnet --decay 3e-3         data/fashion-resnet.onnx
   train_fashion.py --net fashion --check             low-rank check of the ONNX file
 
 Training saves a checkpoint after every epoch under --work and resumes from it.
@@ -120,15 +120,19 @@ def net_resnet():
         g.append(("relu", name + "_relu", [name + "_add_out"], {}))
         return name + "_relu_out"
 
-    t = cbr("stem", "image", 1, 24, 3, 1)
-    t = cbr("down", t, 24, 32, 5, 2)
-    t = block("res1", t, 32, 32, 1)
-    t = block("res2", t, 32, 64, 2)
-    t = block("res3", t, 64, 96, 1)
+    stem, down, c1, c2, c3 = RESNET_WIDTHS
+    t = cbr("stem", "image", 1, stem, 3, 1)
+    t = cbr("down", t, stem, down, 5, 2)
+    t = block("res1", t, down, c1, 1)
+    t = block("res2", t, c1, c2, 2)
+    t = block("res3", t, c2, c3, 1)
     g.append(("gap", "gap", [t], {}))
     g.append(("flatten", "flatten", ["gap_out"], {}))
-    g.append(("fc", "fc", ["flatten_out"], dict(cin=96, cout=10)))
+    g.append(("fc", "fc", ["flatten_out"], dict(cin=c3, cout=10)))
     return g
+
+
+RESNET_WIDTHS = (32, 48, 48, 96, 128)
 
 
 class Net(nn.Module):

@@ -50,8 +50,8 @@ struct lr_method_info {
     bool needs_samples; /* solved from responses; otherwise from the weights alone */
     bool is_linear;     /* ignores the nonlinearity */
     /* The channel part M: NULL for keep and spatial. For SPLIT_SPATIAL and SPLIT_BOTH the
-     * regressor is the response of the two spatial parts, and SPATIAL_REFIT solves at rank
-     * d. w: the layer's filters [d, n_inputs], used by weight methods. */
+     * regressor is the response of the two spatial parts, and SPATIAL_REFIT solves at
+     * rank d. w: the layer's filters [d, n_inputs], used by weight methods. */
     enum lr_status (*solve)(struct lr_lowrank *out, const struct lr_samples *s,
                             const float *w, size_t n_inputs, int rank,
                             const struct lr_solve_opts *opts, struct lr_err *e);
@@ -151,8 +151,8 @@ struct lr_spatial {
 void lr_spatial_free(struct lr_spatial *s);
 /* The rank at which the spatial split is exact: g min(c/g kh, kw d/g). */
 int lr_spatial_full(const struct lr_layer *l);
-/* LR_EINVAL: rank outside 1..full or no multiple of the groups; LR_EUNSUP: a 1 x 1 kernel,
- * which has no spatial part. */
+/* LR_EINVAL: rank outside 1..full or no multiple of the groups; LR_EUNSUP: a 1 x 1
+ * kernel, which has no spatial part. */
 enum lr_status lr_spatial_split(struct lr_spatial *out, const struct lr_layer *l,
                                 const float *w, int rank, struct lr_err *e);
 /* The squared singular values [lr_spatial_full] behind it, descending; with groups the
@@ -177,10 +177,10 @@ enum lr_status lr_response_error(double *after, double *before,
 
 struct lr_spectrum {
     int d;
-    double *eig;       /* descending eigenvalues of the centred covariance of responses;
-                          with groups: of each group's own block, the j-th of every group
-                          averaged and repeated g times, as in lr_spatial_values */
-    double *spatial;   /* lr_spatial_values, or NULL for a 1 x 1 kernel */
+    double *eig;     /* descending eigenvalues of the centred covariance of responses;
+                        with groups: of each group's own block, the j-th of every group
+                        averaged and repeated g times, as in lr_spatial_values */
+    double *spatial; /* lr_spatial_values, or NULL for a 1 x 1 kernel */
     int n_spatial;
     double *weight_sv; /* descending singular values of the filters, min(d, c k k) padded
                           with zeros to d; with groups the squares averaged likewise */
@@ -232,15 +232,15 @@ struct lr_factors *lr_factors_ref(struct lr_factors *f); /* returns f; NULL is f
 void lr_factors_unref(struct lr_factors *f);
 /* The split of layer l with filters w and bias (or NULL). m alone: k x k with Q^T W and
  * bias Q^T b0, then 1 x 1 with P and b. sp alone: its two parts, b0 in the second. Both:
- * k x 1 with v, 1 x k with Q^T H and bias Q^T b0, 1 x 1 with P and b; or, where that costs
- * less, k x 1 and 1 x k with M H and bias M b0 + b. Groups: block by block. Errors are
- * set to NAN. LR_ENUMERIC when a factor is not finite. */
+ * k x 1 with v, 1 x k with Q^T H and bias Q^T b0, 1 x 1 with P and b; or, where that
+ * costs less, k x 1 and 1 x k with M H and bias M b0 + b. Groups: block by block. Errors
+ * are set to NAN. LR_ENUMERIC when a factor is not finite. */
 enum lr_status lr_factors_build(struct lr_factors **out, const struct lr_layer *l,
                                 const float *w, const float *bias,
                                 const struct lr_lowrank *m, const struct lr_spatial *sp,
                                 enum lr_method method, struct lr_err *e);
-/* Whether the last two parts of BOTH, (kw d''/g + d/g) d' multiply-adds a position, cost no
- * less than their product, kw d''/g d. g: groups. */
+/* Whether the last two parts of BOTH, (kw d''/g + d/g) d' multiply-adds a position, cost
+ * no less than their product, kw d''/g d. g: groups. */
 bool lr_split_is_merged(int d, int kw, int group, struct lr_ranks r);
 
 /* ---- sampling responses of whole networks ---- */
@@ -250,7 +250,7 @@ bool lr_split_is_merged(int d, int kw, int group, struct lr_ranks r);
 struct lr_sampling {
     int n_positions; /* 10 */
     uint64_t seed;
-    int64_t max_images; /* > 0: only the first so many */
+    int64_t max_images;             /* > 0: only the first so many */
     double valid_share, held_share; /* 0.1 and 0.1 of the images, the last of a seeded
                                        permutation: whole images, never split */
 };

@@ -12,8 +12,8 @@
 #include "ranklab/progress.h"
 
 /* One pair of ranks at which a layer was measured. error: held-out response error after
- * the nonlinearity. drop: accuracy lost (fraction) when this layer alone is split so; NAN:
- * not measured. */
+ * the nonlinearity. drop: accuracy lost (fraction) when this layer alone is split so;
+ * NAN: not measured. */
 struct lr_rank_point {
     struct lr_ranks ranks;
     double error, drop;
@@ -25,9 +25,10 @@ struct lr_rank_layer {
     const char *name;
     enum lr_split split; /* what its method makes of it */
     int c, d, kh, kw, group;
-    int64_t positions;     /* output height x width */
-    int64_t mid_positions; /* output height x input width: the map between k x 1 and 1 x k */
-    const double *eig;     /* d descending eigenvalues, borrowed; NULL: unknown */
+    int64_t positions; /* output height x width */
+    int64_t
+        mid_positions; /* output height x input width: the map between k x 1 and 1 x k */
+    const double *eig; /* d descending eigenvalues, borrowed; NULL: unknown */
     const double *spatial; /* lr_rank_spatial_full descending squared singular values of
                               the spatial split, borrowed; NULL: unknown */
     const struct lr_rank_point *points; /* measured, in any order, borrowed; or NULL */
@@ -60,27 +61,33 @@ int64_t lr_params_whole(const struct lr_rank_layer *l);
 int64_t lr_params_split(const struct lr_rank_layer *l, struct lr_ranks r);
 int64_t lr_params_at(const struct lr_rank_layer *l, struct lr_ranks r);
 
-/* The smallest rank that no longer pays: d' of a channel split, ceil(patch d / (patch + d))
- * without groups; d'' of a spatial one; for both, d' with d'' as it is in r. 1: none pays. */
+/* The smallest rank that no longer pays: d' of a channel split, ceil(patch d / (patch +
+ * d)) without groups; d'' of a spatial one; for both, d' with d'' as it is in r. 1: none
+ * pays. */
 int lr_break_even(const struct lr_rank_layer *l, struct lr_ranks r);
 /* The largest ranks whose layer speedup (whole / split) is at least x, multiples of step;
- * false when the lowest are not enough. Both: d' at about sqrt(x) of a channel split, then
- * the largest d'' that meets x (METHOD 6). */
+ * false when the lowest are not enough. Both: d' at about sqrt(x) of a channel split,
+ * then the largest d'' that meets x (METHOD 6). */
 bool lr_ranks_for_speedup(struct lr_ranks *r, const struct lr_rank_layer *l, double x,
                           int step);
 /* The largest d'' with which d' costs at most macs; 0: none. For splits with both. */
-int lr_spatial_for_macs(const struct lr_rank_layer *l, int channel, double macs, int step);
-/* The largest d' with which d'' costs at most macs (d: even merged back it fits); 0: none. */
-int lr_channel_for_macs(const struct lr_rank_layer *l, int spatial, double macs, int step);
-/* The smallest ranks with at least share (0..1] of the energy, each part for itself, rounded
- * up to multiples of step. What they need must be known (eig, spatial). */
-struct lr_ranks lr_ranks_for_energy(const struct lr_rank_layer *l, double share, int step);
-/* Share of energy that ranks keep: of eig for channel, of spatial for spatial, the product
- * for both. 1 for a whole layer. */
+int lr_spatial_for_macs(const struct lr_rank_layer *l, int channel, double macs,
+                        int step);
+/* The largest d' with which d'' costs at most macs (d: even merged back it fits); 0:
+ * none. */
+int lr_channel_for_macs(const struct lr_rank_layer *l, int spatial, double macs,
+                        int step);
+/* The smallest ranks with at least share (0..1] of the energy, each part for itself,
+ * rounded up to multiples of step. What they need must be known (eig, spatial). */
+struct lr_ranks lr_ranks_for_energy(const struct lr_rank_layer *l, double share,
+                                    int step);
+/* Share of energy that ranks keep: of eig for channel, of spatial for spatial, the
+ * product for both. 1 for a whole layer. */
 double lr_ranks_energy(const struct lr_rank_layer *l, struct lr_ranks r);
-/* Rounds each rank to a multiple of step and groups: down, but at least one multiple. Full
- * ranks stay. */
-struct lr_ranks lr_ranks_round(const struct lr_rank_layer *l, struct lr_ranks r, int step);
+/* Rounds each rank to a multiple of step and groups: down, but at least one multiple.
+ * Full ranks stay. */
+struct lr_ranks lr_ranks_round(const struct lr_rank_layer *l, struct lr_ranks r,
+                               int step);
 /* Held-out error at r interpolated linearly between measured points of the layer (0 when
  * whole), or NAN where there are none. */
 double lr_ranks_error(const struct lr_rank_layer *l, struct lr_ranks r);
@@ -103,25 +110,25 @@ struct lr_rank_rule {
     const char *name, *summary;
     bool has_objective;
     bool needs_spectra; /* eig, and spatial where the split has such a part */
-    bool needs_errors;  /* points with error, under LR_OBJECTIVE_ERROR only if has_objective */
+    bool needs_errors;  /* points with error, under LR_OBJECTIVE_ERROR only if
+                           has_objective */
     bool needs_drops;   /* points with drop */
     enum lr_status (*select)(struct lr_ranks *ranks, const struct lr_rank_layer *layers,
                              int n, const struct lr_budget *b, struct lr_err *e);
 };
 /* Rules; ranks[i] = lr_ranks_whole means whole.
- * energy: greedy on the product of energies, dC the cost of one rank; after the greedy run
- *   met the budget, eigenvalues are taken back in where they still fit, so that no kept-out
- *   one of the best measure would fit any more. Spatial splits count the energies of their
- *   filters. Splits with both: d' is chosen as if the spatial part gave every one of them
- *   sqrt(whole / limit), then the largest d'' that meets the layer's share (METHOD 6).
- * paper: the same with dC = C_l / d_l.
- * uniform: one speedup for every layer.
+ * energy: greedy on the product of energies, dC the cost of one rank; after the greedy
+ * run met the budget, eigenvalues are taken back in where they still fit, so that no
+ * kept-out one of the best measure would fit any more. Spatial splits count the energies
+ * of their filters. Splits with both: d' is chosen as if the spatial part gave every one
+ * of them sqrt(whole / limit), then the largest d'' that meets the layer's share (METHOD
+ * 6). paper: the same with dC = C_l / d_l. uniform: one speedup for every layer.
  * knapsack: exact over all ranks on the grid, every layer may stay whole, for the
  *   objective; ranks between measured points have interpolated errors.
- * sensitivity: one common level of accuracy lost by each layer alone, interpolated between
- *   the points (made monotone), the lowest that meets the budget.
- * LR_EINVAL when the budget cannot be met even at the lowest ranks, saying the nearest
- * speedup that can, or when something needed is not known, naming the layer. */
+ * sensitivity: one common level of accuracy lost by each layer alone, interpolated
+ * between the points (made monotone), the lowest that meets the budget. LR_EINVAL when
+ * the budget cannot be met even at the lowest ranks, saying the nearest speedup that can,
+ * or when something needed is not known, naming the layer. */
 extern const struct lr_rank_rule lr_rank_rules[];
 extern const int lr_n_rank_rules;
 const struct lr_rank_rule *lr_rank_rule_find(const char *name);

@@ -137,7 +137,8 @@ struct lr_layer_row {
     int rank, rank_spatial, full_rank; /* rank_spatial -1: none */
     double energy, speedup;
     int64_t macs, macs_original, params, params_original;
-    int64_t bytes, bytes_original; /* weights, and activations read and written, an image */
+    int64_t bytes,
+        bytes_original; /* weights, and activations read and written, an image */
     /* As in struct lr_factors: against the original, in the network as it was
      * approximated when the layer was solved, whatever the mode. */
     double error_linear, error_calib, error_heldout, error_pre, error_own,
@@ -158,9 +159,10 @@ void lr_session_totals(struct lr_totals *t, const struct lr_session *s);
 /* ---- changes of the plan; each is one undo step, applied whole or not at all ---- */
 
 /* ranks[i] for the n layers listed, spatial as the layer's method has it (0 where it has
- * no spatial part). LR_EINVAL names the first layer that refuses. After it those layers' factors that no longer fit are dropped, layers after them become
- * stale. Layers that cannot be approximated are passed over with a note, but refuse when
- * no other is listed. A change that changes nothing is no undo step. */
+ * no spatial part). LR_EINVAL names the first layer that refuses. After it those layers'
+ * factors that no longer fit are dropped, layers after them become stale. Layers that
+ * cannot be approximated are passed over with a note, but refuse when no other is listed.
+ * A change that changes nothing is no undo step. */
 enum lr_status lr_session_set_ranks(struct lr_session *s, const int *layers,
                                     const struct lr_ranks *ranks, int n,
                                     struct lr_err *e);
@@ -190,10 +192,10 @@ struct lr_select_opts {
 enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_opts *o,
                                  struct lr_err *e);
 
-/* The ranks for speedup x of one layer as lr_ranks_for_speedup gives them and, for a split
- * with both parts, the pair with the lowest held-out error among several of that cost,
- * measured on some calibration images (without images: the former). LR_EINVAL when the
- * lowest ranks are not enough. */
+/* The ranks for speedup x of one layer as lr_ranks_for_speedup gives them and, for a
+ * split with both parts, the pair with the lowest held-out error among several of that
+ * cost, measured on some calibration images (without images: the former). LR_EINVAL when
+ * the lowest ranks are not enough. */
 enum lr_status lr_session_ranks_for_speedup(struct lr_ranks *r, struct lr_session *s,
                                             int layer, double x, int round,
                                             const struct lr_progress *progress,
@@ -204,8 +206,8 @@ struct lr_solve_request {
                           by solving them */
     int n;
     enum lr_mode mode;
-    bool is_alone; /* a response that is added to a shortcut is fitted by itself, linearly,
-                      as if nothing followed: for comparison */
+    bool is_alone; /* a response that is added to a shortcut is fitted by itself,
+                      linearly, as if nothing followed: for comparison */
 };
 /* Solves layers shallow to deep. Nothing is changed unless all of it succeeds; LR_EINTR
  * leaves the session as it was. *n_solved may be NULL. A layer whose rank does not pay is

@@ -34,7 +34,8 @@ bool lr_split_is_merged(int d, int kw, int group, struct lr_ranks r)
 
     if (inputs < 1)
         return false;
-    return (inputs + d / group) * r.channel >= inputs * d;
+    /* In double, since sizes come from files: exact for any layer that fits memory. */
+    return ((double)inputs + d / group) * r.channel >= (double)inputs * d;
 }
 
 /* What is built: the layer, its filters, what was solved, and sizes of one group. */

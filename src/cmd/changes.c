@@ -14,7 +14,7 @@ void cmd_before_free(struct cmd_before *b)
 }
 
 enum lr_status cmd_before_take(struct cmd_before *b, const struct lr_session *s,
-                                  struct cmd_error *e)
+                               struct cmd_error *e)
 {
     size_t n = (size_t)s->n_layers;
 
@@ -103,8 +103,8 @@ void cmd_say_changes(struct cmd_ctx *c, const struct cmd_before *old)
         if (r.state == LR_STATE_SOLVED && old->state[i] != LR_STATE_SOLVED)
             cmd_add_name(&solved, &n_solved, r.layer->name);
         struct lr_ranks now = s->plan[i].ranks;
-        bool is_other_rank = now.channel != old->ranks[i].channel ||
-                             now.spatial != old->ranks[i].spatial;
+        bool is_other_rank =
+            now.channel != old->ranks[i].channel || now.spatial != old->ranks[i].spatial;
         if (!is_other_rank && r.method == old->method[i])
             continue;
         if (++n_changed > 12)

@@ -22,6 +22,31 @@ static const char *plural(int64_t n)
     return n == 1 ? "" : "s";
 }
 
+/* Layers whose nonlinearity has no solver of its own, each with what follows it. */
+static void say_linear(struct cmd_ctx *c)
+{
+    const struct lr_session *s = c->session;
+    struct lr_strbuf names = {0};
+    int n = 0;
+
+    for (int i = 0; i < s->n_layers; i++) {
+        const struct lr_layer *l = &s->layers[i];
+        if (l->kind != LR_LAYER_CONV || !l->is_approximable ||
+            lr_act_is_nonlinear(&l->act))
+            continue;
+        if (n < 4)
+            lr_strbuf_printf(&names, "%s%s (%s)", n ? ", " : "", l->name,
+                             l->follow_name ? l->follow_name : "nothing");
+        else if (n == 4)
+            lr_strbuf_puts(&names, ", ...");
+        n++;
+    }
+    if (n && !names.is_failed)
+        cmd_say(c, "linear solution for %d layer%s, by what follows: %s", n, plural(n),
+                names.s);
+    lr_strbuf_free(&names);
+}
+
 static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
 {
@@ -69,6 +94,7 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
         if (!s->layers[i].is_approximable)
             cmd_say(c, "  %s: %s", s->layers[i].name,
                     s->layers[i].reason ? s->layers[i].reason : "cannot be approximated");
+    say_linear(c);
     if (n_fc)
         cmd_say(c, "%d fully connected layer%s, kept whole unless method says otherwise",
                 n_fc, plural(n_fc));
@@ -116,8 +142,9 @@ static enum lr_status run_cost(struct cmd_ctx *c, const struct cmd_call *call,
         return st;
     cmd_say_whole(c);
     lr_session_totals(&t, c->session);
-    cmd_say(c, "network: weights %.3g MB -> %.3g MB; memory traffic per image %.3g MB -> "
-               "%.3g MB",
+    cmd_say(c,
+            "network: weights %.3g MB -> %.3g MB; memory traffic per image %.3g MB -> "
+            "%.3g MB",
             4e-6 * (double)t.net_params_original, 4e-6 * (double)t.net_params,
             1e-6 * (double)t.net_bytes_original, 1e-6 * (double)t.net_bytes);
     return LR_OK;

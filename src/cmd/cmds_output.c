@@ -257,5 +257,4 @@ static const struct cmd_row rows[] = {
      .run = run_export},
 };
 
-const struct cmd_group cmd_group_output = {"Files", rows,
-                                           sizeof(rows) / sizeof(rows[0])};
+const struct cmd_group cmd_group_output = {"Files", rows, sizeof(rows) / sizeof(rows[0])};

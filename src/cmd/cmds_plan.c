@@ -16,8 +16,10 @@ static enum lr_status check_number(int64_t v, int full, const char *what,
         return cmd_fail_at(e, at->begin, LR_EINVAL, "%s exceeds the %d filters of %s",
                            at->text, full, l->name);
     if (v > full)
-        return cmd_fail_at(e, at->begin, LR_EINVAL, "%s: %s %lld exceeds the largest of "
-                           "%s, %d", at->text, what, (long long)v, l->name, full);
+        return cmd_fail_at(e, at->begin, LR_EINVAL,
+                           "%s: %s %lld exceeds the largest of "
+                           "%s, %d",
+                           at->text, what, (long long)v, l->name, full);
     if (v < 1)
         return cmd_fail_at(e, at->begin, LR_EINVAL,
                            "%s is below 1; %ss of %s are 1 to %d", at->text, what,
@@ -285,7 +287,8 @@ static const struct cmd_row rows[] = {
      .summary = "set how layers are approximated",
      .detail =
          "relu minimises the error after the ReLU, pca the error of the responses, svd\n"
-         "that of the filters. spatial splits the filters into kx1 and 1xk, spatial-refit\n"
+         "that of the filters. spatial splits the filters into kx1 and 1xk, "
+         "spatial-refit\n"
          "fits that to the responses, 3d does spatial and channels. keep leaves a layer\n"
          "whole; so are fully connected layers at first. A layer keeps its speedup.\n",
      .examples = "method conv4 pca\nmethod all 3d\nmethod conv3 spatial; rank conv3 20\n",

@@ -310,7 +310,8 @@ static const struct cmd_row rows[] = {
          "the held-out error of the solved layers beside that of the linear solution;\n"
          "propagation: each layer's own error, the inherited one, and what is left.\n"
          "Without --to the plot is drawn as text, unless --script asks for the script.\n",
-     .examples = "plot energy conv3,conv4 --width 60 --height 16\nplot error\nplot propagation\n",
+     .examples =
+         "plot energy conv3,conv4 --width 60 --height 16\nplot error\nplot propagation\n",
      .args = plot_args,
      .options = plot_options,
      .flags = CMD_NEEDS_MODEL,

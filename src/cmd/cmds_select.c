@@ -68,8 +68,7 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
                            *energy = cmd_option(call, "energy"),
                            *rule = cmd_option(call, "rule"),
                            *objective = cmd_option(call, "objective"),
-                           *of = cmd_option(call, "of"),
-                           *keep = cmd_option(call, "keep");
+                           *of = cmd_option(call, "of"), *keep = cmd_option(call, "keep");
     struct lr_select_opts o = {.progress = &c->progress};
     struct cmd_before old = {0};
     struct out_table t;
@@ -86,7 +85,8 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
     if (objective->is_set && !o.rule->has_objective)
         return cmd_fail_at(e, objective->begin, LR_EINVAL,
                            "the rule %s has no choice of an objective", o.rule->name);
-    o.objective = objective->is_set ? (enum lr_objective)objective->i : LR_OBJECTIVE_ENERGY;
+    o.objective =
+        objective->is_set ? (enum lr_objective)objective->i : LR_OBJECTIVE_ENERGY;
     o.is_network = of->is_set && of->i == 1;
     o.speedup = speedup->is_set ? speedup->r : 0;
     o.macs = macs->is_set ? macs->i : 0;

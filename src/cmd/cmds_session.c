@@ -361,7 +361,7 @@ static const struct cmd_row rows[] = {
     {.name = "as$sert",
      .summary = "fail unless a comparison holds",
      .detail = "OBJECT.KEY OPERATOR VALUE, see help expressions.\n",
-     .examples = "assert total.speedup >= 1\nassert conv2.rank <= 48\n",
+     .examples = "assert total.speedup >= 1\nassert conv2.full_rank == 48\n",
      .args = assert_args,
      .run = run_assert},
     {.name = "v$ersion",

@@ -38,7 +38,8 @@ static enum lr_status run_solve(struct cmd_ctx *c, const struct cmd_call *call,
 {
     const struct cmd_value *set = cmd_arg(call, "SET"), *mode = cmd_option(call, "mode");
     enum lr_mode m = mode->is_set ? (enum lr_mode)mode->i : c->session->settings.mode;
-    struct lr_solve_request q = {.mode = m, .is_alone = cmd_option(call, "alone")->is_set};
+    struct lr_solve_request q = {.mode = m,
+                                 .is_alone = cmd_option(call, "alone")->is_set};
     int *layers = NULL, n = -1, n_solved = 0, n_stale = 0,
         n_layers = c->session->n_layers;
     /* Held, so that no new factors can have the address of old ones. */
@@ -107,9 +108,11 @@ static const struct cmd_row rows[] = {
      .detail =
          "Without SET: every layer that is chosen or stale, shallow to deep. asym fits\n"
          "each layer to what the network approximated so far feeds it, sym to the\n"
-         "original's input, symhat takes the approximated input on both sides. A response\n"
+         "original's input, symhat takes the approximated input on both sides. A "
+         "response\n"
          "that is added to a shortcut is compared after the addition, with the error\n"
-         "of the shortcut in it; --alone fits it by itself, linearly, for comparison. ^C\n"
+         "of the shortcut in it; --alone fits it by itself, linearly, for comparison. "
+         "^C\n"
          "stops and leaves everything as it was.\n",
      .examples = "rank conv3,conv4 50%; solve\nsolve conv4 --mode sym\n",
      .args = set_args,

@@ -146,8 +146,9 @@ struct cmd_group {
     size_t n_rows;
 };
 /* One per cmds_*.c; a new group is listed here and in cmd_groups. */
-extern const struct cmd_group cmd_group_model, cmd_group_data, cmd_group_plan, cmd_group_select, cmd_group_plot,
-    cmd_group_solve, cmd_group_measure, cmd_group_output, cmd_group_session;
+extern const struct cmd_group cmd_group_model, cmd_group_data, cmd_group_plan,
+    cmd_group_select, cmd_group_plot, cmd_group_solve, cmd_group_measure,
+    cmd_group_output, cmd_group_session;
 extern const struct cmd_group *const cmd_groups[];
 extern const size_t cmd_n_groups;
 

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* COLUMN(key, type, scale, digits, title in layers, in cost, in error). SPATIAL: the title
- * of the spatial rank, shown only where a layer has one. */
+/* COLUMN(key, type, scale, digits, title in layers, in cost, in error). SPATIAL: the
+ * title of the spatial rank, shown only where a layer has one. */
 #define COLUMNS(COLUMN)                                                                  \
     COLUMN("layer", OUT_TEXT, 0, 0, "layer", "layer", "layer")                           \
     COLUMN("op", OUT_TEXT, 0, 0, NULL, NULL, NULL)                                       \
@@ -81,9 +81,8 @@ static void add_layer(struct out_table *t, struct cmd_ctx *c, int layer)
              l->c / (l->group > 0 ? l->group : 1), l->kh, l->kw);
     pair_text(stride, sizeof(stride), l->stride_h, l->stride_w);
     out_text(t, l->name);
-    out_text(t, c->session->graph
-                    ->nodes[c->session->graph->values[l->value].producer]
-                    .type);
+    out_text(t,
+             c->session->graph->nodes[c->session->graph->values[l->value].producer].type);
     out_text(t, shape);
     out_text(t, stride);
     out_int(t, l->group);

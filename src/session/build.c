@@ -19,9 +19,9 @@ enum lr_status lr_session_build(struct lr_graph **out, const struct lr_session *
         enum lr_state state = lr_session_state(s, i);
         if (state == LR_STATE_CHOSEN && !is_partial) {
             char ranks[32];
-            rc = lr_err_set(e, LR_EINVAL, "%s: rank %s is chosen but not solved: use solve",
-                            s->layers[i].name,
-                            lr_session_ranks_text(ranks, sizeof(ranks), s, i));
+            rc = lr_err_set(
+                e, LR_EINVAL, "%s: rank %s is chosen but not solved: use solve",
+                s->layers[i].name, lr_session_ranks_text(ranks, sizeof(ranks), s, i));
             goto out;
         }
         use[i] = state == LR_STATE_SOLVED || state == LR_STATE_STALE;

@@ -47,8 +47,8 @@ static int add_ranks(struct session_point *points, int n, const struct lr_rank_l
     return n + 1;
 }
 
-/* Pairs of about the cost macs at most: from all of the reduction done by the spatial part
- * to most of it done by the channel part. */
+/* Pairs of about the cost macs at most: from all of the reduction done by the spatial
+ * part to most of it done by the channel part. */
 static int add_pairs(struct session_point *points, int n, const struct lr_rank_layer *l,
                      int layer, double macs, int step)
 {
@@ -135,8 +135,7 @@ static bool is_current(const struct lr_session *s, int layer, bool needs_drops)
 static enum lr_status measure_errors(struct lr_session *s, const int *layers, int n,
                                      const struct lr_progress *progress, struct lr_err *e)
 {
-    struct session_point *points =
-        lr_calloc((size_t)n * MAX_GRID + 1, sizeof(*points));
+    struct session_point *points = lr_calloc((size_t)n * MAX_GRID + 1, sizeof(*points));
     int n_points = 0;
     enum lr_status rc;
 
@@ -144,14 +143,14 @@ static enum lr_status measure_errors(struct lr_session *s, const int *layers, in
         return lr_enomem(e, (size_t)n * MAX_GRID * sizeof(*points), "curves");
     for (int i = 0; i < n; i++)
         if (!is_current(s, layers[i], false))
-            n_points += make_grid(points + n_points, s, layers[i], error_speedups,
-                                  N_ERROR, true);
+            n_points +=
+                make_grid(points + n_points, s, layers[i], error_speedups, N_ERROR, true);
     rc = session_measure_points(points, n_points, s, progress, e);
     for (int at = 0, end; rc == LR_OK && at < n_points; at = end) {
         struct lr_rank_point curve[MAX_GRID];
         for (end = at; end < n_points && points[end].layer == points[at].layer; end++)
-            curve[end - at] = (struct lr_rank_point){points[end].ranks, points[end].error,
-                                                     NAN};
+            curve[end - at] =
+                (struct lr_rank_point){points[end].ranks, points[end].error, NAN};
         rc = set_curve(s, points[at].layer, curve, end - at, false, e);
     }
     lr_free(points);
@@ -223,8 +222,7 @@ static enum lr_status measure_drops(struct lr_session *s, const int *layers, int
         int n_points = make_grid(grid, s, layers[i], drop_speedups, N_DROP, false);
         for (int k = 0; rc == LR_OK && k < n_points; k++) {
             double at = 0.05 + each * (i + (double)k / n_points);
-            struct lr_progress one =
-                lr_progress_sub(progress, at, at + each / n_points);
+            struct lr_progress one = lr_progress_sub(progress, at, at + each / n_points);
             curve[k].ranks = grid[k].ranks;
             rc = measure_drop(&curve[k], s, layers[i], &original, &one, e);
         }

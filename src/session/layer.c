@@ -39,7 +39,8 @@ static enum lr_status add_rows(float **sum, const struct lr_rows *a,
     return LR_OK;
 }
 
-/* What the solver is fitted to, in each mode; alone: without shortcut and nonlinearity. */
+/* What the solver is fitted to, in each mode; alone: without shortcut and nonlinearity.
+ */
 static enum lr_status set_fit(struct problem *p, const struct session_problem *q,
                               struct lr_err *e)
 {
@@ -263,9 +264,8 @@ enum lr_status session_solve_layer(struct lr_factors **out, const struct lr_sess
         (rc = lr_factors_build(&f, l, k.w->data, k.o.bias, k.has_m ? &k.m : NULL,
                                q->spatial, q->method, e)) != LR_OK)
         goto out;
-    if (q->has_samples &&
-        (rc = measure(f, &k.p, k.has_m ? &k.m : NULL, k.has_linear ? &k.linear : NULL,
-                      e)) != LR_OK)
+    if (q->has_samples && (rc = measure(f, &k.p, k.has_m ? &k.m : NULL,
+                                        k.has_linear ? &k.linear : NULL, e)) != LR_OK)
         goto out;
     f->rank = q->ranks.channel;
     f->rank_spatial = q->ranks.spatial;

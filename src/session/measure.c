@@ -76,12 +76,12 @@ void session_drop_eval(struct lr_session *s)
     s->has_eval = false;
 }
 
-/* Fully connected layers are large and mostly left alone: they are sampled only when their
- * method asks for it. */
+/* Fully connected layers are large and mostly left alone: they are sampled only when
+ * their method asks for it. */
 static bool is_wanted(const struct lr_session *s, int i)
 {
-    return s->layers[i].is_approximable && (s->layers[i].kind == LR_LAYER_CONV ||
-                                            s->plan[i].method != LR_METHOD_KEEP);
+    return s->layers[i].is_approximable &&
+           (s->layers[i].kind == LR_LAYER_CONV || s->plan[i].method != LR_METHOD_KEEP);
 }
 
 /* Whether the spectra are there for everything that is wanted now. */

@@ -174,7 +174,8 @@ void lr_session_row(struct lr_layer_row *r, const struct lr_session *s, int laye
                                .method = p->method,
                                .state = lr_session_state(s, layer),
                                .rank = p->ranks.channel,
-                               .rank_spatial = p->ranks.spatial > 0 ? p->ranks.spatial : -1,
+                               .rank_spatial =
+                                   p->ranks.spatial > 0 ? p->ranks.spatial : -1,
                                .full_rank = l->d,
                                .macs_original = l->macs,
                                .params_original = l->params,
@@ -182,9 +183,10 @@ void lr_session_row(struct lr_layer_row *r, const struct lr_session *s, int laye
     bool is_split = r->state != LR_STATE_WHOLE;
     r->macs = is_split ? lr_macs_split(&rl, p->ranks) : l->macs;
     r->params = is_split ? lr_params_split(&rl, p->ranks) : l->params;
-    r->bytes = is_split ? add(l->bytes, mul(4, add(r->params - l->params,
-                                                   inner_values(&rl, p->ranks))))
-                        : l->bytes;
+    r->bytes = is_split
+                   ? add(l->bytes,
+                         mul(4, add(r->params - l->params, inner_values(&rl, p->ranks))))
+                   : l->bytes;
     r->speedup = r->macs > 0 ? (double)r->macs_original / (double)r->macs : NAN;
     r->energy = NAN;
     if (s->spectra && s->spectra[layer].eig)
@@ -243,7 +245,8 @@ static enum lr_status settle(const struct lr_session *s, struct lr_layer_plan *n
     for (int i = 0; i < s->n_layers; i++) {
         struct lr_factors *f = next[i].factors;
         if (!f || (f->rank == next[i].ranks.channel &&
-                   f->rank_spatial == next[i].ranks.spatial && f->method == next[i].method && !is_whole(s, i, &next[i])))
+                   f->rank_spatial == next[i].ranks.spatial &&
+                   f->method == next[i].method && !is_whole(s, i, &next[i])))
             continue;
         lr_factors_unref(f);
         next[i].factors = NULL;

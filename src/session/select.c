@@ -62,14 +62,14 @@ static struct lr_budget make_budget(const struct lr_session *s,
 
 /* Spectra and measurements that the rule goes by. */
 static enum lr_status measure_for(struct lr_session *s, const struct lr_select_opts *o,
-                                  const int *index, int n, double *done,
-                                  struct lr_err *e)
+                                  const int *index, int n, double *done, struct lr_err *e)
 {
     bool by_energy = o->energy > 0;
     bool needs_drops = !by_energy && o->rule->needs_drops;
     bool needs_errors = !by_energy && o->rule->needs_errors &&
                         (!o->rule->has_objective || o->objective == LR_OBJECTIVE_ERROR);
-    bool needs_spectra = by_energy || o->rule->needs_spectra || needs_drops || needs_errors;
+    bool needs_spectra =
+        by_energy || o->rule->needs_spectra || needs_drops || needs_errors;
     struct lr_progress first = lr_progress_sub(o->progress, 0, 0.2);
     struct lr_progress second = lr_progress_sub(o->progress, 0.2, 0.8);
     enum lr_status rc;
@@ -215,6 +215,7 @@ enum lr_status lr_session_ranks_for_speedup(struct lr_ranks *r, struct lr_sessio
     if (l.split == LR_SPLIT_SPATIAL)
         least.channel = l.d;
     return lr_err_set(e, LR_EINVAL, "%s cannot be %gx as fast: rank %d gives %.3gx",
-                      l.name, x, l.split == LR_SPLIT_SPATIAL ? least.spatial : least.channel,
+                      l.name, x,
+                      l.split == LR_SPLIT_SPATIAL ? least.spatial : least.channel,
                       (double)lr_macs_whole(&l) / (double)lr_macs_split(&l, least));
 }
