@@ -233,6 +233,21 @@ static enum lr_status measure_drops(struct lr_session *s, const int *layers, int
     return rc;
 }
 
+/* Without held-out images no error is known. */
+static enum lr_status check_errors(const struct lr_session *s, const int *layers, int n,
+                                   struct lr_err *e)
+{
+    for (int i = 0; i < n; i++) {
+        const struct lr_curve *c = &s->curves[layers[i]];
+        if (c->n > 0 && isnan(c->points[0].error))
+            return lr_err_set(e, LR_EINVAL,
+                              "too few calibration images (%lld): none is held out to "
+                              "measure errors on",
+                              (long long)lr_dataset_count(s->calib));
+    }
+    return LR_OK;
+}
+
 enum lr_status session_need_curves(struct lr_session *s, const int *layers, int n,
                                    bool needs_errors, bool needs_drops,
                                    const struct lr_progress *progress, struct lr_err *e)
@@ -244,6 +259,8 @@ enum lr_status session_need_curves(struct lr_session *s, const int *layers, int 
 
     if (rc == LR_OK && needs_errors)
         rc = measure_errors(s, layers, n, &first, e);
+    if (rc == LR_OK && needs_errors)
+        rc = check_errors(s, layers, n, e);
     if (rc == LR_OK && needs_drops)
         rc = measure_drops(s, layers, n, &second, e);
     return rc;
