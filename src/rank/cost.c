@@ -161,7 +161,7 @@ int lr_grid_rank(int full, int step, int k)
 
 static int round_down(int rank, int full, int step)
 {
-    if (step <= 1 || rank >= full)
+    if (rank >= full)
         return rank;
     int down = rank - rank % step, least = step < full ? step : full;
     return down < least ? least : down;

@@ -233,6 +233,21 @@ static enum lr_status measure_drops(struct lr_session *s, const int *layers, int
     return rc;
 }
 
+/* Without held-out images no error is known. */
+static enum lr_status check_errors(const struct lr_session *s, const int *layers, int n,
+                                   struct lr_err *e)
+{
+    for (int i = 0; i < n; i++) {
+        const struct lr_curve *c = &s->curves[layers[i]];
+        if (c->n > 0 && isnan(c->points[0].error))
+            return lr_err_set(e, LR_EINVAL,
+                              "too few calibration images (%lld): none is held out to "
+                              "measure errors on",
+                              (long long)lr_dataset_count(s->calib));
+    }
+    return LR_OK;
+}
+
 enum lr_status session_need_curves(struct lr_session *s, const int *layers, int n,
                                    bool needs_errors, bool needs_drops,
                                    const struct lr_progress *progress, struct lr_err *e)
@@ -244,6 +259,8 @@ enum lr_status session_need_curves(struct lr_session *s, const int *layers, int 
 
     if (rc == LR_OK && needs_errors)
         rc = measure_errors(s, layers, n, &first, e);
+    if (rc == LR_OK && needs_errors)
+        rc = check_errors(s, layers, n, e);
     if (rc == LR_OK && needs_drops)
         rc = measure_drops(s, layers, n, &second, e);
     return rc;
@@ -251,9 +268,22 @@ enum lr_status session_need_curves(struct lr_session *s, const int *layers, int 
 
 /* ---- pairs ---- */
 
+/* Of n points those with no more parameters than ranks r have. */
+static int drop_larger(struct session_point *points, int n, const struct lr_rank_layer *l,
+                       struct lr_ranks r)
+{
+    int n_left = 0;
+
+    for (int i = 0; i < n; i++)
+        if (lr_params_split(l, points[i].ranks) <= lr_params_split(l, r))
+            points[n_left++] = points[i];
+    return n_left;
+}
+
 enum lr_status session_refine_pairs(struct lr_ranks *ranks, const int *layers, int n,
-                                    struct lr_session *s, int round,
-                                    const struct lr_progress *progress, struct lr_err *e)
+                                    struct lr_session *s, enum lr_budget_kind kind,
+                                    int round, const struct lr_progress *progress,
+                                    struct lr_err *e)
 {
     struct session_point *points = NULL;
     char buf[256];
@@ -273,7 +303,8 @@ enum lr_status session_refine_pairs(struct lr_ranks *ranks, const int *layers, i
         struct session_point *own = points + n_points;
         double macs = (double)lr_macs_split(&l, ranks[i]);
         int k = add_ranks(own, 0, &l, layers[i], ranks[i]);
-        n_points += add_pairs(own, k, &l, layers[i], macs, round);
+        k = add_pairs(own, k, &l, layers[i], macs, round);
+        n_points += kind == LR_BUDGET_PARAMS ? drop_larger(own, k, &l, ranks[i]) : k;
     }
     rc = session_measure_points(points, n_points, s, progress, e);
     for (int i = 0, at = 0; rc == LR_OK && i < n; i++) {

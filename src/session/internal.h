@@ -134,9 +134,11 @@ enum lr_status session_need_curves(struct lr_session *s, const int *layers, int 
                                    const struct lr_progress *progress, struct lr_err *e);
 void session_drop_curves(struct lr_session *s);
 /* For each of the n layers whose split has both parts and is not whole: of the pairs that
- * cost no more than ranks[i] does, the one with the lowest held-out error. */
+ * cost no more than ranks[i] does, in multiply-adds and where kind says so in parameters
+ * too, the one with the lowest held-out error. */
 enum lr_status session_refine_pairs(struct lr_ranks *ranks, const int *layers, int n,
-                                    struct lr_session *s, int round,
-                                    const struct lr_progress *progress, struct lr_err *e);
+                                    struct lr_session *s, enum lr_budget_kind kind,
+                                    int round, const struct lr_progress *progress,
+                                    struct lr_err *e);
 
 #endif

@@ -176,7 +176,8 @@ enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_op
         struct lr_budget b = make_budget(s, o, is_free, round);
         b.progress = &rest;
         if ((rc = o->rule->select(ranks, layers, n, &b, e)) != LR_OK ||
-            (rc = session_refine_pairs(ranks, index, n, s, round, &rest, e)) != LR_OK)
+            (rc = session_refine_pairs(ranks, index, n, s, b.kind, round, &rest, e)) !=
+                LR_OK)
             goto out;
         use_slack(ranks, layers, n, &b);
     }
@@ -208,7 +209,7 @@ enum lr_status lr_session_ranks_for_speedup(struct lr_ranks *r, struct lr_sessio
     struct lr_ranks least = {lr_rank_step(&l, round), 0};
 
     if (lr_ranks_for_speedup(r, &l, x, round))
-        return session_refine_pairs(r, &layer, 1, s, round, progress, e);
+        return session_refine_pairs(r, &layer, 1, s, LR_BUDGET_MACS, round, progress, e);
     if (lr_ranks_whole(&l).spatial > 0)
         least.spatial = least.channel;
     if (l.split == LR_SPLIT_SPATIAL)

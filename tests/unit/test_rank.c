@@ -213,6 +213,7 @@ static void cost__rounding(void **state)
     assert_int_equal(lr_ranks_round(&l, of(3), 8).channel, 8);
     assert_int_equal(lr_ranks_round(&l, of(3), 32).channel, 20);
     assert_int_equal(lr_ranks_round(&l, of(20), 8).channel, 20); /* whole stays whole */
+    assert_int_equal(lr_ranks_round(&l, of(0), 1).channel, 1);
     assert_int_equal(lr_ranks_round(&l, of(7), 1).channel, 7);
     assert_int_equal(lr_ranks_round(&l, of(7), 0).channel, 7);
 }
