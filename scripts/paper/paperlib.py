@@ -227,14 +227,24 @@ class Runner:
 class Plot:
     """One SVG figure by gnuplot: curves, points or bars of given data."""
 
+    COLOURS = ('#0072b2', '#d55e00', '#009e73', '#000000', '#cc79a7', '#b08000', '#56b4e9',
+               '#7f3fbf', '#8c8c00', '#803020')
+    MARKS = (7, 5, 9, 13, 4, 6, 8, 10, 12, 2)
+
     def __init__(self, title, xlabel, ylabel, *settings):
         self.head = ['set title "%s"' % title, 'set xlabel "%s"' % xlabel, 'set ylabel "%s"' % ylabel,
                      'set grid lc rgb "#dddddd"', 'set key outside right top noenhanced',
                      'set border 3', 'set tics nomirror'] + list(settings)
         self.parts, self.data = [], []
 
-    def add(self, label, points, style='linespoints pt 7 ps 0.6 lw 1.5'):
-        name = '$d%d' % len(self.data)
+    def add(self, label, points, style='linespoints'):
+        """A curve; colour, dashes and marks differ from the others unless style has them."""
+        k = len(self.data)
+        name = '$d%d' % k
+        if ' lc ' not in style:
+            style += ' lc rgb "%s" pt %d ps 0.8' % (self.COLOURS[k % 10], self.MARKS[k % 10])
+            if not style.startswith('points'):
+                style += ' lw 1.5 dt %d' % (1 + k % 4)
         self.data.append('%s << EOD\n%s\nEOD' % (name, '\n'.join(' '.join(str(v) for v in p) for p in points)))
         self.parts.append('%s %s with %s %s' % (name, self.using(points), style,
                                                 'title "%s"' % label if label else 'notitle'))
