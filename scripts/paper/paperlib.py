@@ -25,7 +25,7 @@ def read_idx(path):
     with gzip.open(path) as f:
         raw = f.read()
     n = raw[3]
-    return struct.unpack('>%dI' % n, raw[4:4 + 4 * n]), raw[4 + 4 * n:]
+    return struct.unpack('>%dI' % n, raw[4 : 4 + 4 * n]), raw[4 + 4 * n :]
 
 
 def write_images(path, idx, count):
@@ -35,7 +35,7 @@ def write_images(path, idx, count):
     table = [(i / 255 - MEAN) / STD for i in range(256)]
     head = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 1, %d, %d), }" % (n, h, w)
     head += ' ' * (-(len(head) + 11) % 64) + '\n'
-    values = array.array('f', (table[b] for b in raw[:n * h * w]))
+    values = array.array('f', (table[b] for b in raw[: n * h * w]))
     if sys.byteorder == 'big':
         values.byteswap()
     with open(path, 'wb') as f:
@@ -51,10 +51,10 @@ def read_outputs(path):
     head = raw[10:start].decode()
     shape = head.split("'shape':")[1].split('(')[1].split(')')[0]
     n, k = [int(x) for x in shape.split(',') if x.strip()][:2]
-    values = array.array('f', raw[start:start + 4 * n * k])
+    values = array.array('f', raw[start : start + 4 * n * k])
     if sys.byteorder == 'big':
         values.byteswap()
-    return [values[i:i + k].tolist() for i in range(0, n * k, k)]
+    return [values[i : i + k].tolist() for i in range(0, n * k, k)]
 
 
 class Answers:
@@ -98,8 +98,11 @@ def paired(a, b):
     p1, p2 = (both + only_a) / n, (both + only_b) / n
     (l1, u1), (l2, u2) = wilson(both + only_a, n), wilson(both + only_b, n)
     d = p1 - p2
-    return (d, d - math.sqrt(max(0, (p1 - l1) ** 2 - 2 * r * (p1 - l1) * (u2 - p2) + (u2 - p2) ** 2)),
-            d + math.sqrt(max(0, (u1 - p1) ** 2 - 2 * r * (u1 - p1) * (p2 - l2) + (p2 - l2) ** 2)))
+    return (
+        d,
+        d - math.sqrt(max(0, (p1 - l1) ** 2 - 2 * r * (p1 - l1) * (u2 - p2) + (u2 - p2) ** 2)),
+        d + math.sqrt(max(0, (u1 - p1) ** 2 - 2 * r * (u1 - p1) * (p2 - l2) + (p2 - l2) ** 2)),
+    )
 
 
 def pearson(x, y):
@@ -156,7 +159,9 @@ class Runner:
             with open(os.path.join(here, name), encoding='utf-8') as f:
                 text += f.read()
             if self.o.quick and name.startswith('open-'):
-                text += 'data calib @fashion --count %d\nset iterations 4,4\n' % self.o.quick_calib
+                text += (
+                    'data calib @fashion --count %d\nset iterations 4,4\n' % self.o.quick_calib
+                )
         if self.o.quick:
             text = text.replace('--count 1000', '--count 80').replace('--count 300', '--count 60')
             text = text.replace('--count 100 ', '--count 50 ')
@@ -186,9 +191,25 @@ class Runner:
         env.setdefault('OMP_WAIT_POLICY', 'passive')
         start = time.monotonic()
         with open(os.path.join(new, 'log.txt'), 'w', encoding='utf-8') as log:
-            done = subprocess.run([self.o.ranklab, '-b', '-x', '--no-init', '--seed', str(self.o.seed),
-                                   '--threads', str(self.o.threads), '-f', 'script.rl'],
-                                  cwd=new, env=env, stdout=log, stderr=subprocess.STDOUT, check=False)
+            done = subprocess.run(
+                [
+                    self.o.ranklab,
+                    '-b',
+                    '-x',
+                    '--no-init',
+                    '--seed',
+                    str(self.o.seed),
+                    '--threads',
+                    str(self.o.threads),
+                    '-f',
+                    'script.rl',
+                ],
+                cwd=new,
+                env=env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
         seconds = time.monotonic() - start
         if done.returncode != 0:
             print('failed (%d)' % done.returncode)
@@ -227,24 +248,62 @@ class Runner:
 class Plot:
     """One SVG figure by gnuplot: curves, points or bars of given data."""
 
+    COLOURS = (
+        '#0072b2',
+        '#d55e00',
+        '#009e73',
+        '#000000',
+        '#cc79a7',
+        '#b08000',
+        '#56b4e9',
+        '#7f3fbf',
+        '#8c8c00',
+        '#803020',
+    )
+    MARKS = (7, 5, 9, 13, 4, 6, 8, 10, 12, 2)
+
     def __init__(self, title, xlabel, ylabel, *settings):
-        self.head = ['set title "%s"' % title, 'set xlabel "%s"' % xlabel, 'set ylabel "%s"' % ylabel,
-                     'set grid lc rgb "#dddddd"', 'set key outside right top noenhanced',
-                     'set border 3', 'set tics nomirror'] + list(settings)
+        self.head = [
+            'set title "%s"' % title,
+            'set xlabel "%s"' % xlabel,
+            'set ylabel "%s"' % ylabel,
+            'set grid lc rgb "#dddddd"',
+            'set key outside right top noenhanced',
+            'set border 3',
+            'set tics nomirror',
+        ] + list(settings)
         self.parts, self.data = [], []
 
-    def add(self, label, points, style='linespoints pt 7 ps 0.6 lw 1.5'):
-        name = '$d%d' % len(self.data)
-        self.data.append('%s << EOD\n%s\nEOD' % (name, '\n'.join(' '.join(str(v) for v in p) for p in points)))
-        self.parts.append('%s %s with %s %s' % (name, self.using(points), style,
-                                                'title "%s"' % label if label else 'notitle'))
+    def add(self, label, points, style='linespoints'):
+        """A curve; colour, dashes and marks differ from the others unless style has them."""
+        k = len(self.data)
+        name = '$d%d' % k
+        if ' lc ' not in style:
+            style += ' lc rgb "%s" pt %d ps 0.8' % (self.COLOURS[k % 10], self.MARKS[k % 10])
+            if not style.startswith('points'):
+                style += ' lw 1.5 dt %d' % (1 + k % 4)
+        self.data.append(
+            '%s << EOD\n%s\nEOD' % (name, '\n'.join(' '.join(str(v) for v in p) for p in points))
+        )
+        self.parts.append(
+            '%s %s with %s %s'
+            % (name, self.using(points), style, 'title "%s"' % label if label else 'notitle')
+        )
 
     @staticmethod
     def using(points):
         return 'using ' + ':'.join(str(i + 1) for i in range(len(points[0])))
 
     def write(self, path):
-        text = '\n'.join(['set terminal svg size 760,430 font "sans,12" background rgb "white"',
-                          'set output "%s"' % os.path.basename(path)] + self.head + self.data +
-                         ['plot ' + ', '.join(self.parts), ''])
-        subprocess.run(['gnuplot', '-'], input=text.encode(), cwd=os.path.dirname(path), check=True)
+        text = '\n'.join(
+            [
+                'set terminal svg size 760,430 font "sans,12" background rgb "white"',
+                'set output "%s"' % os.path.basename(path),
+            ]
+            + self.head
+            + self.data
+            + ['plot ' + ', '.join(self.parts), '']
+        )
+        subprocess.run(
+            ['gnuplot', '-'], input=text.encode(), cwd=os.path.dirname(path), check=True
+        )
