@@ -95,21 +95,20 @@ static void draw_work(const struct ui_panes *p, struct ui_rect r)
     lr_strbuf_free(&b);
 }
 
+/* The most needed first: a narrow screen cuts the end. */
 static void draw_hint(const struct ui_panes *p, struct ui_rect r)
 {
-    const char *text = "F6 or Esc: to the panes   ?: all keys   Tab completes";
+    static const char *const hints[] = {
+        [UI_IN_PROMPT] = "Esc or F6: to the panes   F1: all keys   Tab: completes",
+        [UI_IN_TABLE] =
+            "Esc: prompt   ?: all keys   left right: rank   s: solve   Enter: "
+            "give a rank   /: find",
+        [UI_IN_DETAIL] =
+            "Esc: prompt   ?: all keys   1-5: what is shown   up down: layer   "
+            "Tab: next pane",
+        [UI_IN_LOG] = "Esc: prompt   ?: all keys   up down: scroll   Tab: next pane"};
 
-    if (p->focus == UI_IN_TABLE)
-        text = "left right: rank   Enter: give a rank   s: solve   /: find   ?: all keys "
-               "  Esc: "
-               "prompt";
-    else if (p->focus == UI_IN_DETAIL)
-        text = "1-5: what is shown   up down: layer   Tab: next pane   ?: all keys   "
-               "Esc: prompt";
-    else if (p->focus == UI_IN_LOG)
-        text = "up down PageUp PageDown: scroll   Tab: next pane   ?: all keys   Esc: "
-               "prompt";
-    ui_put(r.y, r.x + 1, r.w - 2, UI_DIM, text, true);
+    ui_put(r.y, r.x + 1, r.w - 2, UI_DIM, hints[p->focus], true);
 }
 
 void ui_status_draw(const struct ui_panes *p)

@@ -288,6 +288,8 @@ int ui_edit_draw(int y, int x, int w, bool is_ascii)
     /* Half a line at a time, so that the cursor never sticks to an edge. */
     if (cursor < edit.first || cursor >= edit.first + w)
         edit.first = cursor < w ? 0 : (cursor - w + w / 2 + 1);
+    if (b.s && lr_text_columns(b.s) < w)
+        edit.first = 0;
     if (edit.first > cursor)
         edit.first = cursor;
     int skipped = 0;

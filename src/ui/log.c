@@ -83,7 +83,7 @@ void ui_log_key_begins(struct ui_log *l, bool is_same_kind)
             lr_free(l->lines[--l->n].text);
     }
     l->has_key_lines = true;
-    l->first_of_key = l->n;
+    l->first_of_key = l->n + 1; /* behind the line with the command, which stays */
 }
 
 /* ---- wrapping ---- */

@@ -29,7 +29,8 @@ struct ui_log {
 void ui_log_free(struct ui_log *l);
 /* Adds the lines of text. */
 void ui_log_add(struct ui_log *l, enum ui_log_kind kind, const char *text, size_t n);
-/* What a key's command says replaces what the key before it said. */
+/* A key's command comes. Pressed again and again, what it says replaces what it said
+ * before; the commands themselves all stay. */
 void ui_log_key_begins(struct ui_log *l, bool is_same_kind);
 void ui_log_draw(struct ui_log *l, struct ui_rect r, bool is_ascii);
 /* Rows that the whole log takes at this width. */
