@@ -574,7 +574,7 @@ static void prompt_key(struct ui_panes *p, const struct ui_key *key)
     bool is_escape = strcmp(key->name, "Esc") == 0;
 
     if (is_escape && ui_edit_is_searching()) {
-        ui_edit_key("\005", 1); /* keeps what was found */
+        ui_edit_key("\n", 1); /* keeps what was found */
         return;
     }
     if (is_escape && !ui_edit_is_vi()) {

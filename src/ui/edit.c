@@ -25,7 +25,7 @@ static struct {
     char fifo[FIFO_SIZE];
     size_t n, at;
     struct lr_strbuf text; /* the lines of one command so far */
-    bool has_line, is_end;
+    bool has_line, is_end, is_discarding;
     int ends[2];
     void (*list)(void *ctx, const char *text, size_t n);
     void *ctx;
@@ -56,14 +56,21 @@ static void take_line(char *line)
         edit.is_end = true;
         return;
     }
-    lr_strbuf_puts(&edit.text, line);
+    if (!edit.is_discarding)
+        lr_strbuf_puts(&edit.text, line);
     free(line);
+    if (edit.is_discarding)
+        return;
     if (cmd_line_continues(edit.text.s ? edit.text.s : "")) {
         lr_strbuf_putc(&edit.text, '\n');
         rl_set_prompt(more_text);
         return;
     }
     edit.has_line = true;
+    /* Here, before readline looks at the history for the next line: a line added later
+     * would be taken for the one that is edited. */
+    if (edit.text.s)
+        ui_history_keep(edit.text.s);
     rl_set_prompt(prompt_text);
 }
 
@@ -163,16 +170,34 @@ void ui_edit_drain(void)
     lr_strbuf_free(&b);
 }
 
-void ui_edit_key(const char *bytes, size_t n)
+/* Keys that belong to an incremental search: text, C-r C-s C-g C-h C-w C-y C-j Enter. */
+static bool is_of_search(const char *bytes, size_t n)
 {
-    if (n > FIFO_SIZE)
-        return;
+    unsigned char c = (unsigned char)bytes[0];
+
+    return c >= 32 ? n == 1 || c >= 0x80
+                   : n == 1 && c && strchr("\022\023\007\010\027\031\n\r", c);
+}
+
+static void feed(const char *bytes, size_t n)
+{
     memcpy(edit.fifo, bytes, n);
     edit.n = n;
     edit.at = 0;
     while (edit.at < edit.n && !edit.is_end)
         rl_callback_read_char();
     edit.n = edit.at = 0;
+}
+
+void ui_edit_key(const char *bytes, size_t n)
+{
+    if (n == 0 || n > FIFO_SIZE)
+        return;
+    /* Other keys end the search and are then what they are; readline itself fails on some
+     * of them, such as C-x. */
+    if (RL_ISSTATE(RL_STATE_ISEARCH) && !is_of_search(bytes, n))
+        feed("\n", 1);
+    feed(bytes, n);
 }
 
 bool ui_edit_knows(const char *bytes, size_t n)
@@ -205,10 +230,15 @@ void ui_edit_set(const char *text)
 
 void ui_edit_clear(void)
 {
-    rl_callback_sigcleanup();
-    rl_free_line_state();
-    rl_replace_line("", 1);
-    rl_point = rl_end = rl_mark = 0;
+    /* Like a line that is entered and forgotten: readline then sorts out its lists of
+     * changes itself. Releasing them from outside frees some twice. */
+    edit.is_discarding = true;
+    for (int i = 0; i < 3 && ui_edit_is_searching(); i++)
+        ui_edit_key("\007", 1);
+    rl_delete_text(0, rl_end);
+    rl_point = 0;
+    ui_edit_key("\r", 1);
+    edit.is_discarding = edit.has_line = false;
     lr_strbuf_reset(&edit.text);
     rl_set_prompt(prompt_text);
 }

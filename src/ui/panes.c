@@ -252,7 +252,6 @@ static void take_line(struct ui_panes *p)
     char *line = ui_edit_take();
 
     if (line) {
-        ui_history_keep(line);
         ui_run_typed(p, line);
         lr_free(line);
     }
