@@ -14,7 +14,7 @@ static const struct {
     const char *keys, *command, *text;
 } typing_keys[] = {
     {"Left - h", "rank @cursor @less",
-     "lower the rank; what follows from it is shown at once"},
+     "lower the rank, see what follows"},
     {"Right + = l", "rank @cursor @more", "raise the rank"},
 };
 
@@ -237,6 +237,7 @@ void ui_run_typed(struct ui_panes *p, const char *line)
     if (line[strspn(line, " \t\n;")] == '\0')
         return;
     p->last_key[0] = '\0';
+    p->is_reading = true;
     if (strlen(line) > (1 << 20) || !ui_worker_run(p->worker, UI_JOB_LINE, line, false)) {
         ui_message(p, true, "too many commands wait; ^C stops the work and forgets them");
         return;
@@ -544,7 +545,8 @@ static void mouse_key(struct ui_panes *p, const struct ui_key *key)
             return;
         }
         for (int i = 0; i < UI_N_TABS; i++) {
-            bool is_open = (enum ui_tab)i == p->tab && (p->at.split_x >= 0 || p->is_detail);
+            bool is_open =
+                (enum ui_tab)i == p->tab && (p->at.split_x >= 0 || p->is_detail);
             x += (int)strlen(ui_tab_names[i]) + 3 + is_open;
             if (key->x < x) {
                 show_tab(p, i);

@@ -21,11 +21,13 @@ void ui_tabs_draw(struct ui_panes *p)
         return;
     if (l->split_x < 0) {
         /* One pane at a time: the table is one of them. */
-        bool is_here = !p->is_detail && !(p->is_zoomed && p->focus == UI_IN_DETAIL);
+        bool is_here = p->at.table.h > 0;
         x += ui_put(l->tabs_y, x, end - x, is_here ? UI_TITLE : UI_DIM, " table ", true);
     }
     for (int i = 0; i < UI_N_TABS; i++) {
-        bool is_here = (enum ui_tab)i == p->tab && (l->split_x >= 0 || p->is_detail);
+        bool is_here = p->is_reading ? i == UI_TAB_LOG
+                                     : (enum ui_tab)i == p->tab &&
+                                           (l->split_x >= 0 || l->table.h == 0);
         enum ui_style style = !is_here ? UI_DIM : has_focus ? UI_TITLE : UI_HEAD;
         x += ui_putf(l->tabs_y, x, end - x, style, true, is_here ? "[%d %s]" : "%d %s ",
                      i + 1, ui_tab_names[i]);
@@ -44,7 +46,7 @@ static void draw_cost(struct ui_panes *p, struct ui_rect r)
                 l->reason ? l->reason : "");
         return;
     }
-    ui_put(r.y, r.x, r.w, UI_HEAD, "   rank    MMAC     ~x  ~kept %  kparam", true);
+    ui_put(r.y, r.x, r.w, UI_HEAD, "  rank    MMAC    ~x ~kept %  kparam", true);
     for (int i = 0; i < l->n_prices; i++)
         if (l->prices[i].rank <= l->rank)
             here = i;
@@ -58,15 +60,13 @@ static void draw_cost(struct ui_panes *p, struct ui_rect r)
         if (!isnan(c->energy))
             snprintf(kept, sizeof(kept), "%.2f", 100 * c->energy);
         int x = ui_putf(y, r.x, r.w, is_chosen ? UI_HEAD : UI_NORMAL, p->is_ascii,
-                        "%c %5d %7.2f %6.2f %8s %7.1f", is_chosen ? '>' : ' ', c->rank,
+                        "%c %4d %7.2f %5.2f %7s %7.1f", is_chosen ? '>' : ' ', c->rank,
                         1e-6 * (double)c->macs,
                         c->macs > 0 ? (double)l->macs_original / (double)c->macs : 0,
                         kept, 1e-3 * (double)c->params);
-        const char *note = c->rank == l->full_rank    ? "whole"
-                           : c->rank == l->break_even ? "no longer pays"
-                           : is_chosen                ? "chosen"
-                                                      : "";
-        ui_put(y, r.x + x + 1, r.w - x - 1, UI_DIM, note, true);
+        if (c->rank >= l->break_even)
+            ui_put(y, r.x + x + 1, r.w - x - 1, UI_DIM,
+                   r.w - x > 14 ? "whole: cheaper" : "whole", true);
     }
 }
 
@@ -152,9 +152,9 @@ static void draw_head(struct ui_panes *p, struct ui_rect *r)
     if (!l || r->h < 4)
         return;
     lr_text_escape(&name, l->name);
-    lr_strbuf_printf(&b, "%s  %s %s", name.s ? name.s : "", l->shape, l->kernel);
+    lr_strbuf_printf(&b, "%s %s %s", name.s ? name.s : "", l->shape, l->kernel);
     if (l->is_approximable)
-        lr_strbuf_printf(&b, "  rank %d of %d, pays below %d", l->rank, l->full_rank,
+        lr_strbuf_printf(&b, " rank %d/%d pays below %d", l->rank, l->full_rank,
                          l->break_even);
     ui_put(r->y, r->x, r->w, UI_HEAD, b.s ? b.s : "", p->is_ascii);
     lr_strbuf_free(&b);

@@ -24,12 +24,12 @@ static void put_row(struct list *l, enum ui_style style, const char *keys,
         return;
     }
     ui_put(y + 1, 3, 14, UI_HEAD, keys, l->p->is_ascii);
-    ui_put(y + 1, 18, l->w - 19, style, text, l->p->is_ascii);
-    if (*command && l->w > COMMAND_COLUMN + 12) {
-        ui_fill(y + 1, COMMAND_COLUMN, 1, UI_NORMAL, ' ');
+    bool has_command = *command && l->w > COMMAND_COLUMN + 12;
+    int room = (has_command ? COMMAND_COLUMN - 1 : l->w - 1) - 18;
+    ui_put(y + 1, 18, room, UI_NORMAL, text, l->p->is_ascii);
+    if (has_command)
         ui_put(y + 1, COMMAND_COLUMN, l->w - COMMAND_COLUMN - 1, UI_DIM, command,
                l->p->is_ascii);
-    }
 }
 
 static void add(void *ctx, const struct ui_key_help *h)

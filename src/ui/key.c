@@ -341,6 +341,8 @@ size_t ui_key_bytes(char out[32], const char *name)
         n = snprintf(out, 32, "\033[%ld~", number);
     else if ((modifier & 4) && s[0] >= 'a' && s[0] <= 'z' && !s[1])
         n = snprintf(out, 32, "%s%c", modifier & 2 ? "\033" : "", s[0] - 'a' + 1);
+    else if (modifier == 4 && strcmp(s, "_") == 0)
+        n = snprintf(out, 32, "\037");
     else if (modifier == 2 && s[0] && strlen(s) < 5)
         n = snprintf(out, 32, "\033%s", s);
     return n > 0 ? (size_t)n : 0;

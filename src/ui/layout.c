@@ -19,7 +19,7 @@ static void place_one(struct ui_panes *p, struct ui_rect body)
 {
     struct ui_layout *l = &p->at;
 
-    if (p->tab == UI_TAB_LOG && p->is_detail) {
+    if ((p->tab == UI_TAB_LOG && p->is_detail) || p->is_reading) {
         l->log = body;
     } else if (p->is_detail) {
         l->detail = body;
@@ -66,6 +66,8 @@ static void place_panes(struct ui_panes *p, struct ui_rect body, bool is_wide,
         *one = body;
         return;
     }
+    if (has_log)
+        p->is_reading = false; /* it is seen anyway */
     if (has_log && !(p->tab == UI_TAB_LOG && (is_wide || p->is_detail))) {
         /* The table gets the rows it has, the log what is left. */
         int need = count_table_rows(p) + !is_wide, most = body.h - 1 - MIN_LOG;
@@ -112,6 +114,7 @@ void ui_layout(struct ui_panes *p)
     l->title = (struct ui_rect){0, 0, 1, w};
     body.y = 1;
     body.h--;
+    p->is_reading = p->is_reading && p->focus == UI_IN_PROMPT;
     place_panes(p, body, is_wide, !is_middle);
 }
 

@@ -362,6 +362,7 @@ static void list_text(void *ctx, const char *text, size_t n)
     struct ui_panes *p = ctx;
 
     ui_log_add(&p->log, UI_LOG_TEXT, text, n);
+    p->is_reading = true;
 }
 
 static bool open_wake(void)

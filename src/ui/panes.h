@@ -53,6 +53,7 @@ struct ui_panes {
     enum ui_tab tab;
     bool is_zoomed; /* the pane with the focus has all the room */
     bool is_detail; /* shown where there is room for one pane only */
+    bool is_reading; /* the log is, because something was typed */
     bool is_help;
     int help_top;
     bool is_finding;
