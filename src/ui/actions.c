@@ -13,8 +13,7 @@ enum { MAX_LINE = 4000 };
 static const struct {
     const char *keys, *command, *text;
 } typing_keys[] = {
-    {"Left - h", "rank @cursor @less",
-     "lower the rank, see what follows"},
+    {"Left - h", "rank @cursor @less", "lower the rank, see what follows"},
     {"Right + = l", "rank @cursor @more", "raise the rank"},
 };
 
@@ -100,19 +99,24 @@ void ui_message(struct ui_panes *p, bool is_bad, const char *fmt, ...)
 
 /* ---- commands from keys ---- */
 
-static int round_step(const struct ui_panes *p)
-{
-    return p->now->round > 1 ? p->now->round : 1;
-}
-
 /* The next rank in one direction. Ranks that do not pay are passed over. */
 static bool next_rank(char *buf, size_t size, const struct ui_panes *p, int direction)
 {
     const struct ui_layer *l = ui_table_layer(p);
-    int step = round_step(p), best = l ? l->break_even - 1 : 0, rank;
+    int step = l && l->step > 1 ? l->step : 1, best = l ? l->break_even - 1 : 0, rank;
+    char other[16] = "";
 
-    if (!l || !l->is_approximable || best < 1)
+    if (!l || !l->is_approximable)
         return false;
+    if (l->rank_spatial > 0 && l->state == LR_STATE_WHOLE) {
+        /* Two ranks: where to begin is for the command to say. */
+        snprintf(buf, size, direction < 0 ? "x=1.5" : "full");
+        return true;
+    }
+    if (best < 1)
+        return false;
+    if (l->rank_spatial > 0)
+        snprintf(other, sizeof(other), ",%d", l->rank_spatial);
     best = best >= step ? best / step * step : best;
     if (direction < 0)
         rank = l->rank > best ? best : (l->rank - 1) / step * step;
@@ -123,7 +127,7 @@ static bool next_rank(char *buf, size_t size, const struct ui_panes *p, int dire
     if (direction > 0 && rank > best)
         snprintf(buf, size, "full");
     else
-        snprintf(buf, size, "%d", rank);
+        snprintf(buf, size, "%d%s", rank, other);
     return true;
 }
 
@@ -131,7 +135,7 @@ static bool next_rank(char *buf, size_t size, const struct ui_panes *p, int dire
 static bool fill_in(struct lr_strbuf *b, struct ui_panes *p, const char *command)
 {
     const struct ui_layer *l = ui_table_layer(p);
-    char rank[16];
+    char rank[32];
 
     for (const char *s = command; *s;) {
         if (*s != '@') {

@@ -64,7 +64,7 @@ static void draw_cost(struct ui_panes *p, struct ui_rect r)
                         1e-6 * (double)c->macs,
                         c->macs > 0 ? (double)l->macs_original / (double)c->macs : 0,
                         kept, 1e-3 * (double)c->params);
-        if (c->rank >= l->break_even)
+        if (c->rank >= l->break_even && r.w - x > 5)
             ui_put(y, r.x + x + 1, r.w - x - 1, UI_DIM,
                    r.w - x > 14 ? "whole: cheaper" : "whole", true);
     }

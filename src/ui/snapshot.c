@@ -65,22 +65,43 @@ static const char *next_method(enum lr_method m)
 
 /* ---- what depends on how ranks are priced ---- */
 
-static void price(struct ui_price *p, const struct lr_session *s, int layer, int rank)
+/* The rank that keys change: d'' of a spatial split, else d'. */
+static int *leading(struct lr_ranks *r, const struct lr_rank_layer *l)
 {
-    struct lr_rank_layer r = lr_session_rank_layer(s, layer);
-
-    *p = (struct ui_price){.rank = rank, .energy = NAN};
-    p->macs = lr_macs_at(&r, rank);
-    p->params = lr_params_at(&r, rank);
-    if (s->spectra)
-        p->energy = rank >= r.d ? 1 : lr_spectrum_energy(&s->spectra[layer], rank);
+    return l->split == LR_SPLIT_SPATIAL ? &r->spatial : &r->channel;
 }
 
-static int break_even(const struct lr_session *s, int layer)
+static void price(struct ui_price *p, const struct lr_session *s, int layer, int rank)
 {
-    struct lr_rank_layer r = lr_session_rank_layer(s, layer);
+    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
+    struct lr_ranks r = s->plan[layer].ranks;
 
-    return lr_break_even(&r);
+    *leading(&r, &l) = rank;
+    *p = (struct ui_price){.rank = rank, .energy = NAN};
+    p->macs = lr_macs_at(&l, r);
+    p->params = lr_params_at(&l, r);
+    if (l.eig)
+        p->energy = lr_ranks_is_whole(&l, r) ? 1 : lr_ranks_energy(&l, r);
+}
+
+static void take_ranks(struct ui_layer *out, const struct lr_session *s, int layer)
+{
+    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
+    struct lr_ranks r = s->plan[layer].ranks, whole = lr_ranks_whole(&l);
+
+    out->rank = *leading(&r, &l);
+    out->full_rank = *leading(&whole, &l);
+    out->rank_spatial = l.split == LR_SPLIT_BOTH ? r.spatial : -1;
+    out->step = lr_rank_step(&l, s->settings.round);
+    if (s->layers[layer].is_approximable)
+        out->break_even = lr_break_even(&l, r);
+}
+
+static const double *spectrum_of(const struct lr_session *s, int layer)
+{
+    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
+
+    return l.split == LR_SPLIT_SPATIAL ? l.spatial : l.eig;
 }
 
 /* ---- */
@@ -90,6 +111,8 @@ static bool add_prices(struct ui_layer *l, const struct lr_session *s, int layer
 {
     int d = l->full_rank, wanted[MAX_PRICES], n = 0;
     int step = d > 24 ? (d + 23) / 24 : 1;
+
+    step = (step + l->step - 1) / l->step * l->step;
 
     for (int r = step; r < d && n < MAX_PRICES - 4; r += step)
         wanted[n++] = r;
@@ -121,9 +144,7 @@ static bool take_layer(struct ui_layer *out, const struct lr_session *s, int i)
     lr_session_row(&r, s, i);
     const struct lr_layer *l = r.layer;
     out->group = l->group;
-    out->rank = r.rank;
-    out->rank_spatial = r.rank_spatial;
-    out->full_rank = r.full_rank;
+    take_ranks(out, s, i);
     out->is_approximable = l->is_approximable;
     out->state = r.state;
     out->energy = r.energy;
@@ -139,20 +160,20 @@ static bool take_layer(struct ui_layer *out, const struct lr_session *s, int i)
     out->error_own = r.error_own;
     out->error_inherited = r.error_inherited;
     out->error_refit = r.error_refit;
-    if (l->is_approximable) {
-        out->break_even = break_even(s, i);
-        if (!add_prices(out, s, i))
-            return false;
-    }
-    if (s->spectra && l->is_approximable && s->spectra[i].eig && l->d > 0) {
-        out->eig = lr_alloc((size_t)l->d, sizeof(*out->eig));
+    const double *eig = l->is_approximable ? spectrum_of(s, i) : NULL;
+    size_t n = out->full_rank > 0 ? (size_t)out->full_rank : 0;
+    if (l->is_approximable && !add_prices(out, s, i))
+        return false;
+    if (eig && n) {
+        out->eig = lr_alloc(n, sizeof(*out->eig));
         if (!out->eig)
             return false;
-        memcpy(out->eig, s->spectra[i].eig, (size_t)l->d * sizeof(*out->eig));
+        memcpy(out->eig, eig, n * sizeof(*out->eig));
     }
     return copy(&out->name, l->name) &&
            pair_text(&out->shape, l->d, l->c / (l->group > 0 ? l->group : 1), false) &&
-           pair_text(&out->kernel, l->kh, l->kw, false) &&
+           (l->kind == LR_LAYER_FC ? copy(&out->kernel, "fc")
+                                   : pair_text(&out->kernel, l->kh, l->kw, false)) &&
            pair_text(&out->stride, l->stride_h, l->stride_w, true) &&
            copy(&out->method, lr_method_info(r.method)->name) &&
            copy(&out->next_method, next_method(r.method)) &&

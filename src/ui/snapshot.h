@@ -15,8 +15,8 @@ struct ui_price {
 struct ui_layer {
     char *name, *shape, *kernel, *stride, *method, *next_method, *follow;
     char *reason; /* why it stays whole, or NULL */
-    int group, rank, full_rank, break_even;
-    int rank_spatial; /* -1: none */
+    int group, rank, full_rank, break_even, step; /* ranks are multiples of step */
+    int rank_spatial; /* beside rank, where there are two; -1: none */
     bool is_approximable;
     enum lr_state state;
     double energy, speedup; /* predicted */

@@ -59,7 +59,7 @@ while [ $i -lt "$n_sizes" ]; do
     i=$((i + 1))
 done
 t resize-window -x 100 -y 30
-wait_for "alive after $n_sizes sizes" 'layers 7.*1 plot'
+wait_for "alive after $n_sizes sizes" 'layers [0-9].*1 plot'
 keys C-c
 wait_gone "the end of the work" '^C stops'
 keys 'echo al' 'ive' Enter
