@@ -26,33 +26,45 @@ static void add_eval(struct lr_strbuf *b, const struct ui_snapshot *s)
     lr_strbuf_puts(b, ")");
 }
 
+static void title_text(struct lr_strbuf *b, const struct ui_snapshot *s, bool has_images)
+{
+    struct lr_strbuf name = {0};
+
+    lr_strbuf_puts(b, " ranklab");
+    if (!s || !s->has_network)
+        return;
+    lr_text_escape(&name, s->model);
+    lr_strbuf_printf(b, "  %s", name.s ? name.s : "");
+    lr_strbuf_free(&name);
+    if (s->n_calib >= 0 && has_images)
+        lr_strbuf_printf(b, "  calib %lld", (long long)s->n_calib);
+    if (s->n_eval >= 0 && has_images)
+        lr_strbuf_printf(b, "  eval %lld", (long long)s->n_eval);
+    lr_strbuf_printf(b, "  ~%.2fx", s->totals.speedup);
+    if (s->n_chosen)
+        lr_strbuf_printf(b, "  ?%d to solve", s->n_chosen);
+    if (s->n_stale)
+        lr_strbuf_printf(b, "  !%d stale", s->n_stale);
+    add_eval(b, s);
+}
+
 void ui_title_draw(const struct ui_panes *p)
 {
     const struct ui_snapshot *s = p->now;
     struct ui_rect r = p->at.title;
-    struct lr_strbuf b = {0}, name = {0};
+    struct lr_strbuf b = {0};
 
     if (r.h < 1)
         return;
-    lr_strbuf_puts(&b, " ranklab");
-    if (s && s->has_network) {
-        lr_text_escape(&name, s->model);
-        lr_strbuf_printf(&b, "  %s", name.s ? name.s : "");
-        if (s->n_calib >= 0 && r.w >= 90)
-            lr_strbuf_printf(&b, "  calib %lld", (long long)s->n_calib);
-        if (s->n_eval >= 0 && r.w >= 90)
-            lr_strbuf_printf(&b, "  eval %lld", (long long)s->n_eval);
-        lr_strbuf_printf(&b, "  ~%.2fx", s->totals.speedup);
-        if (s->n_chosen)
-            lr_strbuf_printf(&b, "  ?%d to solve", s->n_chosen);
-        if (s->n_stale)
-            lr_strbuf_printf(&b, "  !%d stale", s->n_stale);
-        add_eval(&b, s);
+    /* How many images there are gives way to what matters more. */
+    title_text(&b, s, true);
+    if (b.s && lr_text_columns(b.s) > r.w) {
+        lr_strbuf_reset(&b);
+        title_text(&b, s, false);
     }
     ui_fill(r.y, r.x, r.w, UI_TITLE, ' ');
     ui_put(r.y, r.x, r.w, UI_TITLE, b.s ? b.s : "", p->is_ascii);
     lr_strbuf_free(&b);
-    lr_strbuf_free(&name);
 }
 
 /* ---- status ---- */
