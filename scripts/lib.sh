@@ -3,8 +3,8 @@
 
 build_packages='gcc make autoconf automake pkg-config libc6-dev libopenblas-openmp-dev
 liblapacke-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev zlib1g-dev
-libmd-dev libjansson-dev libreadline-dev gnuplot libcmocka-dev'
-test_packages='tmux'
+libmd-dev libjansson-dev libreadline-dev libncurses-dev gnuplot libcmocka-dev'
+test_packages='tmux procps'
 interop_packages='python3-onnx python3-numpy ca-certificates'
 
 # Installs what is missing of the Debian packages named; without the right to do so, prints

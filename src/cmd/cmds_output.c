@@ -245,6 +245,7 @@ static const struct cmd_param export_args[] = {
 static const struct cmd_row rows[] = {
     {.name = "exp$ort",
      .key = "F9",
+     .typed = "export onnx ...",
      .summary = "write the faster network, the plan, or a table",
      .detail =
          "onnx: the approximated network, read back and compared before ok is said.\n"

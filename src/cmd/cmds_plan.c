@@ -267,7 +267,8 @@ static const struct cmd_param method_args[] = {
     {.name = "SET", .type = CMD_T_SET}, {.name = "METHOD", .type = CMD_T_METHOD}, {0}};
 static const struct cmd_row rows[] = {
     {.name = "ra$nk",
-     .key = "F2",
+     .key = "F2 Enter",
+     .typed = "rank @here ...",
      .summary = "set the rank of layers",
      .detail =
          "64 sets that rank, 50% a share of the filters, e=99% the smallest rank that\n"
@@ -284,6 +285,7 @@ static const struct cmd_row rows[] = {
      .run = run_rank},
     {.name = "m$ethod",
      .key = "m",
+     .typed = "method @here @method",
      .summary = "set how layers are approximated",
      .detail =
          "relu minimises the error after the ReLU, pca the error of the responses, svd\n"

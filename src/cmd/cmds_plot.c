@@ -223,7 +223,9 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
             return st;
     }
     if (to->is_set) {
-        if (strcmp(to->text, "text") == 0)
+        if (strcmp(to->text, "pane") == 0 && c->sink.plot)
+            return c->sink.plot(c->sink.ctx, p, &e->err);
+        if (strcmp(to->text, "text") == 0 || strcmp(to->text, "pane") == 0)
             where = c->settings.plot_terminal == CMD_PLOT_WINDOW ? CMD_PLOT_TEXT : where;
         else if (strcmp(to->text, "window") == 0)
             where = CMD_PLOT_WINDOW;
@@ -242,7 +244,8 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
             return st;
         } else
             return cmd_fail_at(e, to->begin, LR_EINVAL,
-                               "%s is not text, window or a .svg, .png or .pdf file",
+                               "%s is not text, pane, window or a .svg, .png or "
+                               ".pdf file",
                                to->text);
     }
     if (where == CMD_PLOT_WINDOW) {
@@ -277,7 +280,7 @@ static enum lr_status run_plot(struct cmd_ctx *c, const struct cmd_call *call,
     return st;
 }
 
-static const char *const targets[] = {"text", "window", NULL};
+static const char *const targets[] = {"text", "pane", "window", NULL};
 static const char *const kinds[] = {"energy", "error", "propagation", NULL};
 static const char *const sources[] = {"responses", "filters", NULL};
 static const char *const axes[] = {"rank", "share", NULL};
@@ -289,7 +292,7 @@ static const struct cmd_param plot_options[] = {
     {.name = "to",
      .type = CMD_T_PATH_OUT,
      .choices = targets,
-     .help = "text, window, or a .svg, .png, .pdf file"},
+     .help = "text, pane, window, or a .svg, .png, .pdf file"},
     {.name = "script", .type = CMD_T_PATH_OUT, .help = "write the gnuplot script"},
     {.name = "by", .type = CMD_T_CHOICE, .choices = axes, .help = "x axis of energy"},
     {.name = "of", .type = CMD_T_CHOICE, .choices = sources, .help = "whose energy"},
@@ -302,7 +305,8 @@ static const struct cmd_param plot_options[] = {
     {0}};
 static const struct cmd_row rows[] = {
     {.name = "p$lot",
-     .key = "p",
+     .key = "p F7",
+     .typed = "plot energy @here --to pane",
      .summary = "draw the spectra or the errors of layers",
      .detail =
          "energy: the share of energy that each rank keeps, chosen ranks marked (--of\n"

@@ -165,6 +165,7 @@ static const struct cmd_param select_options[] = {
 static const struct cmd_row rows[] = {
     {.name = "sel$ect",
      .key = "F4",
+     .typed = "select --speedup ...",
      .summary = "choose the ranks of all layers for a budget",
      .detail =
          "Sets ranks and solves nothing. --speedup is that of the row total: all\n"

@@ -103,7 +103,7 @@ static const struct cmd_param solve_options[] = {
 
 static const struct cmd_row rows[] = {
     {.name = "sol$ve",
-     .key = "s",
+     .key = "s F3",
      .summary = "compute the approximation of the chosen layers",
      .detail =
          "Without SET: every layer that is chosen or stale, shallow to deep. asym fits\n"

@@ -130,7 +130,8 @@ enum {
 struct cmd_row {
     const char *name;     /* with its shortest form at the prompt marked: "sol$ve" */
     const char *alias;    /* one more name, good in scripts too; or NULL */
-    const char *key;      /* default key of the panes, or NULL */
+    const char *key;      /* default keys of the panes between blanks, or NULL */
+    const char *typed;    /* what the keys type, see help keys; NULL: the name */
     const char *summary;  /* one line */
     const char *detail;   /* paragraphs for help; "\n" between lines */
     const char *examples; /* one per line; they run in order on @fashion */
@@ -148,7 +149,7 @@ struct cmd_group {
 /* One per cmds_*.c; a new group is listed here and in cmd_groups. */
 extern const struct cmd_group cmd_group_model, cmd_group_data, cmd_group_plan,
     cmd_group_select, cmd_group_plot, cmd_group_solve, cmd_group_measure,
-    cmd_group_output, cmd_group_session;
+    cmd_group_output, cmd_group_panes, cmd_group_session;
 extern const struct cmd_group *const cmd_groups[];
 extern const size_t cmd_n_groups;
 

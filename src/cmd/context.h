@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "cmd/command.h"
+#include "out/plot.h"
 #include "out/table.h"
 #include "ranklab/file.h"
 #include "ranklab/progress.h"
@@ -26,6 +27,10 @@ struct cmd_sink {
     int (*tick)(void *ctx, double fraction, const char *what);
     /* True when the user asked to stop, or nobody reads any more. */
     bool (*is_stopped)(void *ctx);
+    /* Shows a plot in a pane; it is copied. NULL: there are no panes. */
+    enum lr_status (*plot)(void *ctx, const struct out_plot *p, struct lr_err *e);
+    /* Appends the screen as text. NULL: there are no panes. */
+    enum lr_status (*screen)(void *ctx, struct lr_strbuf *out, struct lr_err *e);
     void *ctx;
 };
 
@@ -39,6 +44,13 @@ struct cmd_settings {
     bool is_quiet, is_echo, is_keep_going;
     bool is_safe; /* starts no other program */
     bool is_ascii;
+    bool has_mouse; /* the panes take the mouse */
+};
+
+/* A key of the panes and the command it runs, in the notation of cmd_key_parse. */
+struct cmd_bind {
+    char key[16];
+    char *command;
 };
 
 /* A file that receives every accepted command as a script. */
@@ -72,6 +84,8 @@ struct cmd_ctx {
     struct cmd_settings settings;
     struct lr_progress progress; /* for the session's slow work */
     struct cmd_recorder auto_record, user_record;
+    struct cmd_bind *binds; /* of the user, in the order they were made */
+    size_t n_binds;
     uint64_t first_seed;   /* in force before the first command: scripts begin with it */
     struct cmd_done *done; /* commands run, oldest first */
     size_t n_done, cap_done;
@@ -136,6 +150,15 @@ enum lr_status cmd_blame(struct cmd_error *e, const struct cmd_value *v);
 /* Whether out, plot and export may start another program. */
 enum lr_status cmd_check_safe(const struct cmd_ctx *c, const char *what,
                               struct cmd_error *e);
+
+/* ---- keys of the panes ---- */
+
+/* A key's name in its one spelling: a character, "Space", "Enter", "F5", "Up", "C-x",
+ * "M-x", "S-Left"; false when there is no such key. */
+bool cmd_key_parse(char canonical[16], const char *name);
+/* True when key is one of the names between blanks in keys. */
+bool cmd_key_is_in(const char *key, const char *keys);
+void cmd_binds_free(struct cmd_ctx *c);
 
 /* ---- recording ---- */
 

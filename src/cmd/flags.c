@@ -18,6 +18,8 @@ const struct cmd_flag cmd_flags[] = {
     {0, "threads", "N", "threads that compute"},
     {0, "color", "auto|always|never", "colour of messages"},
     {0, "ascii", NULL, "nothing but ASCII in tables and plots"},
+    {0, "size", "WxH", "panes of this size without a terminal, for tests"},
+    {0, "keys", "FILE", "keys for the panes of --size"},
     {0, "version", NULL, "print the version and leave"},
     {0, "help", NULL, "print this and leave"},
 };

@@ -49,6 +49,17 @@ const struct cmd_topic cmd_topics[] = {
      "  chosen   a rank is set, but not solved\n"
      "  solved   the factors fit the plan\n"
      "  stale    solved, but a layer before it has changed since\n"},
+    {"keys", "what keys of the panes type",
+     "A key of the panes types a command, which is shown in the log and recorded. bind "
+     "lists\n"
+     "the keys, bind KEY \"COMMAND\" makes one. In COMMAND\n"
+     "  @here     the marked layers, or else the one under the cursor\n"
+     "  @cursor   the layer under the cursor\n"
+     "  @less     the next rank below its own; @more: above; whole layers begin at\n"
+     "            the highest rank that pays\n"
+     "  @method   its next method\n"
+     "  ...       at the end: the command waits at the prompt to be completed\n"
+     "? in the panes shows all keys.\n"},
     {"expressions", "what assert compares",
      "OBJECT.KEY OPERATOR VALUE, where OPERATOR is one of < <= > >= == !=\n"
      "  conv3.rank      a cell of the layer's row; the keys are those that layers "
@@ -202,7 +213,7 @@ static void add_overview(struct lr_strbuf *b)
     for (size_t g = 0; g < cmd_n_groups; g++) {
         lr_strbuf_printf(b, "%s\n", cmd_groups[g]->title);
         for (size_t i = 0; i < cmd_groups[g]->n_rows; i++)
-            lr_strbuf_printf(b, "  %-9s %s\n", cmd_name(&cmd_groups[g]->rows[i]).s,
+            lr_strbuf_printf(b, "  %-12s%s\n", cmd_name(&cmd_groups[g]->rows[i]).s,
                              cmd_groups[g]->rows[i].summary);
     }
     lr_strbuf_puts(b, "Topics (help TOPIC)\n");

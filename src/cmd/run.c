@@ -38,6 +38,7 @@ void cmd_free(struct cmd_ctx *c)
         lr_free(c->done[i].text);
     lr_free(c->done);
     lr_strbuf_free(&c->redirected);
+    cmd_binds_free(c);
     c->session->notes = (struct lr_notes){0};
     *c = (struct cmd_ctx){0};
 }

@@ -13,6 +13,8 @@ static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const modes[] = {"asym", "sym", "symhat", NULL};
 static const char *const terminals[] = {"text", "builtin", "window", NULL};
 
+static const char *const switches[] = {"off", "on", NULL};
+
 static void get_threads(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
     int n = c->session->settings.threads;
@@ -176,6 +178,19 @@ static enum lr_status set_terminal(struct cmd_ctx *c, const struct cmd_value *v,
     return LR_OK;
 }
 
+static void get_mouse(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_puts(b, switches[c->settings.has_mouse]);
+}
+
+static enum lr_status set_mouse(struct cmd_ctx *c, const struct cmd_value *v,
+                                struct lr_err *e)
+{
+    (void)e;
+    c->settings.has_mouse = v->i == 1;
+    return LR_OK;
+}
+
 const struct cmd_setting cmd_settings_table[] = {
     {"threads",
      "threads that compute",
@@ -227,6 +242,11 @@ const struct cmd_setting cmd_settings_table[] = {
      {.name = "plot-terminal", .type = CMD_T_CHOICE, .choices = terminals},
      get_terminal,
      set_terminal},
+    {"mouse",
+     "whether the panes take the mouse: on or off",
+     {.name = "mouse", .type = CMD_T_CHOICE, .choices = switches},
+     get_mouse,
+     set_mouse},
 };
 const size_t cmd_n_settings = sizeof(cmd_settings_table) / sizeof(cmd_settings_table[0]);
 

@@ -4,7 +4,6 @@
 #include "ui/ui.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,140 +14,15 @@
 
 static const char prompt_text[] = "ranklab> ", more_text[] = "    ...> ";
 
-enum { MAX_HISTORY = 5000 };
-
 struct prompt {
     struct cmd_ctx *c;
     struct ui_screen *screen;
     struct lr_strbuf text; /* the lines of one command so far */
     bool has_line, is_end, is_installed;
-    char *history_path;
-    /* of the completion that is being listed */
-    struct cmd_completion completion;
-    size_t next;
-    bool is_quoted;
 };
 
 /* readline's callbacks carry no context: this is the one prompt, set while it runs. */
 static struct prompt *current;
-
-/* ---- completion ---- */
-
-static char *next_word(const char *text, int state)
-{
-    struct lr_strbuf b = {0};
-    char *word;
-
-    if (state == 0)
-        current->next = 0;
-    if (current->next >= current->completion.words.n) {
-        /* After the words of the language, file names where one may stand. */
-        if (!current->completion.is_path)
-            return NULL;
-        bool is_first = current->next++ == current->completion.words.n;
-        return rl_filename_completion_function(text, !is_first);
-    }
-    const char *found = current->completion.words.w[current->next++];
-    /* Inside quotes the word stands as it is. */
-    if (current->is_quoted)
-        lr_strbuf_puts(&b, found);
-    else
-        cmd_quote(&b, found);
-    word = b.s && !b.is_failed ? strdup(b.s) : NULL; /* readline frees it */
-    lr_strbuf_free(&b);
-    return word;
-}
-
-static char **complete(const char *text, int start, int end)
-{
-    struct lr_strbuf line = {0};
-    char **matches = NULL;
-
-    lr_strbuf_puts(&line, current->text.s ? current->text.s : "");
-    size_t before = line.len;
-    lr_strbuf_add(&line, rl_line_buffer, (size_t)end);
-    cmd_words_free(&current->completion.words);
-    rl_attempted_completion_over = 1;
-    if (!line.s || line.is_failed)
-        goto out;
-    cmd_complete(&current->completion, current->c, line.s);
-    current->is_quoted = start > 0 && strchr("'\"", rl_line_buffer[start - 1]);
-    rl_completion_append_character = current->completion.has_more ? '\0' : ' ';
-    if (current->completion.begin == before + (size_t)start)
-        matches = rl_completion_matches(text, next_word);
-out:
-    lr_strbuf_free(&line);
-    return matches;
-}
-
-/* ---- history ---- */
-
-static void open_history(struct prompt *p)
-{
-    char *dir = lr_xdg_dir("state", false);
-    struct lr_strbuf b = {0};
-
-    using_history();
-    stifle_history(MAX_HISTORY);
-    if (!dir)
-        return;
-    lr_strbuf_printf(&b, "%s/history", dir);
-    p->history_path = lr_strbuf_take(&b);
-    if (p->history_path)
-        read_history(p->history_path);
-    lr_free(dir);
-}
-
-/* A command of several lines becomes one. */
-static char *one_line(const char *text)
-{
-    struct lr_strbuf b = {0};
-
-    for (const char *s = text; *s; s++) {
-        if (s[0] == '\\' && s[1] == '\n') {
-            lr_strbuf_putc(&b, ' ');
-            s++;
-        } else if (*s == '\n') {
-            lr_strbuf_puts(&b, s[1] ? "; " : "");
-        } else {
-            lr_strbuf_putc(&b, *s);
-        }
-    }
-    while (b.len && (b.s[b.len - 1] == ' ' || b.s[b.len - 1] == '\t'))
-        b.s[--b.len] = '\0';
-    return lr_strbuf_take(&b);
-}
-
-/* Kept at once, in one write: a crash loses nothing, and two sessions do not mix. A
- * leading blank keeps a line out. */
-static void keep_line(struct prompt *p, const char *text)
-{
-    char *line = one_line(text);
-    HIST_ENTRY *last =
-        history_length ? history_get(history_base + history_length - 1) : NULL;
-
-    if (!line || !line[0] || line[0] == ' ' || line[strspn(line, " \t")] == '\0' ||
-        (last && strcmp(last->line, line) == 0)) {
-        lr_free(line);
-        return;
-    }
-    add_history(line);
-    if (p->history_path) {
-        struct lr_strbuf b = {0};
-        int fd = open(p->history_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        if (fd < 0 && errno == ENOENT) {
-            lr_free(lr_xdg_dir("state", true));
-            fd = open(p->history_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        }
-        lr_strbuf_printf(&b, "%s\n", line);
-        if (fd >= 0 && b.s && write(fd, b.s, b.len) < 0)
-            p->history_path[0] = '\0'; /* tried once; no message at every line */
-        if (fd >= 0)
-            close(fd);
-        lr_strbuf_free(&b);
-    }
-    lr_free(line);
-}
 
 /* ---- the loop ---- */
 
@@ -180,6 +54,7 @@ static void install_handler(struct prompt *p)
     if (p->is_installed)
         return;
     ui_guard_terminal(true);
+    ui_complete_with(p->c, p->text.s);
     rl_callback_handler_install(p->text.len ? more_text : prompt_text, take_line);
     p->is_installed = true;
 }
@@ -246,7 +121,7 @@ static void run_line(struct prompt *p, const sigset_t *mask)
         return;
     }
     if (!p->text.is_failed && p->text.s) {
-        keep_line(p, p->text.s);
+        ui_history_keep(p->text.s);
         sigprocmask(SIG_SETMASK, mask, &blocked);
         ui_catch_suspend(false);
         cmd_run_text(p->c, p->text.s, &origin);
@@ -265,16 +140,8 @@ void ui_prompt(struct cmd_ctx *c, struct ui_screen *s)
     sigset_t mask, before;
 
     current = &p;
-    rl_readline_name = "ranklab";
-    rl_catch_signals = 0;
-    rl_catch_sigwinch = 0;
-    rl_change_environment = 0;
+    ui_readline_begin();
     rl_outstream = s->is_out_terminal ? stdout : stderr;
-    rl_attempted_completion_function = complete;
-    rl_basic_word_break_characters = " \t\n;<>";
-    rl_completer_quote_characters = "'\"";
-    rl_filename_quote_characters = " \t\n;<>'\"\\#";
-    open_history(&p);
     sigprocmask(SIG_SETMASK, NULL, &before);
     ui_signals_block(&mask);
     ui_catch_suspend(true);
@@ -296,8 +163,6 @@ void ui_prompt(struct cmd_ctx *c, struct ui_screen *s)
     ui_catch_suspend(false);
     sigprocmask(SIG_SETMASK, &before, NULL);
     lr_strbuf_free(&p.text);
-    cmd_words_free(&p.completion.words);
-    lr_free(p.history_path);
-    clear_history();
+    ui_readline_end();
     current = NULL;
 }

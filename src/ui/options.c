@@ -55,6 +55,20 @@ static bool take_number(const char *name, const char *text, double max)
     return false;
 }
 
+static bool take_size(struct ui_options *o, const char *text)
+{
+    int w = 0, h = 0, end = 0;
+
+    if (sscanf(text, "%dx%d%n", &w, &h, &end) != 2 || text[end] || w < 1 || h < 1 ||
+        w > 1000 || h > 1000) {
+        usage_error("%s is not a size such as 80x24", text);
+        return false;
+    }
+    o->width = w;
+    o->height = h;
+    return true;
+}
+
 static bool take_long(struct ui_options *o, const char *name, const char *value)
 {
     if (strcmp(name, "format") == 0) {
@@ -77,6 +91,10 @@ static bool take_long(struct ui_options *o, const char *name, const char *value)
         o->threads = value;
         return take_number(name, value, 4096);
     }
+    if (strcmp(name, "keys") == 0)
+        o->keys = value;
+    if (strcmp(name, "size") == 0)
+        return take_size(o, value);
     if (strcmp(name, "plain") == 0)
         o->is_plain = true;
     else if (strcmp(name, "no-init") == 0)

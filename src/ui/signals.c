@@ -15,7 +15,14 @@ static struct {
     volatile sig_atomic_t signal, is_resized, is_suspended;
     volatile sig_atomic_t second; /* of the monotonic clock, when ^C came */
     volatile sig_atomic_t is_guarded;
-    struct termios terminal; /* written before is_guarded is set */
+    struct termios terminal;       /* written before is_guarded is set */
+    volatile sig_atomic_t wake_fd; /* gets a byte with every signal; 0: none */
+    /* of the panes; written before is_screen is set */
+    volatile sig_atomic_t is_screen, screen_fd;
+    char leave_text[256];
+    size_t n_leave;
+    char place[2][600]; /* where the session is recorded; one is shown */
+    volatile sig_atomic_t which_place;
 } flag;
 
 static long monotonic_second(void)
@@ -26,8 +33,31 @@ static long monotonic_second(void)
     return (long)(t.tv_sec & 0x3fffffff);
 }
 
+static void put(int fd, const char *text, size_t n)
+{
+    ssize_t k = write(fd, text, n);
+    (void)k;
+}
+
+static void wake(void)
+{
+    if (flag.wake_fd > 0)
+        put((int)flag.wake_fd, "s", 1);
+}
+
 static void restore_terminal(void)
 {
+    if (flag.is_screen) {
+        const char *place = flag.place[flag.which_place];
+        flag.is_screen = 0;
+        put((int)flag.screen_fd, flag.leave_text, flag.n_leave);
+        if (*place) {
+            static const char text[] = "\r\nranklab: the session is kept in ";
+            put((int)flag.screen_fd, text, sizeof(text) - 1);
+            put((int)flag.screen_fd, place, strlen(place));
+        }
+        put((int)flag.screen_fd, "\r\n", 2);
+    }
     if (flag.is_guarded)
         tcsetattr(STDIN_FILENO, TCSANOW, &flag.terminal);
 }
@@ -59,19 +89,28 @@ static void on_stop(int number)
         flag.signal = number;
         flag.second = (sig_atomic_t)monotonic_second();
     }
+    wake();
     errno = saved;
 }
 
 static void on_resize(int number)
 {
+    int saved = errno;
+
     (void)number;
     flag.is_resized = 1;
+    wake();
+    errno = saved;
 }
 
 static void on_suspend(int number)
 {
+    int saved = errno;
+
     (void)number;
     flag.is_suspended = 1;
+    wake();
+    errno = saved;
 }
 
 /* Only calls that are safe here; then the default action, so that cores and sanitizers
@@ -99,7 +138,7 @@ void ui_signals_install(void)
     a.sa_flags = SA_RESTART; /* a script that is being read goes on */
     sigaction(SIGWINCH, &a, NULL);
     a.sa_handler = on_crash;
-    a.sa_flags = (int)SA_RESETHAND;
+    a.sa_flags = (int)SA_RESETHAND | SA_ONSTACK;
     for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
         if (sigaction(crashes[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
             sigaction(crashes[i], &a, NULL);
@@ -165,4 +204,30 @@ void ui_guard_terminal(bool on)
     flag.is_guarded = 0;
     if (on && tcgetattr(STDIN_FILENO, &flag.terminal) == 0)
         flag.is_guarded = 1;
+}
+
+void ui_signals_wake(int fd)
+{
+    flag.wake_fd = fd > 0 ? fd : 0;
+}
+
+void ui_guard_screen(int fd, const char *leave_text)
+{
+    flag.is_screen = 0;
+    if (!leave_text)
+        return;
+    flag.n_leave = strlen(leave_text);
+    if (flag.n_leave > sizeof(flag.leave_text))
+        flag.n_leave = sizeof(flag.leave_text);
+    memcpy(flag.leave_text, leave_text, flag.n_leave);
+    flag.screen_fd = fd;
+    flag.is_screen = 1;
+}
+
+void ui_guard_place(const char *path)
+{
+    int other = !flag.which_place;
+
+    strncpy(flag.place[other], path ? path : "", sizeof(flag.place[other]) - 1);
+    flag.which_place = other;
 }

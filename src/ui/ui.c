@@ -42,14 +42,18 @@ static char *session_path(void)
     return lr_strbuf_take(&b);
 }
 
+static bool is_ascii(const struct ui_options *o)
+{
+    return o->settings.is_ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+}
+
 static bool apply_options(struct cmd_ctx *c, const struct ui_options *o)
 {
     struct cmd_error e = {0};
     int64_t n;
 
     c->settings = o->settings;
-    if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
-        c->settings.is_ascii = true;
+    c->settings.is_ascii = is_ascii(o);
     if (o->seed && cmd_setting_set(c, "seed", o->seed, &e)) {
         fprintf(stderr, "ranklab: --seed: %s\n", e.err.msg);
         return false;
@@ -117,11 +121,16 @@ static enum lr_status run_action(struct cmd_ctx *c, const struct ui_action *a)
     return st;
 }
 
-/* Runs what the command line asks for, then the prompt or the standard input. */
-static void run_all(struct cmd_ctx *c, struct ui_screen *s, const struct ui_options *o)
+static bool stays_open(const struct ui_options *o)
 {
-    bool is_terminal = isatty(STDIN_FILENO);
-    bool stays = !o->is_batch && (o->n_actions == 0 || o->is_interactive);
+    return !o->is_batch && (o->n_actions == 0 || o->is_interactive);
+}
+
+/* What the command line asks for. */
+static enum lr_status run_actions(struct cmd_ctx *c, const struct ui_options *o,
+                                  bool is_terminal)
+{
+    bool stays = stays_open(o);
     enum lr_status st = LR_OK;
 
     if (stays && is_terminal && !o->settings.is_quiet && o->n_actions == 0)
@@ -139,6 +148,38 @@ static void run_all(struct cmd_ctx *c, struct ui_screen *s, const struct ui_opti
         enum lr_status now = run_action(c, &o->actions[i]);
         st = st ? st : now;
     }
+    return st;
+}
+
+/* The same as the first work of the panes. */
+static void start_panes(struct cmd_ctx *c, const void *options)
+{
+    const struct ui_options *o = options;
+
+    if (apply_options(c, o))
+        run_actions(c, o, true);
+    c->n_failed = 0;
+}
+
+static bool wants_panes(const struct ui_options *o)
+{
+    const char *term = getenv("TERM");
+
+    if (!stays_open(o) || o->is_plain)
+        return false;
+    if (o->width)
+        return true;
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term &&
+           strcmp(term, "dumb") != 0;
+}
+
+/* Runs what the command line asks for, then the prompt or the standard input. */
+static void run_all(struct cmd_ctx *c, struct ui_screen *s, const struct ui_options *o)
+{
+    bool is_terminal = isatty(STDIN_FILENO);
+    bool stays = stays_open(o);
+    enum lr_status st = run_actions(c, o, is_terminal);
+
     ui_screen_flush(s);
     if (!stays || c->wants_quit || (ui_signal_pending() && ui_signal_pending() != SIGINT))
         return;
@@ -153,6 +194,22 @@ static void run_all(struct cmd_ctx *c, struct ui_screen *s, const struct ui_opti
     c->was_interrupted = false;
     ui_prompt(c, s);
     c->n_failed = n_failed;
+}
+
+/* -1: there is no terminal for panes. */
+static int run_panes(struct cmd_ctx *c, const struct ui_options *o)
+{
+    struct ui_panes_options p = {.width = o->width,
+                                 .height = o->height,
+                                 .keys = o->keys,
+                                 .is_ascii = is_ascii(o),
+                                 .start = start_panes,
+                                 .options = o};
+    int status = ui_panes_run(c, &p);
+
+    if (status > 128 && c->auto_record.fp)
+        fprintf(stderr, "ranklab: the session is kept in %s\n", c->auto_record.path);
+    return status;
 }
 
 static int exit_status(const struct cmd_ctx *c, struct ui_screen *s)
@@ -212,11 +269,15 @@ int ui_main(int argc, char **argv)
     ui_screen_init(&screen, &c.settings);
     struct cmd_sink sink = ui_screen_sink(&screen);
     cmd_init(&c, &session, &sink);
-    if (apply_options(&c, &options)) {
-        c.auto_record.path = session_path();
-        c.auto_record.is_absolute = true;
-        run_all(&c, &screen, &options);
-        status = exit_status(&c, &screen);
+    c.auto_record.path = session_path();
+    c.auto_record.is_absolute = true;
+    status = wants_panes(&options) ? run_panes(&c, &options) : -1;
+    if (status < 0) {
+        status = UI_USAGE;
+        if (apply_options(&c, &options)) {
+            run_all(&c, &screen, &options);
+            status = exit_status(&c, &screen);
+        }
     }
     cmd_free(&c);
     lr_session_free(&session);

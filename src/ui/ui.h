@@ -28,6 +28,8 @@ struct ui_options {
     bool is_batch, is_interactive, is_plain, has_no_init, wants_version, wants_help;
     struct cmd_settings settings;
     const char *seed, *threads;
+    const char *keys;  /* --keys */
+    int width, height; /* --size, or 0 */
 };
 /* False after a usage error, which has been said on the error stream. */
 bool ui_options_parse(struct ui_options *o, int argc, char **argv);
@@ -52,6 +54,12 @@ bool ui_signal_suspended(void); /* true once after each */
 void ui_signals_block(sigset_t *during_wait);
 /* While the prompt has changed the terminal, crashes restore it first. */
 void ui_guard_terminal(bool on);
+/* Every signal above writes a byte to fd; 0: none. */
+void ui_signals_wake(int fd);
+/* While the panes are up, crashes first write leave_text to fd; NULL: no more. */
+void ui_guard_screen(int fd, const char *leave_text);
+/* The file that a crash names as the record of the session; NULL: none. */
+void ui_guard_place(const char *path);
 
 /* ---- screen.c: the sink that writes to the standard streams ---- */
 
@@ -68,9 +76,34 @@ struct cmd_sink ui_screen_sink(struct ui_screen *s);
 /* Erases the progress line and writes out what is buffered. */
 void ui_screen_flush(struct ui_screen *s);
 
+/* ---- prompt.c: what the prompts share ---- */
+
+/* Settings of readline that hold for both, and the history of the user. */
+void ui_readline_begin(void);
+void ui_readline_end(void);
+/* Completion knows the names of c; before: the lines of the command that stand above the
+ * prompt, or NULL. Both are borrowed. */
+void ui_complete_with(const struct cmd_ctx *c, const char *before);
+/* Adds a line to the history and its file. */
+void ui_history_keep(const char *text);
+
 /* ---- line.c: the prompt ---- */
 
 /* Reads and runs commands until quit, ^D or a signal. */
 void ui_prompt(struct cmd_ctx *c, struct ui_screen *s);
+
+/* ---- panes.c ---- */
+
+struct ui_panes_options {
+    int width, height; /* of a screen that nobody sees; 0: the terminal */
+    const char *keys;  /* file of keys, or NULL */
+    bool is_ascii;
+    /* what the program was started to do; runs in the thread that computes */
+    void (*start)(struct cmd_ctx *c, const void *options);
+    const void *options;
+};
+/* Until quit, ^D, hang-up or a signal; the exit status, or -1 when there is no usable
+ * terminal. */
+int ui_panes_run(struct cmd_ctx *c, const struct ui_panes_options *o);
 
 #endif

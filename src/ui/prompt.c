@@ -1,0 +1,174 @@
+/* What the prompts of line mode and of the panes share: completion from the command
+ * table, and the history file. */
+#include "ui/ui.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <readline/readline.h>
+#include <readline/history.h>
+
+enum { MAX_HISTORY = 5000 };
+
+/* readline's callbacks carry no context: this is the one prompt. */
+static struct {
+    const struct cmd_ctx *c;
+    const char *before;
+    char *history_path;
+    /* of the completion that is being listed */
+    struct cmd_completion completion;
+    size_t next;
+    bool is_quoted;
+} current;
+
+/* ---- completion ---- */
+
+static char *next_word(const char *text, int state)
+{
+    struct lr_strbuf b = {0};
+    char *word;
+
+    if (state == 0)
+        current.next = 0;
+    if (current.next >= current.completion.words.n) {
+        /* After the words of the language, file names where one may stand. */
+        if (!current.completion.is_path)
+            return NULL;
+        bool is_first = current.next++ == current.completion.words.n;
+        return rl_filename_completion_function(text, !is_first);
+    }
+    const char *found = current.completion.words.w[current.next++];
+    /* Inside quotes the word stands as it is. */
+    if (current.is_quoted)
+        lr_strbuf_puts(&b, found);
+    else
+        cmd_quote(&b, found);
+    word = b.s && !b.is_failed ? strdup(b.s) : NULL; /* readline frees it */
+    lr_strbuf_free(&b);
+    return word;
+}
+
+static char **complete(const char *text, int start, int end)
+{
+    struct lr_strbuf line = {0};
+    char **matches = NULL;
+
+    lr_strbuf_puts(&line, current.before ? current.before : "");
+    size_t before = line.len;
+    lr_strbuf_add(&line, rl_line_buffer, (size_t)end);
+    cmd_words_free(&current.completion.words);
+    rl_attempted_completion_over = 1;
+    if (!line.s || line.is_failed)
+        goto out;
+    cmd_complete(&current.completion, current.c, line.s);
+    current.is_quoted = start > 0 && strchr("'\"", rl_line_buffer[start - 1]);
+    rl_completion_append_character = current.completion.has_more ? '\0' : ' ';
+    if (current.completion.begin == before + (size_t)start)
+        matches = rl_completion_matches(text, next_word);
+out:
+    lr_strbuf_free(&line);
+    return matches;
+}
+
+/* ---- history ---- */
+
+static void open_history(void)
+{
+    char *dir = lr_xdg_dir("state", false);
+    struct lr_strbuf b = {0};
+
+    using_history();
+    stifle_history(MAX_HISTORY);
+    if (!dir)
+        return;
+    lr_strbuf_printf(&b, "%s/history", dir);
+    current.history_path = lr_strbuf_take(&b);
+    if (current.history_path)
+        read_history(current.history_path);
+    lr_free(dir);
+}
+
+/* A command of several lines becomes one. */
+static char *one_line(const char *text)
+{
+    struct lr_strbuf b = {0};
+
+    for (const char *s = text; *s; s++) {
+        if (s[0] == '\\' && s[1] == '\n') {
+            lr_strbuf_putc(&b, ' ');
+            s++;
+        } else if (*s == '\n') {
+            lr_strbuf_puts(&b, s[1] ? "; " : "");
+        } else {
+            lr_strbuf_putc(&b, *s);
+        }
+    }
+    while (b.len && (b.s[b.len - 1] == ' ' || b.s[b.len - 1] == '\t'))
+        b.s[--b.len] = '\0';
+    return lr_strbuf_take(&b);
+}
+
+/* Kept at once, in one write: a crash loses nothing, and two sessions do not mix. A
+ * leading blank keeps a line out. */
+void ui_history_keep(const char *text)
+{
+    char *line = one_line(text);
+    HIST_ENTRY *last =
+        history_length ? history_get(history_base + history_length - 1) : NULL;
+
+    if (!line || !line[0] || line[0] == ' ' || line[strspn(line, " \t")] == '\0' ||
+        (last && strcmp(last->line, line) == 0)) {
+        lr_free(line);
+        return;
+    }
+    add_history(line);
+    if (current.history_path) {
+        struct lr_strbuf b = {0};
+        int fd =
+            open(current.history_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (fd < 0 && errno == ENOENT) {
+            lr_free(lr_xdg_dir("state", true));
+            fd = open(current.history_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+                      0600);
+        }
+        lr_strbuf_printf(&b, "%s\n", line);
+        if (fd >= 0 && b.s && write(fd, b.s, b.len) < 0)
+            current.history_path[0] = '\0'; /* tried once; no message at every line */
+        if (fd >= 0)
+            close(fd);
+        lr_strbuf_free(&b);
+    }
+    lr_free(line);
+}
+
+void ui_complete_with(const struct cmd_ctx *c, const char *before)
+{
+    current.c = c;
+    current.before = before;
+}
+
+void ui_readline_begin(void)
+{
+    rl_readline_name = "ranklab";
+    rl_catch_signals = 0;
+    rl_catch_sigwinch = 0;
+    rl_change_environment = 0;
+    rl_attempted_completion_function = complete;
+    rl_basic_word_break_characters = " \t\n;<>";
+    rl_completer_quote_characters = "'\"";
+    rl_filename_quote_characters = " \t\n;<>'\"\\#";
+    open_history();
+}
+
+void ui_readline_end(void)
+{
+    cmd_words_free(&current.completion.words);
+    lr_free(current.history_path);
+    current.history_path = NULL;
+    current.c = NULL;
+    current.before = NULL;
+    clear_history();
+}

@@ -1,0 +1,62 @@
+/* What the panes show of a session: plain copies, made by the worker between two pieces
+ * of work. The panes never look at the session itself. */
+#ifndef RANKLAB_UI_SNAPSHOT_H
+#define RANKLAB_UI_SNAPSHOT_H
+
+#include "cmd/context.h"
+
+/* What one rank of a layer costs. energy NAN: not known. */
+struct ui_price {
+    int rank;
+    int64_t macs, params;
+    double energy;
+};
+
+struct ui_layer {
+    char *name, *shape, *kernel, *stride, *method, *next_method, *follow;
+    char *reason; /* why it stays whole, or NULL */
+    int group, rank, full_rank, break_even, step; /* ranks are multiples of step */
+    int rank_spatial; /* beside rank, where there are two; -1: none */
+    bool is_approximable;
+    enum lr_state state;
+    double energy, speedup; /* predicted */
+    int64_t macs, macs_original, params, params_original;
+    /* measured when the layer was solved; NAN: not */
+    double error_linear, error_calib, error_heldout, error_pre, error_own,
+        error_inherited, error_refit;
+    double *eig; /* full_rank eigenvalues, descending; NULL: not known */
+    struct ui_price *prices;
+    int n_prices;
+};
+
+struct ui_snapshot {
+    bool has_network, has_spectra, can_have_spectra;
+    char *model; /* NULL: none */
+    char model_sha256[65];
+    int64_t n_calib, n_eval; /* -1: none */
+    int n_layers, n_chosen, n_stale;
+    struct ui_layer *layers;
+    struct lr_totals totals;
+    struct lr_eval eval;
+    bool has_eval, is_eval_old; /* old: of an earlier plan */
+    int round;
+    struct cmd_settings settings;
+    struct cmd_bind *binds;
+    size_t n_binds;
+    char *session_file; /* the automatic record, once it exists */
+};
+
+/* before: the snapshot it follows, or NULL. NULL when memory is short. */
+struct ui_snapshot *ui_snapshot_take(const struct cmd_ctx *c,
+                                     const struct ui_snapshot *before);
+void ui_snapshot_free(struct ui_snapshot *s);
+/* A context for completion that knows the names of the layers and nothing else; valid as
+ * long as the snapshot. */
+struct ui_names {
+    struct cmd_ctx ctx;
+    struct lr_session session;
+};
+bool ui_names_init(struct ui_names *n, const struct ui_snapshot *s);
+void ui_names_free(struct ui_names *n);
+
+#endif
