@@ -42,7 +42,7 @@ solve
 assert conv4.error_heldout < 0.9
 # Sets with layers that method keep holds whole.
 method conv3..conv7 relu
-method fc1 keep
+method fc1 keep; rank fc1 full
 rank all e=95%
 assert conv4.energy >= 95%
 assert fc1.rank == 256
