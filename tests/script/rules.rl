@@ -40,6 +40,16 @@ select --macs 12M --rule knapsack > table.csv
 assert total.macs <= 12000000
 solve
 assert conv4.error_heldout < 0.9
+# Sets with layers that method keep holds whole.
+method conv3..conv7 relu
+method fc1 keep; rank fc1 full
+rank all e=95%
+assert conv4.energy >= 95%
+assert fc1.rank == 256
+rank all x=2
+assert conv4.speedup >= 2
+assert fc1.rank == 256
+try rank fc1,fc2 e=95%
 # What cannot be.
 try select --speedup 3 --rule sensitivity --objective error
 try select --speedup 3 --rule nothing

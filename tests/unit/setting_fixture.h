@@ -127,8 +127,8 @@ static inline bool is_same_factors(const struct lr_factors *a, const struct lr_f
         return false;
     for (int i = 0; i < a->n_parts; i++) {
         const struct lr_conv_part *p = &a->parts[i], *q = &b->parts[i];
-        size_t n = (size_t)p->cout * (size_t)(p->cin / p->group) * (size_t)p->kh *
-                   (size_t)p->kw;
+        size_t n =
+            (size_t)p->cout * (size_t)(p->cin / p->group) * (size_t)p->kh * (size_t)p->kw;
         if (p->cout != q->cout || p->cin != q->cin || p->group != q->group ||
             p->kh != q->kh || p->kw != q->kw || !p->b != !q->b ||
             memcmp(p->w, q->w, n * sizeof(float)) != 0 ||

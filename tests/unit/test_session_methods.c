@@ -1,5 +1,5 @@
-/* Methods in a session: what a change of method keeps, what a layer that cannot have it gets
- * instead, groups, and fully connected layers. */
+/* Methods in a session: what a change of method keeps, what a layer that cannot have it
+ * gets instead, groups, and fully connected layers. */
 #include "setting_fixture.h"
 
 #include "ranklab/la.h"
@@ -48,8 +48,7 @@ static void methods__keep_the_speedup_of_a_layer(void **state)
                 assert_largest(t, i, x);
                 double now = speedup(t, i);
                 set_method(t, i, LR_METHOD_RELU);
-                bool is_lowest =
-                    t->s.plan[i].ranks.channel == t->s.layers[i].group;
+                bool is_lowest = t->s.plan[i].ranks.channel == t->s.layers[i].group;
                 assert_true(speedup(t, i) >= now || (is_lowest && speedup(t, i) > 1));
                 assert_largest(t, i, now);
             }
@@ -76,8 +75,8 @@ static void methods__of_the_same_split_keep_the_ranks(void **state)
     set_method(t, layer, LR_METHOD_KEEP);
     assert_states(&t->s, "wwwww");
     set_method(t, layer, LR_METHOD_3D);
-    assert_true(speedup(t, layer) >= x && lr_session_state(&t->s, layer) ==
-                                              LR_STATE_CHOSEN);
+    assert_true(speedup(t, layer) >= x &&
+                lr_session_state(&t->s, layer) == LR_STATE_CHOSEN);
     set_rank(t, layer, 24);
     set_pair(t, layer, 24, 72); /* whole */
     set_method(t, layer, LR_METHOD_SPATIAL);
@@ -108,8 +107,7 @@ static void methods__come_back_with_their_factors_by_undo(void **state)
         assert_ok(lr_session_undo(&t->s, fx_e));
         assert_states(&t->s, k == 1 ? "wcccw" : "wsssw");
         for (int i = 1; i < 4; i++) {
-            assert_int_equal(t->s.plan[i].method,
-                             k < 2 ? LR_METHOD_3D : LR_METHOD_RELU);
+            assert_int_equal(t->s.plan[i].method, k < 2 ? LR_METHOD_3D : LR_METHOD_RELU);
             assert_ptr_equal(t->s.plan[i].factors, k == 0   ? both[i]
                                                    : k == 1 ? NULL
                                                             : relu[i]);
@@ -156,18 +154,21 @@ static void methods__that_a_layer_cannot_have_are_replaced_with_a_note(void **st
 
     check_fallback(t, LR_METHOD_RELU, "fc2: pca, because no ReLU follows\n",
                    (enum lr_method[]){relu, relu, relu, relu, relu, pca});
-    check_fallback(t, spatial,
-                   "p3: svd, because a 1x1 kernel has no spatial part\n"
-                   "fc1, fc2: keep, because a fully connected layer has no spatial part\n",
-                   (enum lr_method[]){spatial, spatial, LR_METHOD_SVD, spatial, keep, keep});
-    check_fallback(t, refit,
-                   "p3: relu, because a 1x1 kernel has no spatial part\n"
-                   "fc1, fc2: keep, because a fully connected layer has no spatial part\n",
-                   (enum lr_method[]){refit, refit, relu, refit, keep, keep});
-    check_fallback(t, both,
-                   "p3: relu, because a 1x1 kernel has no spatial part\n"
-                   "fc1, fc2: keep, because a fully connected layer has no spatial part\n",
-                   (enum lr_method[]){both, both, relu, both, keep, keep});
+    check_fallback(
+        t, spatial,
+        "p3: svd, because a 1x1 kernel has no spatial part\n"
+        "fc1, fc2: keep, because a fully connected layer has no spatial part\n",
+        (enum lr_method[]){spatial, spatial, LR_METHOD_SVD, spatial, keep, keep});
+    check_fallback(
+        t, refit,
+        "p3: relu, because a 1x1 kernel has no spatial part\n"
+        "fc1, fc2: keep, because a fully connected layer has no spatial part\n",
+        (enum lr_method[]){refit, refit, relu, refit, keep, keep});
+    check_fallback(
+        t, both,
+        "p3: relu, because a 1x1 kernel has no spatial part\n"
+        "fc1, fc2: keep, because a fully connected layer has no spatial part\n",
+        (enum lr_method[]){both, both, relu, both, keep, keep});
     check_fallback(t, LR_METHOD_SVD, "",
                    (enum lr_method[]){LR_METHOD_SVD, LR_METHOD_SVD, LR_METHOD_SVD,
                                       LR_METHOD_SVD, LR_METHOD_SVD, LR_METHOD_SVD});
@@ -267,7 +268,8 @@ static void groups__are_those_of_the_parts(void **state)
 
 static void full__connections_are_solved_and_counted_apart(void **state)
 {
-    static const enum lr_method methods[] = {LR_METHOD_PCA, LR_METHOD_RELU, LR_METHOD_SVD};
+    static const enum lr_method methods[] = {LR_METHOD_PCA, LR_METHOD_RELU,
+                                             LR_METHOD_SVD};
     struct setting *t = *state;
 
     for (int m = 0; m < 3; m++) {

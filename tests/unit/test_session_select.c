@@ -1,5 +1,5 @@
-/* Choosing ranks in a session: budgets under every rule and mixture of methods, what is said
- * when one cannot be met, and what is measured of the layers for it. */
+/* Choosing ranks in a session: budgets under every rule and mixture of methods, what is
+ * said when one cannot be met, and what is measured of the layers for it. */
 #include "setting_fixture.h"
 
 #include "ranklab/la.h"
@@ -7,9 +7,9 @@
 static const struct {
     const char *rule;
     enum lr_objective objective;
-} choices[] = {{"energy", LR_OBJECTIVE_ENERGY},   {"paper", LR_OBJECTIVE_ENERGY},
-               {"uniform", LR_OBJECTIVE_ENERGY},  {"knapsack", LR_OBJECTIVE_ENERGY},
-               {"knapsack", LR_OBJECTIVE_ERROR},  {"sensitivity", LR_OBJECTIVE_ENERGY}};
+} choices[] = {{"energy", LR_OBJECTIVE_ENERGY},  {"paper", LR_OBJECTIVE_ENERGY},
+               {"uniform", LR_OBJECTIVE_ENERGY}, {"knapsack", LR_OBJECTIVE_ENERGY},
+               {"knapsack", LR_OBJECTIVE_ERROR}, {"sensitivity", LR_OBJECTIVE_ENERGY}};
 enum { N_CHOICES = sizeof(choices) / sizeof(choices[0]) };
 
 static const enum lr_method mixes[][3] = {
@@ -62,7 +62,8 @@ static double number_after(const char *message, const char *text)
     return strtod(at + strlen(text), NULL);
 }
 
-/* Selects for a speedup, or for the nearest where that cannot be; the total must show it. */
+/* Selects for a speedup, or for the nearest where that cannot be; the total must show it.
+ */
 static void check_speedup(struct setting *t, struct lr_select_opts *o, double x,
                           const char *what)
 {
@@ -78,7 +79,8 @@ static void check_speedup(struct setting *t, struct lr_select_opts *o, double x,
         o->speedup = number_after(e.msg, "nearest speedup is ");
         assert_true(o->speedup < x && o->speedup >= 1);
         if (lr_session_select(&t->s, o, &e) != LR_OK)
-            fail_msg("%s: not even %g, said to be the nearest: %s", what, o->speedup, e.msg);
+            fail_msg("%s: not even %g, said to be the nearest: %s", what, o->speedup,
+                     e.msg);
     }
     lr_session_totals(&total, &t->s);
     double got = o->is_network ? total.net_speedup : total.speedup;

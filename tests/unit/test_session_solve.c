@@ -125,9 +125,9 @@ static void check_reported_errors(struct setting *t, enum lr_mode mode, const ch
 static void set_low(struct setting *t, enum lr_method m)
 {
     for (int i = 1; i < t->s.n_layers; i++) {
-        set_method(t, i, m == LR_METHOD_3D && t->s.layers[i].kind == LR_LAYER_FC
-                             ? LR_METHOD_RELU
-                             : m);
+        set_method(
+            t, i,
+            m == LR_METHOD_3D && t->s.layers[i].kind == LR_LAYER_FC ? LR_METHOD_RELU : m);
         struct lr_rank_layer l = lr_session_rank_layer(&t->s, i);
         if (l.is_kept)
             continue;
@@ -153,7 +153,8 @@ static void check_all_methods(struct setting *t, const char *file)
                 continue;
             open_model(t, file);
             set_low(t, methods[m]);
-            check_reported_errors(t, (enum lr_mode)mode, lr_method_info(methods[m])->name);
+            check_reported_errors(t, (enum lr_mode)mode,
+                                  lr_method_info(methods[m])->name);
         }
 }
 
@@ -597,11 +598,12 @@ static void solve__costs_what_it_builds_with_every_method(void **state)
         struct lr_cost cost = lr_graph_cost(g);
         if (cost.macs != total.net_macs || cost.params != total.net_params ||
             cost.bytes != total.net_bytes)
-            fail_msg("%s, %s: %lld MACs, %lld parameters, %lld bytes, said to be %lld, %lld "
-                     "and %lld",
-                     models[k % 3], m->name, (long long)cost.macs, (long long)cost.params,
-                     (long long)cost.bytes, (long long)total.net_macs,
-                     (long long)total.net_params, (long long)total.net_bytes);
+            fail_msg(
+                "%s, %s: %lld MACs, %lld parameters, %lld bytes, said to be %lld, %lld "
+                "and %lld",
+                models[k % 3], m->name, (long long)cost.macs, (long long)cost.params,
+                (long long)cost.bytes, (long long)total.net_macs,
+                (long long)total.net_params, (long long)total.net_bytes);
         lr_graph_free(g);
     }
 }

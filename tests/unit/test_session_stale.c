@@ -1,6 +1,6 @@
-/* What has to be solved again after a change, found out by solving everything again: a layer
- * must be stale exactly when that gives it other factors. And the order of solving: whatever
- * is solved first, the same factors come out in the end, bit for bit. */
+/* What has to be solved again after a change, found out by solving everything again: a
+ * layer must be stale exactly when that gives it other factors. And the order of solving:
+ * whatever is solved first, the same factors come out in the end, bit for bit. */
 #include "setting_fixture.h"
 
 #include "ranklab/la.h"
@@ -16,7 +16,9 @@ static const struct mix mixes[] = {
     {"3d", 1, {LR_METHOD_3D}},
     {"spatial-refit", 1, {LR_METHOD_SPATIAL_REFIT}},
     {"spatial", 1, {LR_METHOD_SPATIAL}},
-    {"all", 4, {LR_METHOD_3D, LR_METHOD_SPATIAL, LR_METHOD_RELU, LR_METHOD_SPATIAL_REFIT}},
+    {"all",
+     4,
+     {LR_METHOD_3D, LR_METHOD_SPATIAL, LR_METHOD_RELU, LR_METHOD_SPATIAL_REFIT}},
     {"svd", 3, {LR_METHOD_SVD, LR_METHOD_PCA, LR_METHOD_3D}},
 };
 enum { N_MIXES = sizeof(mixes) / sizeof(mixes[0]) };
@@ -63,7 +65,8 @@ static void solve_again(struct setting *t, enum lr_mode mode)
 }
 
 /* The rank of layer changes and only it is solved; what is stale then? */
-static void check_change(struct setting *t, int layer, enum lr_mode mode, const char *what)
+static void check_change(struct setting *t, int layer, enum lr_mode mode,
+                         const char *what)
 {
     struct lr_factors *before[MAX_LAYERS], *after[MAX_LAYERS];
     enum lr_state states[MAX_LAYERS], solved[MAX_LAYERS];
@@ -82,7 +85,8 @@ static void check_change(struct setting *t, int layer, enum lr_mode mode, const 
         enum lr_state expected = i == layer ? LR_STATE_CHOSEN
                                  : is_other ? LR_STATE_STALE
                                             : LR_STATE_SOLVED;
-        if (states[i] != expected || solved[i] != (i == layer ? LR_STATE_SOLVED : expected))
+        if (states[i] != expected ||
+            solved[i] != (i == layer ? LR_STATE_SOLVED : expected))
             fail_msg("%s, %s: after a change of %s, %s is %s and then %s, not %s", what,
                      lr_mode_name(mode), t->s.layers[layer].name, t->s.layers[i].name,
                      lr_state_name(states[i]), lr_state_name(solved[i]),
@@ -148,7 +152,6 @@ static void check_order(struct setting *t, const int *order, int n, enum lr_mode
                     !t->s.plan[i].factors->mode || mode == LR_MODE_SYM);
     }
 }
-
 
 static void check_orders(struct setting *t, const char *file, const struct mix *m,
                          enum lr_mode mode)
