@@ -72,7 +72,9 @@ struct lr_session {
 
 /* What was measured of a layer by itself, for the rules that choose by measurements. */
 struct lr_curve {
-    enum lr_method method; /* with which it was measured */
+    enum lr_method method; /* with which it was measured, and the schedule */
+    int n_iter1, n_iter2;
+    double lambda1, lambda2;
     bool has_errors, has_drops;
     int n;
     struct lr_rank_point *points; /* owned */
@@ -166,10 +168,10 @@ void lr_session_totals(struct lr_totals *t, const struct lr_session *s);
 enum lr_status lr_session_set_ranks(struct lr_session *s, const int *layers,
                                     const struct lr_ranks *ranks, int n,
                                     struct lr_err *e);
-/* With a note: relu becomes pca where nothing piecewise linear follows; on a 1 x 1 kernel,
- * which has no spatial part, spatial becomes svd, spatial-refit and 3d become relu or pca,
- * and a fully connected layer keeps its method. A layer keeps its speedup, as near
- * as the lowest ranks allow, where the new method splits it otherwise. */
+/* With a note: relu becomes pca where nothing piecewise linear follows; on a 1 x 1
+ * kernel, which has no spatial part, spatial becomes svd, spatial-refit and 3d become
+ * relu or pca, and a fully connected layer keeps its method. A layer keeps its speedup,
+ * as near as the lowest ranks allow, where the new method splits it otherwise. */
 enum lr_status lr_session_set_method(struct lr_session *s, const int *layers, int n,
                                      enum lr_method m, struct lr_err *e);
 

@@ -115,6 +115,10 @@ static enum lr_status set_curve(struct lr_session *s, int layer,
         copy[i] = points[i];
     lr_free(c->points);
     *c = (struct lr_curve){.method = s->plan[layer].method,
+                           .n_iter1 = s->settings.n_iter1,
+                           .n_iter2 = s->settings.n_iter2,
+                           .lambda1 = s->settings.lambda1,
+                           .lambda2 = s->settings.lambda2,
                            .has_errors = true,
                            .has_drops = has_drops,
                            .n = n,
@@ -122,11 +126,18 @@ static enum lr_status set_curve(struct lr_session *s, int layer,
     return LR_OK;
 }
 
+static bool is_same_schedule(const struct lr_curve *c, const struct lr_settings *o)
+{
+    return c->n_iter1 == o->n_iter1 && c->n_iter2 == o->n_iter2 &&
+           !(c->lambda1 < o->lambda1) && !(c->lambda1 > o->lambda1) &&
+           !(c->lambda2 < o->lambda2) && !(c->lambda2 > o->lambda2);
+}
+
 static bool is_current(const struct lr_session *s, int layer, bool needs_drops)
 {
     const struct lr_curve *c = s->curves ? &s->curves[layer] : NULL;
 
-    return c && c->method == s->plan[layer].method &&
+    return c && c->method == s->plan[layer].method && is_same_schedule(c, &s->settings) &&
            (needs_drops ? c->has_drops : c->has_errors);
 }
 

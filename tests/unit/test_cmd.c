@@ -145,8 +145,11 @@ static void help__names_every_command_and_option(void **state)
         struct lr_strbuf b = {0};
         struct cmd_name name = cmd_name(row);
         assert_non_null(strstr(overview.s, name.s));
-        char heading[40];
-        snprintf(heading, sizeof(heading), ".SS %s", name.s);
+        char heading[40] = ".SS ";
+        for (const char *c = name.s; *c; c++) {
+            size_t n = strlen(heading);
+            snprintf(heading + n, sizeof(heading) - n, "%s%c", *c == '-' ? "\\" : "", *c);
+        }
         assert_non_null(strstr(man.s, heading));
         assert_int_equal(cmd_help(&b, name.s, &e), LR_OK);
         for (size_t k = 0; k < count_params(row->options); k++)
