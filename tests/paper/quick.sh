@@ -19,7 +19,7 @@ check() { # WHAT COMMAND...
     fi
 }
 report() {
-    python3 "$top/scripts/paper/report" --quick --ranklab "$program" --work "$work/w" \
+    "${PYTHON:-/usr/bin/python3}" "$top/scripts/paper/report" --quick --ranklab "$program" --work "$work/w" \
         --out "$work/out" --date "a test" >"$work/log" 2>&1 || { tail -n 20 "$work/log"; return 1; }
 }
 figures_exist() {
