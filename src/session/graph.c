@@ -110,6 +110,24 @@ enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
     return LR_OK;
 }
 
+enum lr_status session_branch(int *v, struct lr_graph *g, const struct lr_session *s,
+                              int layer, const struct lr_spatial *spatial,
+                              struct lr_err *e)
+{
+    const struct lr_layer *l = &s->layers[layer];
+    struct lr_tensor *w = NULL, *bias = NULL;
+    struct lr_conv_part parts[2];
+    enum lr_status rc = lr_layer_weights(&w, &bias, s->graph, l, e);
+
+    if (rc != LR_OK)
+        return rc;
+    lr_spatial_parts(parts, l, spatial, bias ? bias->data : NULL);
+    rc = lr_graph_branch_layer(g, v, l->value, 2, parts, e);
+    lr_tensor_free(w);
+    lr_tensor_free(bias);
+    return rc;
+}
+
 /* Whether the activations of value v for n images can be kept in max_bytes. */
 static bool is_keepable(const struct lr_graph *g, int v, int64_t n, int64_t max_bytes)
 {

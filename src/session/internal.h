@@ -46,6 +46,10 @@ enum lr_status session_mark_stale(const struct lr_session *s, struct lr_layer_pl
 enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
                              const struct lr_layer_plan *plan, const bool *use,
                              struct lr_err *e);
+/* Adds a layer's spatial parts to g beside it; *v is what they respond. */
+enum lr_status session_branch(int *v, struct lr_graph *g, const struct lr_session *s,
+                              int layer, const struct lr_spatial *spatial,
+                              struct lr_err *e);
 /* The last value before layer that all paths from the images to the n target values go
  * through, and whose activations for n_images fit into max_bytes or are kept already
  * (value kept; -1: none are); -1 when there is none but the images themselves. */

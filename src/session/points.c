@@ -54,18 +54,10 @@ static int find(const struct group *k, int layer, int rank, bool is_other)
 /* The branch of the layer's spatial parts at v->rank. */
 static enum lr_status add_spatial(struct group *k, struct value *v, struct lr_err *e)
 {
-    const struct lr_layer *l = &k->s->layers[v->layer];
-    struct lr_tensor *w = NULL, *bias = NULL;
-    struct lr_conv_part parts[2];
     enum lr_status rc = session_spatial(&v->spatial, k->s, v->layer, v->rank, e);
 
-    if (rc != LR_OK || (rc = lr_layer_weights(&w, &bias, k->s->graph, l, e)) != LR_OK)
-        return rc;
-    lr_spatial_parts(parts, l, &v->spatial, bias ? bias->data : NULL);
-    rc = lr_graph_branch_layer(k->g, &v->value, l->value, 2, parts, e);
-    lr_tensor_free(w);
-    lr_tensor_free(bias);
-    return rc;
+    return rc == LR_OK ? session_branch(&v->value, k->g, k->s, v->layer, &v->spatial, e)
+                       : rc;
 }
 
 /* Adds what point p needs and is not there yet. */

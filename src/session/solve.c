@@ -112,25 +112,6 @@ static void estimate(struct job *j)
     }
 }
 
-/* Adds the spatial parts of the k-th layer of the list to g; *v is what they respond. */
-static enum lr_status add_branch(int *v, struct lr_graph *g, const struct job *j, int k,
-                                 struct lr_err *e)
-{
-    const struct lr_session *s = j->s;
-    const struct lr_layer *l = &s->layers[j->list[k]];
-    struct lr_tensor *w = NULL, *bias = NULL;
-    struct lr_conv_part parts[2];
-    enum lr_status rc = lr_layer_weights(&w, &bias, s->graph, l, e);
-
-    if (rc != LR_OK)
-        return rc;
-    lr_spatial_parts(parts, l, &j->spatial[k], bias ? bias->data : NULL);
-    rc = lr_graph_branch_layer(g, v, l->value, 2, parts, e);
-    lr_tensor_free(w);
-    lr_tensor_free(bias);
-    return rc;
-}
-
 /* The spatial parts of all layers that have them and, given images, what they respond in
  * the original. */
 static enum lr_status sample_spatial(struct job *j, const struct lr_progress *progress,
@@ -159,7 +140,7 @@ static enum lr_status sample_spatial(struct job *j, const struct lr_progress *pr
         if (rc == LR_OK && j->has_samples && !g)
             rc = lr_graph_clone(&g, s->graph, e);
         if (rc == LR_OK && j->has_samples)
-            rc = add_branch(&values[n], g, j, k, e);
+            rc = session_branch(&values[n], g, s, j->list[k], &j->spatial[k], e);
         if (rc != LR_OK)
             goto out;
         places[n++] = k;
@@ -240,7 +221,8 @@ static enum lr_status sample(struct sampled *out, struct job *j, int k,
         cut = -1;
     out->other = n > 1 ? 1 : -1;
     if (j->spatial[k].v) {
-        if ((rc = add_branch(&values[n], g, j, k, e)) != LR_OK)
+        if ((rc = session_branch(&values[n], g, s, j->list[k], &j->spatial[k], e)) !=
+            LR_OK)
             goto out;
         out->spatial = n++;
     }
