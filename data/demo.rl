@@ -21,4 +21,16 @@ export table layers ranklab-demo/layers.csv
 export table cost ranklab-demo/cost.md
 export table error ranklab-demo/error.json
 export config ranklab-demo/fashion-4x.json
+plot propagation conv* --to ranklab-demo/propagation.svg
 export onnx ranklab-demo/fashion-4x.onnx
+
+# the same budget with every kernel split in two directions as well
+method conv* 3d
+select --speedup 4
+solve
+assert total.speedup >= 3.95
+eval
+assert eval.top1_difference >= -0.01
+export table layers ranklab-demo/layers-3d.csv
+export config ranklab-demo/fashion-4x-3d.json
+export onnx ranklab-demo/fashion-4x-3d.onnx
