@@ -75,7 +75,10 @@ static bool is_plain_fc(struct lr_strbuf *b, const struct lr_graph *g,
     const struct lr_shape *y = &g->values[x->value].shape;
     char text[LR_MAX_DIMS * 21];
 
-    if (n->op == LR_OP_GEMM && lr_node_int(n, "transA", 0) != 0) {
+    if (g->opset < 7) {
+        lr_strbuf_printf(b, "fully connected layers are split from opset 7 on, not %lld",
+                         (long long)g->opset);
+    } else if (n->op == LR_OP_GEMM && lr_node_int(n, "transA", 0) != 0) {
         lr_strbuf_puts(b, "transA is set");
     } else if (y->n_dims != 2) {
         lr_strbuf_printf(b, "response has %d dimension%s", y->n_dims,

@@ -168,6 +168,10 @@ static void layers__gives_a_reason_when_a_product_is_not_approximable(void **sta
     mb_output(g, mb_binary(g, "MatMul", "fc", flat(g), weights(g, 24, 1)));
     assert_reason(g, "1 output only");
 
+    g = mb_graph(6);
+    mb_output(g, mb_binary(g, "MatMul", "fc", flat(g), weights(g, 24, 7)));
+    assert_reason(g, "fully connected layers are split from opset 7 on, not 6");
+
     g = mb_graph(13);
     f = mb_unary(g, "Flatten", "f", mb_image(g, -1, 2, 1, 1));
     mb_output(g, mb_binary(g, "MatMul", "fc", f, weights(g, 2, 2)));
