@@ -34,6 +34,7 @@ struct lr_rank_layer {
     const struct lr_rank_point *points; /* measured, in any order, borrowed; or NULL */
     int n_points;
     bool has_bias;
+    bool needs_bias; /* all parts of a split have one, even where the layer has none */
     bool is_kept; /* stays whole whatever the budget */
 };
 

@@ -136,7 +136,7 @@ int64_t lr_params_split(const struct lr_rank_layer *l, struct lr_ranks r)
         if (l->split == LR_SPLIT_SPATIAL || lr_split_is_merged(l->d, l->kw, groups(l), r))
             return add(first, mul(l->d, add(inputs, 1)));
     }
-    first = add(first, mul(r.channel, add(inputs, l->has_bias)));
+    first = add(first, mul(r.channel, add(inputs, l->has_bias || l->needs_bias)));
     return add(first, add(mul(r.channel, one), l->d));
 }
 

@@ -72,6 +72,7 @@ struct lr_rank_layer lr_session_rank_layer_as(const struct lr_session *s, int la
         .points = is_measured ? curve->points : NULL,
         .n_points = is_measured ? curve->n : 0,
         .has_bias = has_bias(s, layer),
+        .needs_bias = l->kind == LR_LAYER_FC,
         .is_kept = !l->is_approximable || m == LR_METHOD_KEEP,
     };
 }

@@ -321,6 +321,36 @@ static void full__connections_are_sampled_when_wanted(void **state)
     assert_true(row.energy > 0 && row.energy < 1);
 }
 
+/* A product without a bias becomes two with one, and these are counted. */
+static void full__connections_without_bias_are_counted_as_split(void **state)
+{
+    struct setting *t = *state;
+    struct lr_graph *g = fx_graph(FX_SIZE, FX_SIZE);
+    struct lr_totals after;
+    struct lr_rng r;
+
+    lr_rng_seed(&r, 8);
+    int v = fx_relu(g, "relu1", fx_conv(g, "conv1", 0, FX_C, 24, 3, 1, &r));
+    v = fx_node(g, LR_OP_GLOBAL_AVERAGE_POOL, "GlobalAveragePool", "pool", 1, &v);
+    v = fx_node(g, LR_OP_FLATTEN, "Flatten", "flat", 1, &v);
+    int w = fx_weight(g, "fc_w", (struct lr_shape){2, {24, 30}}, 0.5, &r);
+    v = fx_node(g, LR_OP_MAT_MUL, "MatMul", "fc", 2, (int[]){v, w});
+    g->outputs[0] = v;
+    g->values[v].is_output = true;
+    assert_ok(lr_graph_infer(g, NULL, fx_e));
+    fx_write_graph(&t->folder, "product.onnx", g);
+    open_model(t, "product.onnx");
+    set_method(t, 1, LR_METHOD_PCA);
+    set_rank(t, 1, 5);
+    solve_all(t, LR_MODE_ASYM);
+    lr_session_totals(&after, &t->s);
+    assert_ok(lr_session_build(&g, &t->s, false, fx_e));
+    assert_int_equal(lr_graph_cost(g).macs, after.net_macs);
+    assert_int_equal(lr_graph_cost(g).params, after.net_params);
+    assert_int_equal(lr_graph_cost(g).bytes, after.net_bytes);
+    lr_graph_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +364,7 @@ int main(void)
         TEST(groups__are_those_of_the_parts),
         TEST(full__connections_are_solved_and_counted_apart),
         TEST(full__connections_are_sampled_when_wanted),
+        TEST(full__connections_without_bias_are_counted_as_split),
     };
     lr_la_set_threads(1); /* the networks are too small to share */
     return cmocka_run_group_tests_name("session methods", tests, NULL, NULL);
