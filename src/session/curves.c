@@ -101,36 +101,43 @@ static enum lr_status alloc_curves(struct lr_session *s, struct lr_err *e)
     return s->curves ? LR_OK : lr_enomem(e, n * sizeof(*s->curves), "curves");
 }
 
-/* Makes the points the layer's curve. */
+static bool is_same_schedule(const struct lr_curve *c, const struct lr_settings *o)
+{
+    return c->n_iter1 == o->n_iter1 && c->n_iter2 == o->n_iter2 &&
+           !(c->lambda1 < o->lambda1) && !(c->lambda1 > o->lambda1) &&
+           !(c->lambda2 < o->lambda2) && !(c->lambda2 > o->lambda2);
+}
+
+/* Makes the points the layer's curve, beside those of the other kind that it has: what a
+ * rule chooses must not depend on which rules were used before. */
 static enum lr_status set_curve(struct lr_session *s, int layer,
-                                const struct lr_rank_point *points, int n, bool has_drops,
+                                const struct lr_rank_point *points, int n, bool is_drops,
                                 struct lr_err *e)
 {
     struct lr_curve *c = &s->curves[layer];
-    struct lr_rank_point *copy = lr_calloc((size_t)n + 1, sizeof(*copy));
+    bool is_alike =
+        c->method == s->plan[layer].method && is_same_schedule(c, &s->settings);
+    int n_old = is_alike ? c->n : 0, n_kept = 0;
+    struct lr_rank_point *all = lr_calloc((size_t)(n_old + n) + 1, sizeof(*all));
 
-    if (!copy)
-        return lr_enomem(e, (size_t)n * sizeof(*copy), "a curve");
+    if (!all)
+        return lr_enomem(e, (size_t)(n_old + n) * sizeof(*all), "a curve");
+    for (int i = 0; i < n_old; i++)
+        if (isfinite(is_drops ? c->points[i].error : c->points[i].drop))
+            all[n_kept++] = c->points[i];
     for (int i = 0; i < n; i++)
-        copy[i] = points[i];
+        all[n_kept + i] = points[i];
     lr_free(c->points);
     *c = (struct lr_curve){.method = s->plan[layer].method,
                            .n_iter1 = s->settings.n_iter1,
                            .n_iter2 = s->settings.n_iter2,
                            .lambda1 = s->settings.lambda1,
                            .lambda2 = s->settings.lambda2,
-                           .has_errors = true,
-                           .has_drops = has_drops,
-                           .n = n,
-                           .points = copy};
+                           .has_errors = !is_drops || (is_alike && c->has_errors),
+                           .has_drops = is_drops || (is_alike && c->has_drops),
+                           .n = n_kept + n,
+                           .points = all};
     return LR_OK;
-}
-
-static bool is_same_schedule(const struct lr_curve *c, const struct lr_settings *o)
-{
-    return c->n_iter1 == o->n_iter1 && c->n_iter2 == o->n_iter2 &&
-           !(c->lambda1 < o->lambda1) && !(c->lambda1 > o->lambda1) &&
-           !(c->lambda2 < o->lambda2) && !(c->lambda2 > o->lambda2);
 }
 
 static bool is_current(const struct lr_session *s, int layer, bool needs_drops)
@@ -207,7 +214,6 @@ static enum lr_status measure_drop(struct lr_rank_point *point, struct lr_sessio
     if ((rc = session_split(&g, s, alone, use, e)) != LR_OK ||
         (rc = lr_outcome_run(&outcome, g, s->calib, 0, &second, e)) != LR_OK)
         goto out;
-    point->error = f->error_heldout;
     point->drop = accuracy(original, original) - accuracy(&outcome, original);
 out:
     session_plan_free(alone, s->n_layers);
@@ -234,7 +240,7 @@ static enum lr_status measure_drops(struct lr_session *s, const int *layers, int
         for (int k = 0; rc == LR_OK && k < n_points; k++) {
             double at = 0.05 + each * (i + (double)k / n_points);
             struct lr_progress one = lr_progress_sub(progress, at, at + each / n_points);
-            curve[k].ranks = grid[k].ranks;
+            curve[k] = (struct lr_rank_point){grid[k].ranks, NAN, NAN};
             rc = measure_drop(&curve[k], s, layers[i], &original, &one, e);
         }
         if (rc == LR_OK)
@@ -250,7 +256,10 @@ static enum lr_status check_errors(const struct lr_session *s, const int *layers
 {
     for (int i = 0; i < n; i++) {
         const struct lr_curve *c = &s->curves[layers[i]];
-        if (c->n > 0 && isnan(c->points[0].error))
+        int k = 0;
+        while (k < c->n && isnan(c->points[k].error))
+            k++;
+        if (c->n > 0 && k == c->n)
             return lr_err_set(e, LR_EINVAL,
                               "too few calibration images (%lld): none is held out to "
                               "measure errors on",

@@ -108,7 +108,7 @@ enum lr_status session_solve_layer(struct lr_factors **out, const struct lr_sess
                                    const struct lr_solve_opts *opts,
                                    const struct lr_progress *progress, struct lr_err *e);
 /* The held-out error of the layer alone in the original network, as
- * session_solve_layer finds it, without factors. */
+ * session_solve_layer finds it, without factors; NAN when no images are held out. */
 enum lr_status session_try_layer(double *error, const struct lr_session *s,
                                  const struct session_problem *q,
                                  const struct lr_solve_opts *opts, struct lr_err *e);

@@ -5,6 +5,7 @@
  * and methods can be compared. */
 #include "session/internal.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "ranklab/mem.h"
@@ -293,8 +294,10 @@ enum lr_status session_try_layer(double *error, const struct lr_session *s,
     if ((rc = work_init(&k, s, q, opts, opts->progress, e)) == LR_OK &&
         (rc = solve_channel(&k, s, q, false, e)) == LR_OK) {
         const struct lr_samples *own = &k.p.own;
-        rc = lr_response_error(error, NULL, own, k.has_m ? &k.m : NULL,
-                               own->n_fit + own->n_valid, own->n_held, e);
+        *error = NAN; /* too few images to hold any out */
+        if (own->n_held > 0)
+            rc = lr_response_error(error, NULL, own, k.has_m ? &k.m : NULL,
+                                   own->n_fit + own->n_valid, own->n_held, e);
     }
     if (rc != LR_OK && rc != LR_EINTR)
         lr_err_prefix(e, "%s", s->layers[q->layer].name);

@@ -206,14 +206,20 @@ enum lr_status lr_session_ranks_for_speedup(struct lr_ranks *r, struct lr_sessio
                                             struct lr_err *e)
 {
     struct lr_rank_layer l = lr_session_rank_layer(s, layer);
-    struct lr_ranks least = {lr_rank_step(&l, round), 0};
+    struct lr_ranks whole = lr_ranks_whole(&l), least = whole;
+    int step = lr_rank_step(&l, round);
 
     if (lr_ranks_for_speedup(r, &l, x, round))
         return session_refine_pairs(r, &layer, 1, s, LR_BUDGET_MACS, round, progress, e);
-    if (lr_ranks_whole(&l).spatial > 0)
-        least.spatial = least.channel;
-    if (l.split == LR_SPLIT_SPATIAL)
-        least.channel = l.d;
+    if (l.split != LR_SPLIT_SPATIAL && step < whole.channel)
+        least.channel = step;
+    if (step < whole.spatial)
+        least.spatial = step;
+    l.is_kept = false; /* a kept layer has ranks too */
+    if (lr_ranks_is_whole(&l, least))
+        return lr_err_set(e, LR_EINVAL,
+                          "%s cannot be %gx as fast: no split at multiples of %d pays",
+                          l.name, x, step);
     return lr_err_set(e, LR_EINVAL, "%s cannot be %gx as fast: rank %d gives %.3gx",
                       l.name, x,
                       l.split == LR_SPLIT_SPATIAL ? least.spatial : least.channel,

@@ -351,6 +351,82 @@ static void full__connections_without_bias_are_counted_as_split(void **state)
     lr_graph_free(g);
 }
 
+/* ---- choices by measurements ---- */
+
+static struct lr_select_opts rule_opts(const char *rule)
+{
+    return (struct lr_select_opts){.rule = lr_rank_rule_find(rule), .round = 1};
+}
+
+/* What a rule chooses is the same whatever was measured for another before. */
+static void select__does_not_depend_on_earlier_measurements(void **state)
+{
+    struct setting *t = *state;
+    struct lr_select_opts by_error = rule_opts("knapsack");
+    struct lr_select_opts by_drop = rule_opts("sensitivity");
+    struct lr_ranks first[16];
+
+    by_error.objective = LR_OBJECTIVE_ERROR;
+    by_error.speedup = by_drop.speedup = 2.5;
+    for (int i = 0; i < n_convs(t); i++)
+        set_method(t, i, LR_METHOD_3D);
+    assert_ok(lr_session_select(&t->s, &by_error, fx_e));
+    for (int i = 0; i < t->s.n_layers; i++)
+        first[i] = t->s.plan[i].ranks;
+    assert_ok(lr_session_select(&t->s, &by_drop, fx_e));
+    int n = t->s.curves[1].n;
+    assert_ok(lr_session_select(&t->s, &by_error, fx_e));
+    assert_int_equal(t->s.curves[1].n, n); /* nothing was measured again */
+    for (int i = 0; i < t->s.n_layers; i++) {
+        assert_int_equal(t->s.plan[i].ranks.channel, first[i].channel);
+        assert_int_equal(t->s.plan[i].ranks.spatial, first[i].spatial);
+    }
+    /* and the other way round */
+    open_model(t, "chain.onnx");
+    for (int i = 0; i < n_convs(t); i++)
+        set_method(t, i, LR_METHOD_3D);
+    assert_ok(lr_session_select(&t->s, &by_drop, fx_e));
+    assert_ok(lr_session_select(&t->s, &by_error, fx_e));
+    for (int i = 0; i < t->s.n_layers; i++) {
+        assert_int_equal(t->s.plan[i].ranks.channel, first[i].channel);
+        assert_int_equal(t->s.plan[i].ranks.spatial, first[i].spatial);
+    }
+}
+
+/* A rounding above the filters leaves no rank to name. */
+static void select__names_no_rank_that_the_layer_does_not_have(void **state)
+{
+    struct setting *t = *state;
+    struct lr_err e = {0};
+    struct lr_ranks r;
+
+    assert_int_equal(lr_session_ranks_for_speedup(&r, &t->s, 1, 2, 64, NULL, &e),
+                     LR_EINVAL);
+    assert_string_equal(
+        e.msg, "conv2 cannot be 2x as fast: no split at multiples of 64 pays");
+    set_method(t, 1, LR_METHOD_KEEP);
+    assert_int_equal(lr_session_ranks_for_speedup(&r, &t->s, 1, 30, 1, NULL, &e),
+                     LR_EINVAL);
+    assert_string_equal(e.msg, "conv2 cannot be 30x as fast: rank 1 gives 17.6x");
+}
+
+/* Errors of images that are not there are not known, rather than zero. */
+static void select__by_errors_needs_images_held_out(void **state)
+{
+    struct setting *t = *state;
+    struct lr_select_opts o = rule_opts("knapsack");
+    struct lr_data_opts one = {.count = 1};
+    struct lr_err e = {0};
+    char path[600];
+
+    o.objective = LR_OBJECTIVE_ERROR;
+    o.speedup = 2;
+    assert_ok(lr_session_data(&t->s, 0, fx_path(path, &t->folder, "calib.npy"), &one,
+                              fx_e));
+    assert_int_equal(lr_session_select(&t->s, &o, &e), LR_EINVAL);
+    assert_non_null(strstr(e.msg, "none is held out"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +441,9 @@ int main(void)
         TEST(full__connections_are_solved_and_counted_apart),
         TEST(full__connections_are_sampled_when_wanted),
         TEST(full__connections_without_bias_are_counted_as_split),
+        TEST(select__does_not_depend_on_earlier_measurements),
+        TEST(select__names_no_rank_that_the_layer_does_not_have),
+        TEST(select__by_errors_needs_images_held_out),
     };
     lr_la_set_threads(1); /* the networks are too small to share */
     return cmocka_run_group_tests_name("session methods", tests, NULL, NULL);
