@@ -164,10 +164,13 @@ enum lr_status lr_node_clip(float *lo, float *hi, const struct lr_graph *g,
     if (g->opset < 11) {
         *lo = lr_node_float(n, "min", -FLT_MAX);
         *hi = lr_node_float(n, "max", FLT_MAX);
-        return LR_OK;
-    }
-    if (!scalar_input(lo, g, n, 1) || !scalar_input(hi, g, n, 2))
+    } else if (!scalar_input(lo, g, n, 1) || !scalar_input(hi, g, n, 2)) {
         return lr_err_set(e, LR_EUNSUP, "%s: bounds are not constant numbers", n->name);
+    }
+    /* NaN too */
+    if (!(*lo <= *hi))
+        return lr_err_set(e, LR_EUNSUP, "%s: its bounds %g and %g are no interval",
+                          n->name, (double)*lo, (double)*hi);
     return LR_OK;
 }
 

@@ -1,5 +1,6 @@
 /* Shape inference: every rule with a case computed by hand, and the contradictions each
  * must refuse by name. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -342,6 +343,23 @@ static void infer__squeezes_when_axes_are_attribute_or_input(void **state)
     assert_why(g, v, "removes the batch");
 }
 
+static void infer__names_a_clip_without_interval(void **state)
+{
+    static const float bounds[][2] = {{3, -3}, {NAN, 1}, {0, NAN}};
+    (void)state;
+    for (int opset = 9; opset <= 11; opset += 2)
+        for (int i = 0; i < 3; i++) {
+            struct lr_graph *g = mb_graph(opset);
+            int x = mb_image(g, 1, 2, 4, 4);
+            int lo = mb_floats(g, "lo", 0, 1, &bounds[i][0]);
+            int hi = mb_floats(g, "hi", 0, 1, &bounds[i][1]);
+            int c = mb_node(g, "Clip", "c", opset < 11 ? 1 : 3, (int[]){x, lo, hi});
+            lr_node_set_float(mb_of(g, c), "min", bounds[i][0], NULL);
+            lr_node_set_float(mb_of(g, c), "max", bounds[i][1], NULL);
+            assert_why(g, c, "no interval");
+        }
+}
+
 static void infer__reads_clip_and_pad_when_attributes_moved_to_inputs(void **state)
 {
     float lo, hi, value;
@@ -513,6 +531,7 @@ int main(void)
         cmocka_unit_test(infer__joins_and_moves_axes),
         cmocka_unit_test(infer__flattens_when_batch_stays),
         cmocka_unit_test(infer__squeezes_when_axes_are_attribute_or_input),
+        cmocka_unit_test(infer__names_a_clip_without_interval),
         cmocka_unit_test(infer__reads_clip_and_pad_when_attributes_moved_to_inputs),
         cmocka_unit_test(infer__sizes_padding_of_every_mode),
         cmocka_unit_test(infer__sizes_matrix_products_when_both_factors_are_computed),
