@@ -66,15 +66,18 @@ static void state_init(struct state *s, const struct lr_rank_layer *l,
 
 static void set_unit(struct state *s, bool is_paper)
 {
-    struct lr_ranks one = view_ranks(s, 1), two = view_ranks(s, 2);
+    /* Groups take their ranks together. */
+    int step = s->view.group > 0 ? s->view.group : 1;
+    struct lr_ranks one = view_ranks(s, step), two = view_ranks(s, 2 * step);
 
     if (is_paper)
         s->unit = view_cost(s, s->full) / s->full;
     else if (s->b->kind == LR_BUDGET_PARAMS)
         s->unit =
-            (double)(lr_params_split(&s->view, two) - lr_params_split(&s->view, one));
+            (double)(lr_params_split(&s->view, two) - lr_params_split(&s->view, one)) /
+            step;
     else
-        s->unit = (double)lr_macs_split(&s->view, one);
+        s->unit = (double)lr_macs_split(&s->view, one) / step;
     if (!is_paper)
         s->unit /= s->discount;
 }
