@@ -41,7 +41,7 @@ wait_for "the cursor moves while working" '^> . conv4'
 keys u
 wait_for "a key's command is refused by name" 'solve all.* still runs: ^C stops it'
 keys C-c
-wait_gone "^C stops all of it" '^C stops'
+wait_gone "^C stops all of it" '\^C stops'
 keys F6 C-l
 keys 'rank all 40%; solve' Enter
 wait_for "works again" '\(sampling\|solving\).*^C stops'
@@ -50,7 +50,7 @@ keys C-c
 wait_for interrupted 'interrupted; nothing was changed'
 spent=$(($(ms) - start))
 [ $spent -lt 1500 ] && ok || fail "^C within a second" "took $spent ms"
-wait_gone "the end of the work" '^C stops'
+wait_gone "the end of the work" '\^C stops'
 keys 'assert conv2.state == chosen; echo un' 'changed' Enter
 wait_for "nothing was changed" '^unchanged$'
 

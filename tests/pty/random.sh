@@ -61,7 +61,7 @@ done
 t resize-window -x 100 -y 30
 wait_for "alive after $n_sizes sizes" 'layers [0-9].*1 plot'
 keys C-c
-wait_gone "the end of the work" '^C stops'
+wait_gone "the end of the work" '\^C stops'
 keys 'echo al' 'ive' Enter
 wait_for "the prompt works" '^alive$'
 keys C-d
