@@ -1,9 +1,6 @@
-/* The table of layers. The column of names stays, the others scroll by whole columns.
- * What is predicted has a ~ in its title, what was measured a =; a measured number of an
- * earlier plan stands in parentheses. */
-#include "ui/panes.h"
+/* The table of layers. The column of names stays, the others scroll by whole columns. */
+#include "ui/columns.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,93 +9,9 @@
 
 #include "ranklab/text.h"
 
-enum column_id {
-    COL_RANK,
-    COL_KEPT,
-    COL_MACS,
-    COL_SPEEDUP,
-    COL_ERROR,
-    COL_STATE,
-    COL_METHOD,
-    COL_FILTERS,
-    COL_KERNEL,
-    COL_STRIDE,
-    COL_PARAMS,
-    COL_LINEAR,
-    N_COLUMNS
-};
-
-static const struct {
-    const char *title;
-    int width;
-    bool is_text;
-} columns[N_COLUMNS] = {
-    [COL_RANK] = {"rank/of", 8, false},  [COL_KEPT] = {"~kept %", 12, false},
-    [COL_MACS] = {"MMAC", 7, false},     [COL_SPEEDUP] = {"~x", 5, false},
-    [COL_ERROR] = {"=error", 8, false},  [COL_STATE] = {"state", 7, true},
-    [COL_METHOD] = {"method", 8, true},  [COL_FILTERS] = {"filters", 8, false},
-    [COL_KERNEL] = {"kernel", 6, false}, [COL_STRIDE] = {"stride", 6, false},
-    [COL_PARAMS] = {"kparam", 8, false}, [COL_LINEAR] = {"=linear", 8, false},
-};
-
 enum { FRONT = 4, MIN_NAME = 7, MAX_NAME = 20 };
 
 /* ---- order ---- */
-
-static double sort_key(const struct ui_layer *l, int column)
-{
-    switch ((enum column_id)column) {
-    case COL_RANK:
-        return l->rank;
-    case COL_KEPT:
-        return l->energy;
-    case COL_MACS:
-        return (double)l->macs;
-    case COL_SPEEDUP:
-        return l->speedup;
-    case COL_ERROR:
-        return l->error_heldout;
-    case COL_STATE:
-        return l->state;
-    case COL_FILTERS:
-        return l->full_rank;
-    case COL_PARAMS:
-        return (double)l->params;
-    case COL_LINEAR:
-        return l->error_linear;
-    case COL_METHOD:
-    case COL_KERNEL:
-    case COL_STRIDE:
-    case N_COLUMNS:
-        break;
-    }
-    return 0;
-}
-
-static const char *sort_text(const struct ui_layer *l, int column)
-{
-    return column == COL_METHOD   ? l->method
-           : column == COL_KERNEL ? l->kernel
-           : column == COL_STRIDE ? l->stride
-                                  : NULL;
-}
-
-/* Unknown values come last either way; equals keep the network's order. */
-static int compare(const struct ui_panes *p, int a, int b)
-{
-    const struct ui_layer *la = &p->now->layers[a], *lb = &p->now->layers[b];
-    int column = p->table.sort, sign = p->table.is_inverted ? -1 : 1;
-    const char *ta = sort_text(la, column), *tb = sort_text(lb, column);
-
-    if (ta && tb) {
-        int c = strcmp(ta, tb);
-        return c ? sign * c : a - b;
-    }
-    double ka = sort_key(la, column), kb = sort_key(lb, column);
-    if (isnan(ka) || isnan(kb))
-        return isnan(ka) == isnan(kb) ? a - b : isnan(ka) ? 1 : -1;
-    return ka < kb ? -sign : ka > kb ? sign : a - b;
-}
 
 /* Few rows: insertion keeps equals in order. */
 static void sort_rows(struct ui_panes *p)
@@ -111,7 +24,7 @@ static void sort_rows(struct ui_panes *p)
         return;
     for (int i = 1; i < t->n; i++) {
         int layer = t->order[i], k = i;
-        while (k > 0 && compare(p, t->order[k - 1], layer) > 0) {
+        while (k > 0 && ui_column_compare(p, t->order[k - 1], layer) > 0) {
             t->order[k] = t->order[k - 1];
             k--;
         }
@@ -196,7 +109,7 @@ void ui_table_scroll(struct ui_panes *p, int n)
 {
     int first = p->table.first + n;
 
-    p->table.first = first < 0 ? 0 : first >= N_COLUMNS ? N_COLUMNS - 1 : first;
+    p->table.first = first < 0 ? 0 : first >= UI_N_COLUMNS ? UI_N_COLUMNS - 1 : first;
 }
 
 void ui_table_sort(struct ui_panes *p, int step)
@@ -207,7 +120,9 @@ void ui_table_sort(struct ui_panes *p, int step)
         t->is_inverted = !t->is_inverted;
     } else {
         t->sort += step;
-        t->sort = t->sort < -1 ? N_COLUMNS - 1 : t->sort >= N_COLUMNS ? -1 : t->sort;
+        t->sort = t->sort < -1              ? UI_N_COLUMNS - 1
+                  : t->sort >= UI_N_COLUMNS ? -1
+                                            : t->sort;
         if (t->sort >= 0 && t->sort < t->first)
             t->first = t->sort;
         /* The column itself should be seen; most are, the last ones scroll in. */
@@ -259,89 +174,11 @@ static char state_mark(enum lr_state s)
                                   : ' ';
 }
 
-/* A number in at most 7 columns. */
-static void million(char *buf, size_t size, int64_t n)
-{
-    double m = 1e-6 * (double)n;
-
-    snprintf(buf, size, "%.*f", m < 9.995 ? 2 : m < 999.5 ? 1 : 0, m);
-}
-
-static void error_text(char *buf, size_t size, double e, enum lr_state state)
-{
-    if (isnan(e))
-        snprintf(buf, size, "-");
-    else
-        snprintf(buf, size, state == LR_STATE_STALE ? "(%.4f)" : "%.4f", e);
-}
-
-static enum ui_style cell_text(char *buf, size_t size, const struct ui_layer *l,
-                               enum column_id column)
-{
-    enum ui_style style = UI_NORMAL;
-
-    buf[0] = '\0';
-    switch (column) {
-    case COL_RANK:
-        if (!l->is_approximable)
-            snprintf(buf, size, "-/%d", l->full_rank);
-        else if (l->rank_spatial > 0)
-            snprintf(buf, size, "%d,%d", l->rank, l->rank_spatial);
-        else
-            snprintf(buf, size, "%d/%d", l->rank, l->full_rank);
-        break;
-    case COL_KEPT:
-        if (!isnan(l->energy))
-            snprintf(buf, size, "%.1f", 100 * l->energy);
-        break;
-    case COL_MACS:
-        million(buf, size, l->macs);
-        break;
-    case COL_SPEEDUP:
-        if (!isnan(l->speedup))
-            snprintf(buf, size, "%.2f", l->speedup);
-        break;
-    case COL_ERROR:
-        error_text(buf, size, l->error_heldout, l->state);
-        style = UI_MEASURED;
-        break;
-    case COL_LINEAR:
-        error_text(buf, size, l->error_linear, l->state);
-        style = UI_MEASURED;
-        break;
-    case COL_STATE:
-        snprintf(buf, size, "%s", lr_state_name(l->state));
-        style = l->state == LR_STATE_STALE    ? UI_WARN
-                : l->state == LR_STATE_SOLVED ? UI_GOOD
-                : l->state == LR_STATE_WHOLE  ? UI_DIM
-                                              : UI_NORMAL;
-        break;
-    case COL_METHOD:
-        snprintf(buf, size, "%s", l->method);
-        break;
-    case COL_FILTERS:
-        snprintf(buf, size, "%s", l->shape);
-        break;
-    case COL_KERNEL:
-        snprintf(buf, size, "%s", l->kernel);
-        break;
-    case COL_STRIDE:
-        snprintf(buf, size, "%s", l->stride);
-        break;
-    case COL_PARAMS:
-        snprintf(buf, size, "%.1f", 1e-3 * (double)l->params);
-        break;
-    case N_COLUMNS:
-        break;
-    }
-    return style;
-}
-
 static void put_cell(const struct ui_panes *p, int y, int x, int column, const char *text,
                      enum ui_style style)
 {
-    int w = columns[column].width, n = lr_text_columns(text);
-    int pad = columns[column].is_text || n > w ? 0 : w - n;
+    int w = ui_columns[column].width, n = lr_text_columns(text);
+    int pad = ui_columns[column].is_text || n > w ? 0 : w - n;
 
     ui_put(y, x + pad, w - pad, style, text, p->is_ascii);
 }
@@ -375,14 +212,14 @@ static void draw_titles(const struct ui_panes *p, struct ui_rect r, int name)
     ui_putf(r.y, r.x + 1, FRONT + name - 1, style, p->is_ascii, "layers %d", t->n);
     if (t->first > 0)
         ui_put(r.y, x - 1, 1, style, "<", true);
-    for (int c = t->first; c < N_COLUMNS; c++) {
+    for (int c = t->first; c < UI_N_COLUMNS; c++) {
         char title[32];
-        int w = columns[c].width;
+        int w = ui_columns[c].width;
         if (x + w > r.x + r.w) {
             ui_put(r.y, r.x + r.w - 1, 1, style, ">", true);
             break;
         }
-        snprintf(title, sizeof(title), "%s%s", columns[c].title,
+        snprintf(title, sizeof(title), "%s%s", ui_columns[c].title,
                  t->sort != c     ? ""
                  : t->is_inverted ? down
                                   : up);
@@ -406,12 +243,12 @@ static void draw_layer(const struct ui_panes *p, int y, struct ui_rect r, int na
     ui_put(y, r.x + FRONT, name, t->marks[i] ? UI_MARK : UI_NORMAL, b.s ? b.s : "",
            p->is_ascii);
     lr_strbuf_free(&b);
-    for (int c = t->first; c < N_COLUMNS; c++) {
-        int w = columns[c].width;
+    for (int c = t->first; c < UI_N_COLUMNS; c++) {
+        int w = ui_columns[c].width;
         if (x + w > r.x + r.w)
             break;
-        enum ui_style style = cell_text(buf, sizeof(buf), l, (enum column_id)c);
-        if (c == COL_KEPT && !isnan(l->energy))
+        enum ui_style style = ui_cell_text(buf, sizeof(buf), l, (enum ui_column_id)c);
+        if (c == UI_COL_KEPT && !isnan(l->energy))
             ui_bar(y, x, 6, l->energy, p->is_ascii);
         put_cell(p, y, x, c, buf, style);
         x += w + 1;
@@ -428,19 +265,19 @@ static void draw_sum(const struct ui_panes *p, int y, struct ui_rect r, int name
     char buf[48], from[32];
 
     ui_put(y, r.x + FRONT, name, UI_HEAD, title, true);
-    for (int c = p->table.first; c < N_COLUMNS; c++) {
-        int w = columns[c].width;
+    for (int c = p->table.first; c < UI_N_COLUMNS; c++) {
+        int w = ui_columns[c].width;
         if (x + w > r.x + r.w)
             break;
         buf[0] = '\0';
-        if (c == COL_MACS)
-            million(buf, sizeof(buf), macs);
-        else if (c == COL_SPEEDUP && !isnan(speedup))
+        if (c == UI_COL_MACS)
+            ui_million(buf, sizeof(buf), macs);
+        else if (c == UI_COL_SPEEDUP && !isnan(speedup))
             snprintf(buf, sizeof(buf), "%.2f", speedup);
-        else if (c == COL_PARAMS)
+        else if (c == UI_COL_PARAMS)
             snprintf(buf, sizeof(buf), "%.1f", 1e-3 * (double)params);
-        else if (c == COL_KEPT) {
-            million(from, sizeof(from), macs_original);
+        else if (c == UI_COL_KEPT) {
+            ui_million(from, sizeof(from), macs_original);
             snprintf(buf, sizeof(buf), "%s ->", from);
         }
         put_cell(p, y, x, c, buf, UI_HEAD);
@@ -489,13 +326,13 @@ void ui_table_click(struct ui_panes *p, int y, int x)
         return;
     }
     int at = r.x + FRONT + name_width(p) + 1;
-    for (int c = t->first; c < N_COLUMNS; c++) {
-        if (x >= at && x < at + columns[c].width) {
+    for (int c = t->first; c < UI_N_COLUMNS; c++) {
+        if (x >= at && x < at + ui_columns[c].width) {
             t->is_inverted = t->sort == c && !t->is_inverted;
             t->sort = c;
             sort_rows(p);
             return;
         }
-        at += columns[c].width + 1;
+        at += ui_columns[c].width + 1;
     }
 }
