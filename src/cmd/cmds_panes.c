@@ -99,14 +99,17 @@ static char *sample_of(const char *command)
                                            {"@cursor", "1"},
                                            {"@less", "1"},
                                            {"@more", "1"},
+                                           {"@lower", "1,1"},
+                                           {"@higher", "1,1"},
                                            {"@method", "keep"}};
+    enum { N_WORDS = sizeof(words) / sizeof(words[0]) };
     struct lr_strbuf b = {0};
 
     for (const char *s = command; *s;) {
         size_t i = 0;
-        while (i < 5 && strncmp(s, words[i][0], strlen(words[i][0])) != 0)
+        while (i < N_WORDS && strncmp(s, words[i][0], strlen(words[i][0])) != 0)
             i++;
-        if (i < 5) {
+        if (i < N_WORDS) {
             lr_strbuf_puts(&b, words[i][1]);
             s += strlen(words[i][0]);
         } else {
@@ -260,8 +263,9 @@ static const struct cmd_row rows[] = {
      .detail =
          "In COMMAND, @here stands for the marked layers or else the one under the\n"
          "cursor, @cursor for that one, @less and @more for the ranks next to its own,\n"
-         "@method for its next method. A command that ends with ... waits at the\n"
-         "prompt. Without KEY: the keys that type commands. See help keys.\n",
+         "@lower and @higher for those next to the d'' of a 3d layer, @method for its\n"
+         "next method. A command that ends with ... waits at the prompt. Without\n"
+         "KEY: the keys that type commands. See help keys.\n",
      .examples = "bind x \"rank @here 50%\"\nbind\n",
      .args = bind_args,
      .flags = CMD_TABLE | CMD_ASIDE,

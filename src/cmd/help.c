@@ -57,6 +57,7 @@ const struct cmd_topic cmd_topics[] = {
      "  @cursor   the layer under the cursor\n"
      "  @less     the next rank below its own; @more: above; whole layers begin at\n"
      "            the highest rank that pays\n"
+     "  @lower    the next d'' of a 3d layer below its own, d' as it is; @higher: above\n"
      "  @method   its next method\n"
      "  ...       at the end: the command waits at the prompt to be completed\n"
      "? in the panes shows all keys.\n"},

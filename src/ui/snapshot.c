@@ -93,8 +93,12 @@ static void take_ranks(struct ui_layer *out, const struct lr_session *s, int lay
     out->full_rank = *leading(&whole, &l);
     out->rank_spatial = l.split == LR_SPLIT_BOTH ? r.spatial : -1;
     out->step = lr_rank_step(&l, s->settings.round);
-    if (s->layers[layer].is_approximable)
-        out->break_even = lr_break_even(&l, r);
+    if (!s->layers[layer].is_approximable)
+        return;
+    out->break_even = lr_break_even(&l, r);
+    if (l.split == LR_SPLIT_BOTH)
+        out->best_spatial =
+            lr_spatial_for_macs(&l, r.channel, (double)lr_macs_whole(&l) - 1, out->step);
 }
 
 static const double *spectrum_of(const struct lr_session *s, int layer)

@@ -17,6 +17,7 @@ struct ui_layer {
     char *reason; /* why it stays whole, or NULL */
     int group, rank, full_rank, break_even, step; /* ranks are multiples of step */
     int rank_spatial; /* beside rank, where there are two; -1: none */
+    int best_spatial; /* the highest rank_spatial that pays with rank as it is */
     bool is_approximable;
     enum lr_state state;
     double energy, speedup; /* predicted */

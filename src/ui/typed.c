@@ -8,6 +8,8 @@
 const struct ui_key_help ui_typing_keys[] = {
     {"Left - h", "lower the rank, see what follows", "rank @cursor @less"},
     {"Right + = l", "raise the rank", "rank @cursor @more"},
+    {"{", "lower d'', the second rank of a 3d layer", "rank @cursor @lower"},
+    {"}", "raise it", "rank @cursor @higher"},
 };
 const size_t ui_n_typing = sizeof(ui_typing_keys) / sizeof(ui_typing_keys[0]);
 
@@ -43,6 +45,35 @@ static bool next_rank(char *buf, size_t size, const struct ui_panes *p, int dire
     return true;
 }
 
+/* The same for d'', with d' as it is; NULL or why there is none. */
+static const char *next_spatial(char *buf, size_t size, const struct ui_layer *l,
+                                int direction)
+{
+    int step = l->step > 1 ? l->step : 1, best = l->best_spatial, rank;
+
+    if (!l->is_approximable)
+        return l->reason ? l->reason : "it cannot be split";
+    if (l->rank_spatial <= 0)
+        return "its only rank is changed with - and +";
+    if (l->state == LR_STATE_WHOLE) {
+        snprintf(buf, size, direction < 0 ? "x=1.5" : "full");
+        return NULL;
+    }
+    if (direction > 0 && l->rank_spatial / step * step + step > best) {
+        snprintf(buf, size, "full");
+        return NULL;
+    }
+    if (direction > 0)
+        rank = (l->rank_spatial / step + 1) * step;
+    else
+        rank = best >= 1 && l->rank_spatial > best ? best
+                                                   : (l->rank_spatial - 1) / step * step;
+    if (rank < 1)
+        rank = l->rank_spatial < step ? l->rank_spatial : step;
+    snprintf(buf, size, "%d,%d", l->rank, rank);
+    return NULL;
+}
+
 /* The command with what the panes know filled in; false with a message. */
 static bool fill_in(struct lr_strbuf *b, struct ui_panes *p, const char *command)
 {
@@ -60,7 +91,11 @@ static bool fill_in(struct lr_strbuf *b, struct ui_panes *p, const char *command
         bool is_less = n == 5 && strncmp(s, "@less", n) == 0;
         bool is_more = n == 5 && strncmp(s, "@more", n) == 0;
         bool is_method = n == 7 && strncmp(s, "@method", n) == 0;
-        if ((is_here || is_cursor || is_less || is_more || is_method) && !l) {
+        bool is_lower = n == 6 && strncmp(s, "@lower", n) == 0;
+        bool is_higher = n == 7 && strncmp(s, "@higher", n) == 0;
+        if ((is_here || is_cursor || is_less || is_more || is_lower || is_higher ||
+             is_method) &&
+            !l) {
             ui_message(p, true, "there is no layer: open MODEL loads a network");
             return false;
         }
@@ -72,6 +107,13 @@ static bool fill_in(struct lr_strbuf *b, struct ui_panes *p, const char *command
             if (!next_rank(rank, sizeof(rank), p, is_less ? -1 : 1)) {
                 ui_message(p, true, "%s stays whole: %s", l->name,
                            l->reason ? l->reason : "no rank pays");
+                return false;
+            }
+            lr_strbuf_puts(b, rank);
+        } else if (is_lower || is_higher) {
+            const char *why = next_spatial(rank, sizeof(rank), l, is_lower ? -1 : 1);
+            if (why) {
+                ui_message(p, true, "%s has no second rank: %s", l->name, why);
                 return false;
             }
             lr_strbuf_puts(b, rank);

@@ -13,7 +13,7 @@ awk -v n="$n_keys" -v seed="$seed" 'BEGIN {
     m = split("F1 F2 F3 F4 F5 F6 F7 F8 F9 F11 F12 Up Down Left Right Home End PageUp PageDown Insert" \
         " Delete Enter Esc Tab Backspace S-Tab S-Left S-Right M-f M-b M-? M-. M-5 M-d C-a C-b C-e" \
         " C-f C-g C-h C-j C-k C-l C-n C-o C-p C-q C-r C-s C-t C-u C-v C-w C-x C-y C-_ C-r C-x", key, " ")
-    c = split("abcdefghijklmnoprstuvwyz:/?>[]()-+= 0123456789,.@*\"#;\\|éö作", char, "")
+    c = split("abcdefghijklmnoprstuvwyz:/?>[]{}()-+= 0123456789,.@*\"#;\\|éö作", char, "")
     printf "<nowait>"
     for (i = 0; i < n; i++) {
         r = rand()
