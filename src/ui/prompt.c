@@ -170,5 +170,6 @@ void ui_readline_end(void)
     current.history_path = NULL;
     current.c = NULL;
     current.before = NULL;
-    clear_history();
+    /* Also the changes to lines of the history, which clear_history() forgets. */
+    rl_clear_history();
 }

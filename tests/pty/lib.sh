@@ -16,6 +16,8 @@ n_begun=0
 passed=0
 failed=0
 : "${RANKLAB_DATA:=$root/data}"
+LSAN_OPTIONS="suppressions='$root/tests/lsan.supp':print_suppressions=0"
+export LSAN_OPTIONS
 cd "$work" || exit 2
 
 t()
@@ -133,7 +135,8 @@ begin()
     t new-session -d -x "$1" -y "$2" "env -u NO_COLOR -u INPUTRC -u XDG_STATE_HOME -u XDG_CACHE_HOME \
         -u XDG_CONFIG_HOME -u DISPLAY HOME='$work' LC_ALL=C.UTF-8 TERM='${3:-tmux-256color}' \
         PS1='shell> ' RANKLAB_DATA='$RANKLAB_DATA' OMP_WAIT_POLICY=passive \
-        ASAN_OPTIONS='handle_segv=0:detect_leaks=0:log_path=$work/asan' bash --norc --noprofile -i" ||
+        ASAN_OPTIONS='handle_segv=0:detect_leaks=1:log_path=$work/asan' \
+        LSAN_OPTIONS=\"$LSAN_OPTIONS\" bash --norc --noprofile -i" ||
         exit 2
     t set-option -g status off
     t set-option -g escape-time 0

@@ -118,7 +118,7 @@ grep -q '^rank conv3 67$' "$script" && grep -q '^select --speedup 4' "$script" &
     fail "recorded" "$(cat "$script")"
 mkdir replayed
 if (cd replayed && sed "s|$work/|$work/replayed/|g" "$script" >script.rl &&
-    env HOME="$work" RANKLAB_DATA="$RANKLAB_DATA" ASAN_OPTIONS=detect_leaks=0 \
+    env HOME="$work" RANKLAB_DATA="$RANKLAB_DATA" ASAN_OPTIONS=detect_leaks=1 \
         "$ranklab" -b --no-init script.rl >log 2>&1) && cmp -s shown.csv replayed/shown.csv &&
     cmp -s layers.csv replayed/layers.csv; then
     ok

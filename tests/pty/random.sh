@@ -30,7 +30,7 @@ awk -v n="$n_keys" -v seed="$seed" 'BEGIN {
 }' >keys
 mkdir home
 if env HOME="$work/home" XDG_STATE_HOME="$work/home" RANKLAB_DATA="$RANKLAB_DATA" LC_ALL=C.UTF-8 TERM=xterm-256color \
-    ASAN_OPTIONS="detect_leaks=0:log_path=$work/asan" UBSAN_OPTIONS="log_path=$work/asan" \
+    ASAN_OPTIONS="detect_leaks=1:log_path=$work/asan" UBSAN_OPTIONS="log_path=$work/asan" \
     timeout 300 "$ranklab" --no-init --safe --size 100x30 --keys keys \
     -i -e 'open @fashion; data calib @fashion --count 200; data eval @fashion --count 200' \
     >out 2>&1 </dev/null; then
