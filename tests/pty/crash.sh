@@ -1,5 +1,5 @@
 #!/bin/bash
-# The terminal after the program ends in bad ways, what libraries print, and colours.
+# The terminal after the program ends in bad ways, and what libraries print.
 # usage: crash.sh [RANKLAB]
 . "$(dirname "$0")/lib.sh"
 net=$root/tests/script/net.onnx
@@ -38,21 +38,4 @@ keys Escape
 wait_for "the screen is whole" '^>   conv1 .*48/48'
 keys C-d F10
 wait_for "printed: left" '^shell>'
-
-# Colours: none with NO_COLOR, none on a terminal without them; styles stay.
-for case in NO_COLOR=1:tmux-256color:no X=1:vt100:no X=1:xterm:yes X=1:linux:yes \
-    X=1:tmux-256color:yes; do
-    term=${case#*:}
-    wants=${term#*:}
-    term=${term%:*}
-    begin 80 24 "$term"
-    keys "${case%%:*} '$ranklab' --no-init net.onnx" Enter
-    wait_for "$case" 'Esc or F6'
-    keys 'rank nosuch 1' Enter
-    wait_for "$case: error" 'no layer nosuch'
-    colors=$(t capture-pane -pe | grep -c "$(printf '\033')\[[0-9;]*\(3[0-7]\|9[0-7]\|38;5\)[;m]")
-    { [ $wants = no ] && [ "$colors" = 0 ]; } || { [ $wants = yes ] && [ "$colors" -gt 0 ]; } && ok ||
-        fail "$case" "$colors lines with colours"
-    t capture-pane -pe | grep -q "$(printf '\033')\[[0-9;]*7m" && ok || fail "$case" "nothing reversed"
-done
 conclude
