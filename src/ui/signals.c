@@ -122,12 +122,26 @@ static void on_crash(int number)
     raise(number);
 }
 
+bool ui_signals_stack(void *memory)
+{
+    stack_t s = {.ss_sp = memory, .ss_size = UI_SIGNAL_STACK}, old;
+
+    if (!memory)
+        s = (stack_t){.ss_flags = SS_DISABLE};
+    else if (sigaltstack(NULL, &old) != 0 || !(old.ss_flags & SS_DISABLE))
+        return false; /* a sanitizer's, which releases it itself */
+    return sigaltstack(&s, NULL) == 0;
+}
+
 void ui_signals_install(void)
 {
+    static _Alignas(64) char stack[UI_SIGNAL_STACK];
+
     static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     struct sigaction a = {0}, old;
 
+    ui_signals_stack(stack);
     sigemptyset(&a.sa_mask);
     a.sa_handler = on_stop;
     for (size_t i = 0; i < 3; i++)

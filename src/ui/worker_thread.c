@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ranklab/text.h"
+#include "ui/ui.h"
 
 /* A full pipe wakes the main thread as well. */
 static void wake(struct ui_worker *w)
@@ -262,6 +263,8 @@ static void follow_up(struct ui_worker *w, const struct ui_job *j, bool was_stop
 void *ui_worker_main(void *arg)
 {
     struct ui_worker *w = arg;
+    void *stack = lr_alloc(UI_SIGNAL_STACK, 1);
+    bool has_stack = stack && ui_signals_stack(stack);
 
     pthread_mutex_lock(&w->lock);
     for (;;) {
@@ -290,6 +293,9 @@ void *ui_worker_main(void *arg)
         if (w->wants_quit)
             break;
     }
+    if (has_stack)
+        ui_signals_stack(NULL);
+    lr_free(stack);
     w->is_ended = true;
     w->wants_quit = true;
     pthread_cond_broadcast(&w->has_ended);
