@@ -179,8 +179,8 @@ enum lr_status lr_session_open(struct lr_session *s, const char *model,
     if (model[0] == '@') {
         embedded = lr_embedded_find(model);
         if (!embedded)
-            return lr_err_set(e, LR_EINVAL, "%s is not embedded: try %s", model,
-                              lr_embedded[0].name);
+            return lr_err_set(e, LR_EINVAL, "%s is not embedded: try %s or %s", model,
+                              lr_embedded[0].name, lr_embedded[1].name);
         if ((rc = lr_data_find(&found, embedded->model, e)) != LR_OK)
             return rc;
     }
@@ -218,8 +218,8 @@ static enum lr_status embedded_data(char **images, char **labels, struct lr_data
     enum lr_status rc;
 
     if (!m)
-        return lr_err_set(e, LR_EINVAL, "%s is not embedded: try %s", src,
-                          lr_embedded[0].name);
+        return lr_err_set(e, LR_EINVAL, "%s is not embedded: try %s or %s", src,
+                          lr_embedded[0].name, lr_embedded[1].name);
     rc = lr_data_find(images, which ? m->eval_images : m->calib_images, e);
     if (rc != LR_OK)
         return rc;
