@@ -46,6 +46,7 @@ struct lr_session {
     struct lr_notes notes;
     /* network: NULL / 0 when none is open */
     char *model_name; /* base name or @NAME */
+    char *model_path; /* where the file really lies; NULL when that is not known */
     char model_sha256[65];
     struct lr_graph *graph; /* BN folded, shapes inferred */
     int n_bn_folded;

@@ -350,7 +350,7 @@ static const struct cmd_row rows[] = {
          "which convolutions can be approximated and why the others cannot. An\n"
          "embedded network (@fashion) brings its images along. What was open before is\n"
          "replaced only when all went well.\n",
-     .examples = "open @fashion\n",
+     .examples = "open @fashion\nopen @fashion-resnet\n",
      .args = open_args,
      .options = open_options,
      .run = run_open},

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "out/config.h"
@@ -198,6 +199,17 @@ static enum lr_status export_table(struct cmd_ctx *c, const struct cmd_value *wh
     return st ? st : write_table(c, &t, path, e);
 }
 
+/* The network that is open is never replaced: the session's script begins with it. */
+static bool is_open_network(const struct cmd_ctx *c, const char *path)
+{
+    char *real = realpath(path, NULL);
+    bool is_same =
+        real && c->session->model_path && strcmp(real, c->session->model_path) == 0;
+
+    free(real);
+    return is_same;
+}
+
 static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
                                  struct cmd_error *e)
 {
@@ -216,7 +228,10 @@ static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
     st = cmd_path(&path, is_table ? b : a, e);
     if (st)
         return st;
-    if (what->i == WHAT_ONNX)
+    if (is_open_network(c, path))
+        st = cmd_fail_at(e, (is_table ? b : a)->begin, LR_EINVAL,
+                         "%s is the network that is open; give another name", path);
+    else if (what->i == WHAT_ONNX)
         st = export_onnx(c, path, e);
     else if (what->i == WHAT_CONFIG)
         st = export_config(c, path, e);

@@ -82,9 +82,11 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
                           "give one of --speedup, --macs, --params and --energy");
     }
     o.rule = lr_rank_rule_find(rule->is_set ? rule->text : "energy");
-    if (objective->is_set && !o.rule->has_objective)
+    if (objective->is_set && !o.rule->has_objective) {
+        cmd_hint(e, "--rule knapsack has");
         return cmd_fail_at(e, objective->begin, LR_EINVAL,
                            "the rule %s has no choice of an objective", o.rule->name);
+    }
     o.objective =
         objective->is_set ? (enum lr_objective)objective->i : LR_OBJECTIVE_ENERGY;
     o.is_network = of->is_set && of->i == 1;

@@ -272,7 +272,10 @@ static const struct cmd_param history_args[] = {{.name = "N",
                                                 {0}};
 static const struct cmd_param set_args[] = {
     {.name = "NAME", .type = CMD_T_SETTING, .flags = CMD_OPTIONAL},
-    {.name = "VALUE", .type = CMD_T_TEXT, .flags = CMD_OPTIONAL},
+    {.name = "VALUE",
+     .type = CMD_T_TEXT,
+     .flags = CMD_OPTIONAL,
+     .help = "what it shall be"},
     {0}};
 static const struct cmd_param show_args[] = {
     {.name = "NAME", .type = CMD_T_SETTING, .flags = CMD_OPTIONAL}, {0}};

@@ -3,6 +3,7 @@
 #include "session/internal.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ranklab/la.h"
@@ -36,6 +37,7 @@ void lr_session_close(struct lr_session *s)
     lr_layers_free(s->layers, s->n_layers);
     lr_graph_free(s->graph);
     lr_free(s->model_name);
+    lr_free(s->model_path);
     lr_dataset_free(s->calib);
     lr_dataset_free(s->eval);
     *s = (struct lr_session){.settings = settings, .notes = notes};
@@ -177,8 +179,8 @@ enum lr_status lr_session_open(struct lr_session *s, const char *model,
     if (model[0] == '@') {
         embedded = lr_embedded_find(model);
         if (!embedded)
-            return lr_err_set(e, LR_EINVAL, "%s is not embedded: try %s", model,
-                              lr_embedded[0].name);
+            return lr_err_set(e, LR_EINVAL, "%s is not embedded: try %s or %s", model,
+                              lr_embedded[0].name, lr_embedded[1].name);
         if ((rc = lr_data_find(&found, embedded->model, e)) != LR_OK)
             return rc;
     }
@@ -191,6 +193,7 @@ enum lr_status lr_session_open(struct lr_session *s, const char *model,
     rc = load_network(&t, found ? found : model, input, progress, e);
     if (rc != LR_OK)
         goto out;
+    t.model_path = realpath(found ? found : model, NULL);
     for (int which = 0; embedded && which < 2; which++)
         if ((rc = lr_progress_tick(progress, 0.5 + 0.25 * which, "reading images", e)) !=
                 LR_OK ||
@@ -215,8 +218,8 @@ static enum lr_status embedded_data(char **images, char **labels, struct lr_data
     enum lr_status rc;
 
     if (!m)
-        return lr_err_set(e, LR_EINVAL, "%s is not embedded: try %s", src,
-                          lr_embedded[0].name);
+        return lr_err_set(e, LR_EINVAL, "%s is not embedded: try %s or %s", src,
+                          lr_embedded[0].name, lr_embedded[1].name);
     rc = lr_data_find(images, which ? m->eval_images : m->calib_images, e);
     if (rc != LR_OK)
         return rc;

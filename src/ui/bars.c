@@ -76,7 +76,7 @@ static void draw_work(const struct ui_panes *p, struct ui_rect r)
     double spent = ui_now() - k->started;
     double left = k->fraction > 0.02 ? spent * (1 - k->fraction) / k->fraction : NAN;
     const char *hint = k->is_stopping ? "stopping" : "^C stops";
-    int x = r.x + 1, bar = r.w >= 70 ? 20 : r.w >= 44 ? 8 : 0;
+    int x = r.x + 1, bar = r.w >= 70 ? 20 : r.w >= 56 ? 8 : 0;
 
     lr_text_escape(&what, k->what[0]                  ? k->what
                           : k->kind == UI_JOB_START   ? "starting"
@@ -94,12 +94,18 @@ static void draw_work(const struct ui_panes *p, struct ui_rect r)
     }
     if (k->fraction > 0)
         lr_strbuf_printf(&b, "%d %%", (int)(100 * k->fraction));
-    if (left < 359999 && spent > 0.5)
+    int end = r.x + r.w - (int)strlen(hint) - 1;
+    if (left < 359999 && spent > 0.5) {
+        size_t len = b.len;
         lr_strbuf_printf(&b, "  %d:%02d left", (int)(left + 0.5) / 60,
                          (int)(left + 0.5) % 60);
+        if (b.s && (int)b.len > end - x - 1) { /* a part of it would be another time */
+            b.s[len] = '\0';
+            b.len = len;
+        }
+    }
     if (k->n_waiting)
         lr_strbuf_printf(&b, "  %d waiting", k->n_waiting);
-    int end = r.x + r.w - (int)strlen(hint) - 1;
     if (b.s && x < end)
         ui_put(r.y, x, end - x - 1, UI_NORMAL, b.s, p->is_ascii);
     ui_put(r.y, end, r.w, UI_DIM, hint, true);

@@ -29,7 +29,7 @@ wait_for "typing while working" '^ranklab> echo typed while it works$'
 t resize-window -x 60 -y 15
 wait_for "one pane" '^ table.*5 log'
 t resize-window -x 30 -y 8
-wait_for "no panes" 'echo typed while'
+wait_for "no panes" '^ *while it works$'
 t resize-window -x 1 -y 1
 t resize-window -x 100 -y 30
 wait_for "both columns again" 'layers [0-9].*1 plot'

@@ -7,6 +7,7 @@ rank all full
 method all svd
 rank conv3,conv4 50%
 try export onnx fast.onnx
+try export onnx net.onnx
 try run zeros.npy out.npy
 solve
 export onnx fast.onnx
