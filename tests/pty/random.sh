@@ -29,7 +29,11 @@ awk -v n="$n_keys" -v seed="$seed" 'BEGIN {
     printf "\n<wait><C-c><size 100x30><Esc><Esc><C-c><F6><F6><dump screen>"
 }' >keys
 mkdir home
-if env HOME="$work/home" XDG_STATE_HOME="$work/home" RANKLAB_DATA="$RANKLAB_DATA" LC_ALL=C.UTF-8 TERM=xterm-256color \
+# readline 8.2 loses the list of changes of a line that was edited, left through the history
+# and then given up; only where keys are random are its own allocations not looked at.
+cat "$root/tests/lsan.supp" >supp
+echo leak:libreadline >>supp
+if env LSAN_OPTIONS="suppressions=$work/supp:print_suppressions=0" HOME="$work/home" XDG_STATE_HOME="$work/home" RANKLAB_DATA="$RANKLAB_DATA" LC_ALL=C.UTF-8 TERM=xterm-256color \
     ASAN_OPTIONS="detect_leaks=1:log_path=$work/asan" UBSAN_OPTIONS="log_path=$work/asan" \
     timeout 300 "$ranklab" --no-init --safe --size 100x30 --keys keys \
     -i -e 'open @fashion; data calib @fashion --count 200; data eval @fashion --count 200' \
