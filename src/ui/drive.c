@@ -84,7 +84,7 @@ static void paste(struct ui_panes *p, const char *text)
 static void special(struct ui_driver *d, struct ui_panes *p, const char *word)
 {
     char bytes[32];
-    int w, h;
+    int w, h, ms;
 
     if (sscanf(word, "size %dx%d", &w, &h) == 2) {
         ui_terminal_set_size(w, h);
@@ -96,9 +96,9 @@ static void special(struct ui_driver *d, struct ui_panes *p, const char *word)
         paste(p, word + 6);
     } else if (strcmp(word, "nowait") == 0 || strcmp(word, "wait") == 0) {
         d->is_impatient = word[0] == 'n';
-    } else if (strncmp(word, "sleep ", 6) == 0) {
+    } else if (sscanf(word, "sleep %5d", &ms) == 1 && ms >= 0) {
         ui_draw(p);
-        poll(NULL, 0, atoi(word + 6));
+        poll(NULL, 0, ms);
     } else {
         size_t n = word[0] && !word[1] ? 1 : ui_key_bytes(bytes, word);
         if (word[0] && !word[1])
