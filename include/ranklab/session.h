@@ -69,6 +69,12 @@ struct lr_session {
     bool has_eval;
     /* undo */
     struct lr_history *history;
+    /* each of these is NULL until first needed; see the header of its name */
+    struct lr_journal *journal;
+    struct lr_sweeps *sweeps;
+    struct lr_predictor *predictor;
+    struct lr_timings *timings;
+    struct lr_configs *configs;
 };
 
 /* What was measured of a layer by itself, for the rules that choose by measurements. */

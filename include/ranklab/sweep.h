@@ -1,0 +1,78 @@
+/* Sweeps: rank against response error and accuracy, for single layers with everything
+ * else as in the original, and for whole networks over speedups. */
+#ifndef RANKLAB_SWEEP_H
+#define RANKLAB_SWEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ranklab/session.h"
+
+/* One point. eval as by lr_session_evaluate; where a sample stood in for all images,
+ * eval.images of n_images were looked at, eval.top1 and the difference are the estimate
+ * for all of them, and the intervals cover the sampling too. */
+struct lr_sweep_point {
+    int layer; /* -1: the whole network */
+    enum lr_method method;
+    struct lr_ranks ranks; /* of the layer */
+    /* of a whole network: one entry a layer of the session, owned; NULL for a layer */
+    enum lr_method *methods;
+    struct lr_ranks *network_ranks; /* whole ranks: the layer stays whole */
+    char rule[16];                  /* that chose them */
+    double wanted_speedup;
+    int64_t macs;                       /* of the layer, or of all convolutions */
+    double speedup;                     /* likewise */
+    double energy;                      /* of the layer, or the product over the layers */
+    double error_linear, error_heldout; /* of the layer; NAN for a network */
+    int64_t n_images;
+    struct lr_eval eval;
+    bool is_from_journal;
+};
+/* All points known in this session for the network, images and settings as they are,
+ * each once; sorted by layer (networks first), then by falling macs. */
+struct lr_sweeps {
+    int n, cap;
+    struct lr_sweep_point *points; /* owned */
+};
+void lr_sweep_point_free(struct lr_sweep_point *p);
+void lr_sweeps_free(struct lr_sweeps *s);
+
+enum lr_metric { LR_METRIC_TOP1, LR_METRIC_ERROR, LR_METRIC_AGREEMENT };
+
+struct lr_sweep_opts {
+    const int *layers; /* single layers */
+    int n_layers;
+    int first, last, step; /* ranks; 0: chosen by n_points */
+    int n_points;          /* a layer; 0: 8 */
+    enum lr_metric metric;
+    double precision; /* fraction: a point ends once its 95 % interval for all images is
+                         within +- this; 0: every image */
+    int64_t count;    /* evaluation images, the first ones; 0: all */
+    const struct lr_progress *progress;
+    /* Called after each point, in the order they come; may be NULL. */
+    void (*on_point)(void *ctx, const struct lr_sweep_point *p);
+    void *ctx;
+};
+/* Sweeps the layers; the points are added to the session's (s->sweeps). LR_EINTR keeps
+ * the points that were finished. The plan is not touched. */
+enum lr_status lr_session_sweep(struct lr_session *s, const struct lr_sweep_opts *o,
+                                struct lr_err *e);
+
+struct lr_sweep_network_opts {
+    double first, last, step;                /* speedups of the row "total" */
+    const struct lr_rank_rule *const *rules; /* n_rules; 0: energy */
+    int n_rules;
+    const enum lr_method *methods; /* n_methods; 0: as planned */
+    int n_methods;
+    enum lr_mode mode;
+    int64_t count;
+    const struct lr_progress *progress;
+    void (*on_point)(void *ctx, const struct lr_sweep_point *p);
+    void *ctx;
+};
+/* For every rule, method and speedup: choose, solve, evaluate. The plan is as before. */
+enum lr_status lr_session_sweep_network(struct lr_session *s,
+                                        const struct lr_sweep_network_opts *o,
+                                        struct lr_err *e);
+
+#endif
