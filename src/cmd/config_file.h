@@ -1,0 +1,11 @@
+/* The configuration file, from and to the session. */
+#ifndef RANKLAB_CMD_CONFIG_FILE_H
+#define RANKLAB_CMD_CONFIG_FILE_H
+
+#include "cmd/context.h"
+
+/* Writes the plan with its settings and what was measured of it to path. */
+enum lr_status cmd_export_config(struct cmd_ctx *c, const char *path,
+                                 struct cmd_error *e);
+
+#endif
