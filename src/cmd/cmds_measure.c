@@ -135,7 +135,8 @@ static enum lr_status run_run(struct cmd_ctx *c, const struct cmd_call *call,
     char *path = NULL, shape[8 * 21];
     enum lr_status st;
 
-    if ((st = read_input(&j, in, e)) != LR_OK || (st = cmd_path(&path, out, e)) != LR_OK)
+    if ((st = read_input(&j, in, e)) != LR_OK ||
+        (st = cmd_path_out(&path, c, out, e)) != LR_OK)
         goto done;
     if (cmd_option(call, "original")->is_set)
         st = lr_graph_clone(&j.g, c->session->graph, &e->err);

@@ -1,7 +1,6 @@
 /* Files to take away: the network as ONNX, the plan as JSON, tables. */
 #include "cmd/context.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/config_file.h"
@@ -77,17 +76,6 @@ static enum lr_status export_table(struct cmd_ctx *c, const struct cmd_value *wh
     return st ? st : write_table(c, &t, path, e);
 }
 
-/* The network that is open is never replaced: the session's script begins with it. */
-static bool is_open_network(const struct cmd_ctx *c, const char *path)
-{
-    char *real = realpath(path, NULL);
-    bool is_same =
-        real && c->session->model_path && strcmp(real, c->session->model_path) == 0;
-
-    free(real);
-    return is_same;
-}
-
 static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
                                  struct cmd_error *e)
 {
@@ -103,13 +91,10 @@ static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
     }
     if (!is_table && b->is_set)
         return cmd_fail_at(e, b->begin, LR_EINVAL, "unexpected %s", b->text);
-    st = cmd_path(&path, is_table ? b : a, e);
+    st = cmd_path_out(&path, c, is_table ? b : a, e);
     if (st)
         return st;
-    if (is_open_network(c, path))
-        st = cmd_fail_at(e, (is_table ? b : a)->begin, LR_EINVAL,
-                         "%s is the network that is open; give another name", path);
-    else if (what->i == WHAT_ONNX)
+    if (what->i == WHAT_ONNX)
         st = export_onnx(c, path, e);
     else if (what->i == WHAT_CONFIG)
         st = cmd_export_config(c, path, e);

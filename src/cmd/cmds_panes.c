@@ -228,7 +228,7 @@ static enum lr_status run_screen_dump(struct cmd_ctx *c, const struct cmd_call *
     const struct cmd_value *file = cmd_arg(call, "FILE");
     struct lr_strbuf b = {0};
     char *path = NULL;
-    enum lr_status st = cmd_path(&path, file, e);
+    enum lr_status st = cmd_path_out(&path, c, file, e);
 
     if (!st && !c->sink.screen)
         st = lr_err_set(&e->err, LR_EUNSUP, "there is no screen without the panes");

@@ -1,177 +1,58 @@
-/* Plots of spectra and errors, as text, in a window or into files. */
-#include "cmd/context.h"
+/* The plot command: its row, the kinds of plots, and where a plot goes: as text, into a
+ * pane, a window or a file. */
+#include "cmd/plots.h"
 
-#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "out/plot.h"
+/* ---- memory ---- */
 
-enum { KIND_ENERGY, KIND_ERROR, KIND_PROPAGATION };
-
-/* A plot with the memory of its series. */
-struct drawing {
-    struct out_plot plot;
-    struct out_series *series;
-    struct out_mark *marks;
-    const char **names;
-    char (*labels)[32];
-    double *values;
-};
-
-static void drawing_free(struct drawing *d)
+void *cmd_drawing_take(struct cmd_drawing *d, size_t n, size_t size)
 {
-    lr_free(d->series);
-    lr_free(d->marks);
-    lr_free(d->names);
-    lr_free(d->labels);
-    lr_free(d->values);
+    void **blocks = lr_realloc(d->blocks, d->n_blocks, d->n_blocks + 1, sizeof(*blocks));
+    void *block = blocks ? lr_calloc(n ? n : 1, size) : NULL;
+
+    if (blocks)
+        d->blocks = blocks;
+    if (block)
+        d->blocks[d->n_blocks++] = block;
+    else
+        d->is_failed = true;
+    return block;
 }
 
-static enum lr_status drawing_alloc(struct drawing *d, size_t n_series, size_t n_values,
-                                    struct cmd_error *e)
+const char *cmd_drawing_text(struct cmd_drawing *d, const char *fmt, ...)
 {
-    d->series = lr_calloc(n_series, sizeof(*d->series));
-    d->marks = lr_calloc(n_series, sizeof(*d->marks));
-    d->names = lr_calloc(n_series, sizeof(*d->names));
-    d->labels = lr_calloc(n_series, sizeof(*d->labels));
-    d->values = lr_calloc(n_values, sizeof(*d->values));
-    if (d->series && d->marks && d->names && d->labels && d->values)
-        return LR_OK;
-    return lr_enomem(&e->err, n_values * sizeof(*d->values), "a plot");
+    struct lr_strbuf b = {0};
+    va_list ap;
+
+    va_start(ap, fmt);
+    lr_strbuf_vprintf(&b, fmt, ap);
+    va_end(ap);
+    char *text = b.s && !b.is_failed ? cmd_drawing_take(d, b.len + 1, 1) : NULL;
+    if (text)
+        memcpy(text, b.s, b.len);
+    else
+        d->is_failed = true;
+    lr_strbuf_free(&b);
+    return text;
 }
 
-/* Cumulative energy against rank; several layers share the x axis as a share of d. */
-static enum lr_status draw_energy(struct drawing *d, struct cmd_ctx *c, const int *layers,
-                                  int n, bool is_share, bool of_filters,
-                                  struct cmd_error *e)
+enum lr_status cmd_drawing_check(const struct cmd_drawing *d, struct cmd_error *e)
 {
-    const struct lr_session *s = c->session;
-    size_t n_values = 0, at = 0, k = 0;
-    enum lr_status st;
-
-    for (int i = 0; i < n; i++)
-        if (s->spectra[layers[i]].eig)
-            n_values += 2 * (size_t)(s->layers[layers[i]].d + 1);
-    if (!n_values)
-        return lr_err_set(&e->err, LR_EINVAL,
-                          "none of these layers can be approximated: no spectrum");
-    st = drawing_alloc(d, (size_t)n, n_values, e);
-    if (st)
-        return st;
-    for (int i = 0; i < n; i++) {
-        const struct lr_layer *l = &s->layers[layers[i]];
-        const struct lr_spectrum *spectrum = &s->spectra[layers[i]];
-        double *x = d->values + at, *y = x + l->d + 1;
-        if (!spectrum->eig)
-            continue;
-        for (int rank = 0; rank <= l->d; rank++) {
-            x[rank] = is_share ? (double)rank / l->d : rank;
-            y[rank] = 100 * (of_filters ? lr_spectrum_weight_energy(spectrum, rank)
-                             : rank     ? lr_spectrum_energy(spectrum, rank)
-                                        : 0);
-        }
-        at += 2 * (size_t)(l->d + 1);
-        d->series[k] = (struct out_series){
-            .title = l->name, .style = OUT_LINES, .n = (size_t)l->d + 1, .x = x, .y = y};
-        if (lr_session_state(s, layers[i]) != LR_STATE_WHOLE &&
-            s->plan[layers[i]].ranks.channel < l->d) {
-            int rank = s->plan[layers[i]].ranks.channel;
-            snprintf(d->labels[k], sizeof(d->labels[k]), "%d", rank);
-            d->marks[d->plot.n_marks++] =
-                (struct out_mark){x[rank], d->labels[k], (int)k};
-        }
-        k++;
-    }
-    d->plot.title = of_filters ? "energy of the filters kept by a rank"
-                               : "energy of the responses kept by a rank";
-    d->plot.x_label = is_share ? "rank / filters" : "rank";
-    d->plot.y_label = "energy (%)";
-    d->plot.n_series = k;
-    d->plot.series = d->series;
-    d->plot.marks = d->marks;
-    return LR_OK;
+    return d->is_failed ? lr_enomem(&e->err, d->n_blocks, "a plot") : LR_OK;
 }
 
-/* Two bars a layer: the linear solution and the one taken, held-out. */
-static enum lr_status draw_error(struct drawing *d, struct cmd_ctx *c, const int *layers,
-                                 int n, struct cmd_error *e)
+void cmd_drawing_free(struct cmd_drawing *d)
 {
-    static const char *const titles[2] = {"linear", "solved"};
-    size_t k = 0;
-    enum lr_status st =
-        drawing_alloc(d, (size_t)n < 2 ? 2 : (size_t)n, 3 * (size_t)n + 1, e);
-
-    if (st)
-        return st;
-    double *x = d->values, *linear = x + n, *held = linear + n;
-    for (int i = 0; i < n; i++) {
-        struct lr_layer_row r;
-        lr_session_row(&r, c->session, layers[i]);
-        if (isnan(r.error_heldout) && isnan(r.error_linear))
-            continue;
-        x[k] = (double)k + 1;
-        linear[k] = r.error_linear;
-        held[k] = r.error_heldout;
-        d->names[k++] = r.layer->name;
-    }
-    if (!k) {
-        cmd_hint(e, "solve computes the errors");
-        return lr_err_set(&e->err, LR_EINVAL, "none of these layers is solved");
-    }
-    for (int i = 0; i < 2; i++)
-        d->series[i] = (struct out_series){.title = titles[i],
-                                           .style = OUT_BARS,
-                                           .n = k,
-                                           .x = x,
-                                           .y = i ? held : linear};
-    d->plot.title = "held-out response error";
-    d->plot.x_label = "layer";
-    d->plot.y_label = "|r(y)-r(y')|^2 / |r(y)|^2";
-    d->plot.series = d->series;
-    d->plot.n_series = 2;
-    d->plot.x_names = d->names;
-    return LR_OK;
+    for (size_t i = 0; i < d->n_blocks; i++)
+        lr_free(d->blocks[i]);
+    lr_free(d->blocks);
+    *d = (struct cmd_drawing){0};
 }
 
-/* Three curves along the network: what a layer alone causes, what the layers before it
- * leave behind when it is whole, and what remains of both after its fit. */
-static enum lr_status draw_propagation(struct drawing *d, struct cmd_ctx *c,
-                                       const int *layers, int n, struct cmd_error *e)
-{
-    static const char *const titles[3] = {"own", "inherited", "after the refit"};
-    size_t k = 0;
-    enum lr_status st =
-        drawing_alloc(d, (size_t)n < 3 ? 3 : (size_t)n, 4 * (size_t)n + 1, e);
-
-    if (st)
-        return st;
-    double *x = d->values, *y[3] = {x + n, x + 2 * n, x + 3 * n};
-    for (int i = 0; i < n; i++) {
-        struct lr_layer_row r;
-        lr_session_row(&r, c->session, layers[i]);
-        if (isnan(r.error_refit))
-            continue;
-        x[k] = (double)k + 1;
-        y[0][k] = r.error_own;
-        y[1][k] = r.error_inherited;
-        y[2][k] = r.error_refit;
-        d->names[k++] = r.layer->name;
-    }
-    if (!k) {
-        cmd_hint(e, "solve computes the errors");
-        return lr_err_set(&e->err, LR_EINVAL, "none of these layers is solved");
-    }
-    for (int i = 0; i < 3; i++)
-        d->series[i] = (struct out_series){
-            .title = titles[i], .style = OUT_LINESPOINTS, .n = k, .x = x, .y = y[i]};
-    d->plot.title = "propagation of the response error";
-    d->plot.x_label = "layer";
-    d->plot.y_label = "|r(y)-r(y')|^2 / |r(y)|^2, held-out";
-    d->plot.series = d->series;
-    d->plot.n_series = 3;
-    d->plot.x_names = d->names;
-    return LR_OK;
-}
+/* ---- where it goes ---- */
 
 static bool ends_with(const char *s, const char *end)
 {
@@ -212,7 +93,7 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
     enum lr_status st = LR_OK;
 
     if (script->is_set) {
-        st = cmd_path(&path, script, e);
+        st = cmd_path_out(&path, c, script, e);
         if (!st && out_plot_save_script(p, path, &e->err))
             st = cmd_blame(e, script);
         if (!st)
@@ -233,7 +114,7 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
                  ends_with(to->text, ".pdf")) {
             st = cmd_check_safe(c, to->text, e);
             if (!st)
-                st = cmd_path(&path, to, e);
+                st = cmd_path_out(&path, c, to, e);
             if (!st)
                 st = out_plot_file(p, path, &c->progress, &e->err);
             if (!st)
@@ -255,33 +136,34 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
     return show_text(c, p, w, h, where == CMD_PLOT_TEXT, e);
 }
 
+/* ---- kinds ---- */
+
+/* As the choices of the command, in this order. */
+static const char *const kinds[] = {"energy", "error", "propagation", NULL};
+static cmd_plot_fn *const draw[] = {cmd_plot_energy, cmd_plot_error,
+                                    cmd_plot_propagation};
+
 static enum lr_status run_plot(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
 {
-    const struct cmd_value *kind = cmd_arg(call, "KIND"), *by = cmd_option(call, "by"),
-                           *of = cmd_option(call, "of");
-    struct drawing d = {0};
+    struct cmd_drawing d = {0};
     int *layers = NULL, n = 0;
     enum lr_status st = cmd_layers(&layers, &n, c, cmd_arg(call, "SET"), e);
 
-    if (!st && kind->i == KIND_ENERGY)
-        st = lr_session_spectra(c->session, &c->progress, &e->err);
-    if (!st && kind->i == KIND_ENERGY)
-        st = draw_energy(&d, c, layers, n, by->is_set ? by->i == 1 : n > 1,
-                         of->is_set && of->i == 1, e);
-    else if (!st && kind->i == KIND_PROPAGATION)
-        st = draw_propagation(&d, c, layers, n, e);
-    else if (!st)
-        st = draw_error(&d, c, layers, n, e);
+    if (!st) {
+        struct cmd_plot_call q = {call, layers, n};
+        st = draw[cmd_arg(call, "KIND")->i](&d, c, &q, e);
+    }
+    if (!st)
+        st = cmd_drawing_check(&d, e);
     if (!st)
         st = show_plot(c, call, &d.plot, e);
-    drawing_free(&d);
+    cmd_drawing_free(&d);
     lr_free(layers);
     return st;
 }
 
 static const char *const targets[] = {"text", "pane", "window", NULL};
-static const char *const kinds[] = {"energy", "error", "propagation", NULL};
 static const char *const sources[] = {"responses", "filters", NULL};
 static const char *const axes[] = {"rank", "share", NULL};
 static const struct cmd_param plot_args[] = {

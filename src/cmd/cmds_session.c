@@ -49,7 +49,7 @@ static enum lr_status run_record(struct cmd_ctx *c, const struct cmd_call *call,
             cmd_record_stop(&c->user_record);
         return LR_OK;
     }
-    enum lr_status st = cmd_path(&path, file, e);
+    enum lr_status st = cmd_path_out(&path, c, file, e);
     if (!st && (st = cmd_record_start(c, path, e)) != LR_OK)
         cmd_blame(e, file);
     if (!st)

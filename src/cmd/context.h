@@ -145,6 +145,9 @@ enum lr_status cmd_layers(int **out, int *n, struct cmd_ctx *c, const struct cmd
                           struct cmd_error *e);
 /* v->text with a leading ~/ resolved; lr_free it. */
 enum lr_status cmd_path(char **path, const struct cmd_value *v, struct cmd_error *e);
+/* The same for a file to write, which the network that is open must not be. */
+enum lr_status cmd_path_out(char **path, const struct cmd_ctx *c,
+                            const struct cmd_value *v, struct cmd_error *e);
 /* Marks v as the place of an error that is in e already, and returns its code. */
 enum lr_status cmd_blame(struct cmd_error *e, const struct cmd_value *v);
 /* Whether out, plot and export may start another program. */

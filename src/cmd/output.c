@@ -222,6 +222,23 @@ enum lr_status cmd_path(char **path, const struct cmd_value *v, struct cmd_error
     return *path ? LR_OK : lr_enomem(&e->err, strlen(rest), "a path");
 }
 
+/* The network that is open is never replaced: the session's script begins with it. */
+enum lr_status cmd_path_out(char **path, const struct cmd_ctx *c,
+                            const struct cmd_value *v, struct cmd_error *e)
+{
+    enum lr_status st = cmd_path(path, v, e);
+    char *real = st ? NULL : realpath(*path, NULL);
+
+    if (real && c->session->model_path && strcmp(real, c->session->model_path) == 0) {
+        st = cmd_fail_at(e, v->begin, LR_EINVAL,
+                         "%s is the network that is open; give another name", *path);
+        lr_free(*path);
+        *path = NULL;
+    }
+    free(real);
+    return st;
+}
+
 enum lr_status cmd_check_safe(const struct cmd_ctx *c, const char *what,
                               struct cmd_error *e)
 {

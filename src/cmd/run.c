@@ -156,7 +156,7 @@ static enum lr_status run_call(struct cmd_ctx *c, const struct cmd_call *call,
 
     /* The table's file is begun before the work: a missing folder is known at once. */
     if (!st && call->redirect.is_set) {
-        st = cmd_path(&path, &call->redirect, e);
+        st = cmd_path_out(&path, c, &call->redirect, e);
         if (!st && lr_file_begin(&c->redirect, path, &e->err))
             st = cmd_blame(e, &call->redirect);
         c->redirect_path = path;

@@ -8,6 +8,8 @@ method all svd
 rank conv3,conv4 50%
 try export onnx fast.onnx
 try export onnx net.onnx
+try run zeros.npy net.onnx
+try layers > net.onnx
 try run zeros.npy out.npy
 solve
 export onnx fast.onnx

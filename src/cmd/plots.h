@@ -1,0 +1,34 @@
+/* What the kinds of plots share: the memory of a drawing, and one function for each kind
+ * that fills it. cmds_plot.c has the command and the table of the kinds. */
+#ifndef RANKLAB_CMD_PLOTS_H
+#define RANKLAB_CMD_PLOTS_H
+
+#include "cmd/context.h"
+
+/* A plot with the memory of all it points to. Zeroed at first. */
+struct cmd_drawing {
+    struct out_plot plot;
+    void **blocks;
+    size_t n_blocks;
+    bool is_failed; /* some memory was not to be had */
+};
+/* Zeroed memory for n items of size that lives as long as the drawing; NULL when there is
+ * none, which is_failed remembers. */
+void *cmd_drawing_take(struct cmd_drawing *d, size_t n, size_t size);
+const char *cmd_drawing_text(struct cmd_drawing *d, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* LR_ENOMEM when is_failed. */
+enum lr_status cmd_drawing_check(const struct cmd_drawing *d, struct cmd_error *e);
+void cmd_drawing_free(struct cmd_drawing *d);
+
+/* What the command asks for. */
+struct cmd_plot_call {
+    const struct cmd_call *call;
+    const int *layers;
+    int n;
+};
+typedef enum lr_status cmd_plot_fn(struct cmd_drawing *d, struct cmd_ctx *c,
+                                   const struct cmd_plot_call *q, struct cmd_error *e);
+cmd_plot_fn cmd_plot_energy, cmd_plot_error, cmd_plot_propagation;
+
+#endif
