@@ -7,7 +7,7 @@
  * two thin products give the responses, the z step and all errors follow row by row, and
  * one product adds z w^T. Blocks are dealt to a fixed number of slots with double
  * accumulators that are added up in order: the result does not depend on how many threads
- * there are. */
+ * there are. Validation rows are whitened and judged in the same pass. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,12 +17,13 @@
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 
-enum { BLOCK = 1024, MAX_SLOTS = 16 };
+/* Products of FLUSH blocks are added up in single precision before they are in double. */
+enum { BLOCK = 1024, FLUSH = 4, MAX_SLOTS = 16 };
 static const size_t SLOT_BYTES = (size_t)256
                                  << 20; /* all accumulators together, at most */
 
 struct sums {
-    double fit, relaxed;
+    double fit, relaxed, valid;
 };
 
 struct solver {
@@ -32,21 +33,24 @@ struct solver {
     struct lr_fit_work fit;
     struct lr_response_work valid;
     size_t d, r, rank, n_used; /* n_used: columns of P that act on the fit rows now */
+    size_t n_valid;            /* rows behind the fit rows that are judged in the pass */
     size_t n_slots, n_blocks;
-    bool is_large;     /* worth waking threads for */
-    size_t n_together; /* blocks between two progress reports */
+    size_t n_fit_blocks; /* the others, behind them, hold validation rows */
+    bool is_large;       /* worth waking threads for */
+    size_t n_together;   /* blocks between two progress reports */
     int n_threads;
-    float *w;                /* [n_fit x r] whitened rows */
+    float *w;                /* [(n_fit + n_valid) x r] whitened rows */
     double *zbar, *z_sum;    /* [d] means of z - shortcut; sums about the shift */
     float *shift;            /* [d] subtracted from z - shortcut before summing */
     double *c;               /* [d] M mean + b */
     float *rt_f, *p_f, *c_f; /* the current iterate: u = (w rt^T) P^T + c */
     double *cross;           /* n_slots x [d x r] */
+    float *products;         /* n_slots x [d x r], not in cross yet */
     double *col;             /* n_slots x [d] */
     struct sums *sums;       /* n_slots */
     float *scratch;          /* n_threads x stride: h, u, products, column sums */
     size_t stride;
-    double all; /* sum of f(target)^2 over the fit rows */
+    double all, all_valid; /* sums of f(target)^2 over the fit and validation rows */
 };
 
 static void solver_free(struct solver *v)
@@ -63,16 +67,22 @@ static void solver_free(struct solver *v)
     lr_free(v->p_f);
     lr_free(v->c_f);
     lr_free(v->cross);
+    lr_free(v->products);
     lr_free(v->col);
     lr_free(v->sums);
     lr_free(v->scratch);
 }
 
-static size_t block_rows(const struct solver *v, size_t block)
+/* The first row of a block, and how many it has. Blocks hold rows of one kind. */
+static size_t block_first(size_t *rows, const struct solver *v, size_t block)
 {
-    size_t left = v->s->n_fit - block * BLOCK;
+    bool is_fit = block < v->n_fit_blocks;
+    size_t first =
+        is_fit ? block * BLOCK : v->s->n_fit + (block - v->n_fit_blocks) * BLOCK;
+    size_t left = v->s->n_fit + (is_fit ? 0 : v->n_valid) - first;
 
-    return left < BLOCK ? left : BLOCK;
+    *rows = left < BLOCK ? left : BLOCK;
+    return first;
 }
 
 /* The rows of one block in whitened coordinates. Done in double: directions of small
@@ -80,9 +90,9 @@ static size_t block_rows(const struct solver *v, size_t block)
 static enum lr_status whiten_block(const struct solver *v, double *x, double *y,
                                    size_t block)
 {
-    size_t d = v->d, r = v->r, rows = block_rows(v, block);
-    const float *yhat = v->s->yhat + block * BLOCK * d;
-    float *w = v->w + block * BLOCK * r;
+    size_t d = v->d, r = v->r, rows, first = block_first(&rows, v, block);
+    const float *yhat = v->s->yhat + first * d;
+    float *w = v->w + first * r;
 
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < d; j++)
@@ -114,8 +124,24 @@ static enum lr_status whiten(struct solver *v, struct lr_err *e)
     return LR_OK;
 }
 
+/* Sum of f(target)^2 over n rows. */
+static double sum_target(const struct lr_samples *s, size_t first, size_t n)
+{
+    size_t d = (size_t)s->d;
+    const float *t = s->target + first * d;
+    double sum = 0;
+
+    for (size_t i = 0; i < n * d; i++) {
+        double rt = lr_act_at((double)t[i], &s->act);
+        sum += rt * rt;
+    }
+    return sum;
+}
+
+/* is_in_span: the start has no part outside the directions in which the fit rows vary. */
 static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, int rank,
-                                  const struct lr_solve_opts *opts, struct lr_err *e)
+                                  bool is_in_span, const struct lr_solve_opts *opts,
+                                  struct lr_err *e)
 {
     enum lr_status st = lr_regressor_init(&v->g, s, opts, e);
 
@@ -126,16 +152,21 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
     v->d = (size_t)s->d;
     v->r = v->g.n_kept;
     v->rank = (size_t)rank;
-    v->n_blocks = (s->n_fit + BLOCK - 1) / BLOCK;
-    size_t d = v->d, r = v->r, n_slots = SLOT_BYTES / (d * (r + 1) * sizeof(double));
+    /* Where M acts as the identity outside the span of the fit rows, whitened validation
+     * rows would not show it. */
+    v->n_valid = is_in_span && v->rank <= v->r ? s->n_valid : 0;
+    v->n_fit_blocks = (s->n_fit + BLOCK - 1) / BLOCK;
+    v->n_blocks = v->n_fit_blocks + (v->n_valid + BLOCK - 1) / BLOCK;
+    size_t d = v->d, r = v->r,
+           n_slots = SLOT_BYTES / (d * (r + 1) * (sizeof(double) + sizeof(float)));
     n_slots = n_slots < 1 ? 1 : n_slots > MAX_SLOTS ? MAX_SLOTS : n_slots;
     v->n_slots = n_slots < v->n_blocks ? n_slots : v->n_blocks;
     /* About 4e9 operations, a tenth of a second at most, but every slot takes part. */
     double ops = 2.0 * BLOCK * (double)(v->rank * (r + d) + d * r);
     v->is_large = ops * (double)v->n_blocks > LR_LARGE;
     v->n_together = (size_t)(4e9 / ops / (double)v->n_slots + 1) * v->n_slots;
-    v->stride = BLOCK * (v->rank + d) + d * r + d;
-    v->w = lr_alloc(s->n_fit * r, sizeof(float));
+    v->stride = BLOCK * (v->rank + d) + d;
+    v->w = lr_alloc((s->n_fit + v->n_valid) * r, sizeof(float));
     v->zbar = lr_calloc(d, sizeof(double));
     v->z_sum = lr_calloc(d, sizeof(double));
     v->shift = lr_calloc(d, sizeof(float));
@@ -144,23 +175,23 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
     v->p_f = lr_alloc(d * v->rank, sizeof(float));
     v->c_f = lr_alloc(d, sizeof(float));
     v->cross = lr_alloc(v->n_slots * d * r, sizeof(double));
+    v->products = lr_alloc(v->n_slots * d * r, sizeof(float));
     v->col = lr_alloc(v->n_slots * d, sizeof(double));
     v->sums = lr_alloc(v->n_slots, sizeof(struct sums));
     v->scratch = lr_alloc((size_t)v->n_threads * v->stride, sizeof(float));
     if (!v->w || !v->zbar || !v->z_sum || !v->shift || !v->c || !v->rt_f || !v->p_f ||
-        !v->c_f || !v->cross || !v->col || !v->sums || !v->scratch)
-        return lr_enomem(e, s->n_fit * r * sizeof(float), "the whitened responses");
+        !v->c_f || !v->cross || !v->products || !v->col || !v->sums || !v->scratch)
+        return lr_enomem(e, (s->n_fit + v->n_valid) * r * sizeof(float),
+                         "the whitened responses");
     st = lr_fit_work_init(&v->fit, &v->g, e);
-    if (st == LR_OK)
+    if (st == LR_OK && s->n_valid > v->n_valid)
         st = lr_response_work_init(&v->valid, d, v->rank, s->n_valid, v->n_threads, e);
     if (st == LR_OK)
         st = whiten(v, e);
     if (st != LR_OK)
         return st;
-    for (size_t i = 0; i < s->n_fit * d; i++) {
-        double rt = lr_act_at((double)s->target[i], &s->act);
-        v->all += rt * rt;
-    }
+    v->all = sum_target(s, 0, s->n_fit);
+    v->all_valid = sum_target(s, s->n_fit, v->n_valid);
     return LR_OK;
 }
 
@@ -245,8 +276,9 @@ static inline void z_row_act(struct sums *out, float *restrict u, float *restric
 }
 
 /* The z step on all rows of a block; a loop for each case, without branches inside. */
-static void z_rows(struct sums *sums, const struct solver *v, float *u, float *col,
-                   const float *target, const float *shortcut, size_t rows, float lambda)
+LR_CLONES static void z_rows(struct sums *sums, const struct solver *v, float *u,
+                             float *col, const float *target, const float *shortcut,
+                             size_t rows, float lambda)
 {
     const struct lr_pieces k = lr_pieces_of(&v->s->act, lambda);
     const bool is_relu = lr_act_is_relu(&v->s->act);
@@ -265,16 +297,58 @@ static void z_rows(struct sums *sums, const struct solver *v, float *u, float *c
     }
 }
 
-/* One block into the accumulators of one slot. */
-static enum lr_status pass_block(const struct solver *v, float *scratch, double *cross,
-                                 double *col, struct sums *sums, size_t block,
-                                 float lambda, bool is_last)
+/* sum of (f(target) - f(u + c + shortcut))^2 over one row. */
+static inline float error_row(const float *restrict u, const float *restrict target,
+                              const float *restrict shortcut, const float *restrict c,
+                              size_t d, const struct lr_pieces *pieces)
 {
-    size_t d = v->d, r = v->r, rows = block_rows(v, block), first = block * BLOCK;
+    const struct lr_pieces k = *pieces;
+    float sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (size_t j = 0; j < d; j++) {
+        float x = u[j] + c[j] + (shortcut ? shortcut[j] : 0);
+        float off = lr_pieces_at(target[j], &k) - lr_pieces_at(x, &k);
+        sum += off * off;
+    }
+    return sum;
+}
+
+/* The same over the rows of a block. */
+LR_CLONES static double error_rows(const struct solver *v, const float *u,
+                                   const float *target, const float *shortcut,
+                                   size_t rows)
+{
+    const struct lr_pieces k = lr_pieces_of(&v->s->act, 1);
+    size_t d = v->d;
+    double sum = 0;
+
+    for (size_t i = 0; i < rows * d; i += d)
+        sum +=
+            (double)(shortcut ? error_row(u + i, target + i, shortcut + i, v->c_f, d, &k)
+                              : error_row(u + i, target + i, NULL, v->c_f, d, &k));
+    return sum;
+}
+
+/* The products of a slot go into its double accumulator. */
+static void flush(const struct solver *v, size_t slot)
+{
+    size_t n = v->d * v->r;
+    double *restrict cross = v->cross + slot * n;
+    const float *restrict product = v->products + slot * n;
+
+    for (size_t i = 0; i < n; i++)
+        cross[i] += (double)product[i];
+}
+
+/* One block into the accumulators of one slot; n_done blocks went there in this pass. */
+static enum lr_status pass_block(const struct solver *v, float *scratch, size_t slot,
+                                 size_t block, size_t n_done, float lambda, bool is_last)
+{
+    size_t d = v->d, r = v->r, rows, first = block_first(&rows, v, block);
     const float *w = v->w + first * r, *target = v->s->target + first * d;
     const float *shortcut = v->s->shortcut ? v->s->shortcut + first * d : NULL;
-    float *h = scratch, *u = h + BLOCK * v->rank, *product = u + BLOCK * d;
-    float *col_f = product + d * r;
+    float *h = scratch, *u = h + BLOCK * v->rank, *col_f = u + BLOCK * d;
     enum lr_status st;
 
     st = lr_la_gemm_f(false, true, rows, v->n_used, r, 1, w, r, v->rt_f, r, 0, h,
@@ -284,16 +358,26 @@ static enum lr_status pass_block(const struct solver *v, float *scratch, double 
                           v->n_used, 0, u, d, NULL);
     if (st != LR_OK)
         return st;
+    if (block >= v->n_fit_blocks) {
+        v->sums[slot].valid += error_rows(v, u, target, shortcut, rows);
+        return LR_OK;
+    }
     memset(col_f, 0, d * sizeof(float));
-    z_rows(sums, v, u, col_f, target, shortcut, rows, lambda);
+    z_rows(v->sums + slot, v, u, col_f, target, shortcut, rows, lambda);
     if (is_last)
         return LR_OK;
     for (size_t j = 0; j < d; j++)
-        col[j] += (double)col_f[j];
-    st = lr_la_gemm_f(true, false, d, r, rows, 1, u, d, w, r, 0, product, r, NULL);
-    for (size_t i = 0; st == LR_OK && i < d * r; i++)
-        cross[i] += (double)product[i];
-    return st;
+        v->col[slot * d + j] += (double)col_f[j];
+    if (n_done > 0 && n_done % FLUSH == 0)
+        flush(v, slot);
+    return lr_la_gemm_f(true, false, d, r, rows, 1, u, d, w, r,
+                        n_done % FLUSH == 0 ? 0 : 1, v->products + slot * d * r, r, NULL);
+}
+
+/* The fit blocks of a slot are first, first + n_slots and so on. */
+static size_t slot_blocks(const struct solver *v, size_t slot)
+{
+    return slot < v->n_fit_blocks ? (v->n_fit_blocks - slot - 1) / v->n_slots + 1 : 0;
 }
 
 /* The slots added up in order: v->zbar, and v->fit.k, which needs no centring because the
@@ -308,12 +392,12 @@ static void reduce(struct solver *v)
             v->z_sum[i] += v->col[slot * d + i];
         v->zbar[i] = (double)v->shift[i] + v->z_sum[i] / (double)n;
     }
-    for (size_t i = 0; i < d; i++) {
-        double *k = v->fit.k + i * r;
-        memset(k, 0, r * sizeof(double));
-        for (size_t slot = 0; slot < v->n_slots; slot++)
-            for (size_t j = 0; j < r; j++)
-                k[j] += v->cross[(slot * d + i) * r + j];
+    memset(v->fit.k, 0, d * r * sizeof(double));
+    for (size_t slot = 0; slot < v->n_slots; slot++) {
+        const double *cross = v->cross + slot * d * r;
+        const float *product = v->products + slot * d * r;
+        for (size_t i = 0; slot_blocks(v, slot) > 0 && i < d * r; i++)
+            v->fit.k[i] += cross[i] + (double)product[i];
     }
 }
 
@@ -350,8 +434,7 @@ static enum lr_status pass(struct sums *out, struct solver *v, const struct lr_l
             for (size_t k = first + slot; k < end; k += n_slots)
                 n_failed +=
                     pass_block(v, v->scratch + (size_t)lr_thread_index() * v->stride,
-                               v->cross + slot * d * r, v->col + slot * d, v->sums + slot,
-                               k, (float)lambda, is_last) != LR_OK;
+                               slot, k, k / n_slots, (float)lambda, is_last) != LR_OK;
     }
     if (n_failed)
         return lr_err_set(e, LR_EBACKEND, "the matrix product of the responses failed");
@@ -359,6 +442,7 @@ static enum lr_status pass(struct sums *out, struct solver *v, const struct lr_l
     for (size_t k = 0; k < n_slots; k++) {
         out->fit += v->sums[k].fit;
         out->relaxed += v->sums[k].relaxed;
+        out->valid += v->sums[k].valid;
     }
     if (!is_last)
         reduce(v);
@@ -391,10 +475,13 @@ static enum lr_status iterate(struct lr_lowrank *best, struct solver *v,
         struct lr_response_sums valid = {0};
         struct sums sums = {0};
         st = pass(&sums, v, m, lambda, k == n, (double)k / (n + 1), 1.0 / (n + 1), e);
-        if (st == LR_OK && s->n_valid > 0)
+        valid = (struct lr_response_sums){.after = sums.valid, .after_all = v->all_valid};
+        if (st == LR_OK && s->n_valid > v->n_valid)
             st = lr_response_run(&valid, &v->valid, s, m, s->n_fit, s->n_valid, e);
         if (st != LR_OK)
             return st;
+        if (!isfinite(valid.after))
+            return lr_err_set(e, LR_ENUMERIC, "the sampled responses are not finite");
         if (!isfinite(sums.fit))
             return lr_err_set(e, LR_ENUMERIC, "iteration %d is not finite", k);
         if (o->trace)
@@ -449,7 +536,7 @@ enum lr_status lr_solve_relu(struct lr_lowrank *out, const struct lr_samples *s,
     if (st != LR_OK)
         return st;
     v.n_threads = lr_serial_begin((size_t)s->d);
-    st = solver_init(&v, s, rank, opts, e);
+    st = solver_init(&v, s, rank, start == NULL, opts, e);
     if (st != LR_OK)
         goto out;
     st = start ? lr_lowrank_alloc(&m, s->d, rank, e)

@@ -5,6 +5,14 @@
 
 #include "ranklab/approx.h"
 
+/* A loop over rows is compiled for wider vectors too, and the widest that the processor
+ * has is taken. */
+#ifdef HAVE_TARGET_CLONES
+#define LR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define LR_CLONES
+#endif
+
 /* r(x); a NaN passes through. */
 static inline double lr_act_at(double x, const struct lr_activation *a)
 {
