@@ -1,19 +1,26 @@
-/* Named configurations: everything a choice consists of and what was measured of it. */
+/* Named configurations: everything a choice consists of and what was measured of it.
+ *
+ * The settings of the solver are part of a configuration: seed, mode, round, iterations
+ * and lambda. threads and cache-memory belong to the machine and stay as they are. */
 #ifndef RANKLAB_CONFIGS_H
 #define RANKLAB_CONFIGS_H
 
 #include "ranklab/session.h"
+
+enum { LR_CONFIG_NAME_MAX = 64 };
 
 struct lr_config {
     char *name; /* owned */
     struct lr_settings settings;
     struct lr_layer_plan *plan; /* n_layers of the session, with references; owned */
     struct lr_totals totals;
+    int n_to_solve, n_stale; /* layers chosen or stale, and those that are stale */
     bool has_eval;
     struct lr_eval eval;
     char *eval_path, *eval_sha256; /* the images it was measured on; owned, or NULL */
     double ms, ms_original;        /* of the whole network; NAN: not timed */
     int64_t kept_at, evaluated_at; /* seconds since 1970, UTC; 0: never */
+    struct lr_told *told;          /* a reference, as in struct lr_session; or NULL */
 };
 /* In the order they were kept. */
 struct lr_configs {
@@ -22,13 +29,35 @@ struct lr_configs {
 };
 void lr_configs_free(struct lr_configs *c, int n_layers);
 
-/* Keeps the plan as it is under name (1 to 64 characters, letters, digits and . _ - +),
- * replacing one of that name. */
+/* 1 to 64 characters: ASCII letters, digits and . _ - +, the first a letter or a digit.
+ */
+bool lr_config_name_is_valid(const char *name);
+
+/* Keeps the plan as it is under name, replacing one of that name. No undo step: the plan
+ * is not changed by it, and what was kept stays when the plan goes back. LR_EINVAL: not a
+ * name. */
 enum lr_status lr_session_keep(struct lr_session *s, const char *name, struct lr_err *e);
 /* Makes it the plan (one undo step), with its settings of the solver and what was
- * measured. LR_EINVAL: no such name, with the nearest. */
+ * measured, unless that was on other images than are loaded now. LR_EINVAL: no such name,
+ * with the nearest. */
 enum lr_status lr_session_use(struct lr_session *s, const char *name, struct lr_err *e);
+/* Forgets it; undo brings it back. */
 enum lr_status lr_session_drop(struct lr_session *s, const char *name, struct lr_err *e);
+/* NULL when there is none of that name. */
 const struct lr_config *lr_session_config(const struct lr_session *s, const char *name);
+/* The same; LR_EINVAL names the nearest, or says that nothing is kept. */
+enum lr_status lr_session_find_config(const struct lr_config **out,
+                                      const struct lr_session *s, const char *name,
+                                      struct lr_err *e);
+/* Whether the plan now is that of c: methods, ranks, factors and settings. */
+bool lr_session_is_config(const struct lr_session *s, const struct lr_config *c);
+/* A view of the plan now in the form of a configuration, with the name "current". Its
+ * plan is borrowed; release with lr_config_view_free. */
+enum lr_status lr_session_view_config(struct lr_config *out, const struct lr_session *s,
+                                      struct lr_err *e);
+void lr_config_view_free(struct lr_config *c);
+
+/* Whether two sets of settings agree in all that solving depends on. */
+bool lr_settings_same(const struct lr_settings *a, const struct lr_settings *b);
 
 #endif

@@ -67,6 +67,9 @@ struct lr_session {
     int64_t original_count;
     struct lr_eval last_eval; /* of the plan as it is */
     bool has_eval;
+    int64_t evaluated_at; /* last_eval: seconds since 1970, UTC */
+    struct lr_told *told; /* what a configuration file says was measured of the plan,
+                             while the plan is as it was imported; or NULL */
     /* undo */
     struct lr_history *history;
     /* each of these is NULL until first needed; see the header of its name */
@@ -236,8 +239,10 @@ enum lr_status lr_session_build(struct lr_graph **out, const struct lr_session *
 enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int64_t count,
                                    const struct lr_progress *progress, struct lr_err *e);
 
-enum lr_status lr_session_undo(struct lr_session *s,
-                               struct lr_err *e); /* LR_EINVAL: nothing */
+/* A step is a change of the plan, or a configuration that was dropped. What was measured
+ * of a plan comes back with it, and so do the settings that `use` or an import replaced;
+ * setting one is no step of its own. LR_EINVAL: nothing to take back. */
+enum lr_status lr_session_undo(struct lr_session *s, struct lr_err *e);
 enum lr_status lr_session_redo(struct lr_session *s, struct lr_err *e);
 
 /* Layer indices of a set such as "conv2..conv5", "3", "@stale", "all", "conv*,fc"; names

@@ -2,6 +2,7 @@
  * command runs and compared afterwards. */
 #include "cmd/changes.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ enum lr_status cmd_before_take(struct cmd_before *b, const struct lr_session *s,
         b->macs[i] = r.macs;
     }
     lr_session_totals(&b->totals, s);
+    b->settings = s->settings;
     return LR_OK;
 }
 
@@ -83,11 +85,30 @@ static void add_ranks(struct lr_strbuf *line, const struct lr_session *s, int i,
     }
 }
 
+/* "seed 1 -> 5, mode asym -> sym" for the settings of the solver that differ. */
+static void add_settings(struct lr_strbuf *line, const struct lr_settings *a,
+                         const struct lr_settings *b)
+{
+    if (a->seed != b->seed)
+        lr_strbuf_printf(line, ", seed %" PRIu64 " -> %" PRIu64, a->seed, b->seed);
+    if (a->mode != b->mode)
+        lr_strbuf_printf(line, ", mode %s -> %s", lr_mode_name(a->mode),
+                         lr_mode_name(b->mode));
+    if (a->round != b->round)
+        lr_strbuf_printf(line, ", round %d -> %d", a->round, b->round);
+    if (a->n_iter1 != b->n_iter1 || a->n_iter2 != b->n_iter2)
+        lr_strbuf_printf(line, ", iterations %d,%d -> %d,%d", a->n_iter1, a->n_iter2,
+                         b->n_iter1, b->n_iter2);
+    if (a->lambda1 != b->lambda1 || a->lambda2 != b->lambda2)
+        lr_strbuf_printf(line, ", lambda %g,%g -> %g,%g", a->lambda1, a->lambda2,
+                         b->lambda1, b->lambda2);
+}
+
 /* One line per changed layer, at most a dozen, then what became stale and the totals. */
 void cmd_say_changes(struct cmd_ctx *c, const struct cmd_before *old)
 {
     const struct lr_session *s = c->session;
-    struct lr_strbuf stale = {0}, lost = {0}, solved = {0};
+    struct lr_strbuf stale = {0}, lost = {0}, solved = {0}, settings = {0};
     int n_changed = 0, n_stale = 0, n_lost = 0, n_solved = 0;
     char buf[256];
 
@@ -132,7 +153,8 @@ void cmd_say_changes(struct cmd_ctx *c, const struct cmd_before *old)
     }
     if (n_changed > 12)
         cmd_say(c, "and %d more layers", n_changed - 12);
-    if (!n_changed && !n_lost && !n_stale && !n_solved)
+    add_settings(&settings, &old->settings, &s->settings);
+    if (!n_changed && !n_lost && !n_stale && !n_solved && !settings.len)
         cmd_say(c, "nothing changed");
     if (n_solved)
         cmd_say(c, "solved: %s", solved.s);
@@ -140,7 +162,10 @@ void cmd_say_changes(struct cmd_ctx *c, const struct cmd_before *old)
         cmd_say(c, "to be solved again: %s", lost.s);
     if (n_stale)
         cmd_say(c, "stale: %s", stale.s);
+    if (settings.len && !settings.is_failed)
+        cmd_say(c, "settings: %s", settings.s + 2);
     lr_strbuf_free(&stale);
     lr_strbuf_free(&lost);
     lr_strbuf_free(&solved);
+    lr_strbuf_free(&settings);
 }

@@ -380,7 +380,7 @@ static const struct cmd_row rows[] = {
      .args = info_args,
      .flags = CMD_NEEDS_MODEL | CMD_TABLE,
      .run = run_info},
-    {.name = "co$st",
+    {.name = "cos$t",
      .summary = "multiply-adds and parameters, before and after",
      .detail = "speedup is the theoretical one: multiply-adds before over multiply-adds "
                "after,\n"

@@ -1,5 +1,6 @@
 /* Commands that change the plan: ranks, methods, and the way back. */
 #include "cmd/changes.h"
+#include "cmd/configs.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -226,14 +227,17 @@ static enum lr_status run_method(struct cmd_ctx *c, const struct cmd_call *call,
 static enum lr_status step(struct cmd_ctx *c, bool is_undo, struct cmd_error *e)
 {
     struct cmd_before old = {0};
+    int n_kept = cmd_n_configs(c);
     enum lr_status st = cmd_before_take(&old, c->session, e);
 
     if (!st)
         st = is_undo ? lr_session_undo(c->session, &e->err)
                      : lr_session_redo(c->session, &e->err);
-    if (!st) {
+    /* A step about a configuration says so itself. */
+    if (!st && cmd_n_configs(c) == n_kept) {
         cmd_say_changes(c, &old);
         cmd_say_totals(c);
+        cmd_say_known(c);
     }
     cmd_before_free(&old);
     return st;
@@ -297,10 +301,13 @@ static const struct cmd_row rows[] = {
      .args = method_args,
      .flags = CMD_NEEDS_MODEL,
      .run = run_method},
-    {.name = "u$ndo",
+    {.name = "un$do",
      .key = "u",
      .summary = "take back the last change of the plan",
-     .detail = "Ranks, methods and solved factors come back as they were.\n",
+     .detail =
+         "Ranks, methods and solved factors come back as they were, with what was\n"
+         "measured of them, and so do the settings that use or an import replaced. set\n"
+         "and keep are no steps; drop is one, and the configuration comes back.\n",
      .examples = "undo\n",
      .flags = CMD_NEEDS_MODEL,
      .run = run_undo},

@@ -38,7 +38,8 @@ enum cmd_type_id {
     CMD_T_RULE,
     CMD_T_CHOICE, /* one of the parameter's choices */
     CMD_T_SETTING,
-    CMD_T_TOPIC, /* a command or a help topic */
+    CMD_T_CONFIG, /* the name of a configuration */
+    CMD_T_TOPIC,  /* a command or a help topic */
     CMD_T_TEXT,
     CMD_T_WORDS,   /* arguments only, the last: all words that are left */
     CMD_T_EXPR,    /* arguments only, the last: a comparison */
@@ -149,7 +150,7 @@ struct cmd_group {
 /* One per cmds_*.c; a new group is listed here and in cmd_groups. */
 extern const struct cmd_group cmd_group_model, cmd_group_data, cmd_group_plan,
     cmd_group_select, cmd_group_plot, cmd_group_solve, cmd_group_measure,
-    cmd_group_output, cmd_group_panes, cmd_group_session;
+    cmd_group_configs, cmd_group_output, cmd_group_panes, cmd_group_session;
 extern const struct cmd_group *const cmd_groups[];
 extern const size_t cmd_n_groups;
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/context.h"
+#include "ranklab/configs.h"
 #include "ranklab/text.h"
 
 void cmd_words_add(struct cmd_words *ws, const char *s)
@@ -165,6 +166,30 @@ static enum lr_status parse_setting(struct cmd_value *v, const struct cmd_param 
     return parse_known(v, p, e, "setting", complete_setting);
 }
 
+/* ---- configurations ---- */
+
+static void complete_config(struct cmd_words *out, const struct cmd_param *p,
+                            const struct cmd_ctx *c, const char *prefix)
+{
+    const struct lr_configs *all = c ? c->session->configs : NULL;
+
+    (void)p;
+    for (int i = 0; all && i < all->n; i++)
+        add_matching(out, all->items[i].name, prefix);
+}
+
+static enum lr_status parse_config(struct cmd_value *v, const struct cmd_param *p,
+                                   struct cmd_error *e)
+{
+    (void)p;
+    if (lr_config_name_is_valid(v->text))
+        return LR_OK;
+    cmd_hint(e, "1 to %d letters, digits and . _ - +, the first a letter or a digit",
+             LR_CONFIG_NAME_MAX);
+    return cmd_fail_at(e, v->begin, LR_EINVAL, "%s is no name for a configuration",
+                       v->text[0] ? v->text : "''");
+}
+
 /* ---- layers, models, paths ---- */
 
 static void complete_layer(struct cmd_words *out, const struct cmd_param *p,
@@ -288,6 +313,8 @@ const struct cmd_type cmd_types[CMD_N_TYPES] = {
                       false},
     [CMD_T_SETTING] = {CMD_T_SETTING, "NAME", "a setting, see show", parse_setting, NULL,
                        complete_setting, false},
+    [CMD_T_CONFIG] = {CMD_T_CONFIG, "NAME", "the name of a configuration", parse_config,
+                      NULL, complete_config, false},
     [CMD_T_TOPIC] = {CMD_T_TOPIC, "TOPIC", "a command or a topic", parse_nonempty, NULL,
                      complete_topic, false},
     [CMD_T_TEXT] = {CMD_T_TEXT, "TEXT", "a word; quote blanks", NULL, NULL, NULL, false},

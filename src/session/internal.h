@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ranklab/configs.h"
 #include "ranklab/session.h"
 
 /* ---- session.c ---- */
@@ -21,11 +22,52 @@ enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e);
 enum lr_status session_plan_copy(struct lr_layer_plan **out, const struct lr_session *s,
                                  struct lr_err *e);
 void session_plan_free(struct lr_layer_plan *plan, int n);
+/* Whether methods, ranks, states and factors are the same. */
+bool session_plan_same(const struct lr_layer_plan *a, const struct lr_layer_plan *b,
+                       int n);
+/* What was measured of a plan, and on which images (their hash). */
+struct session_measured {
+    bool has_eval;
+    struct lr_eval eval;
+    int64_t evaluated_at;
+    char eval_sha256[65];
+};
 /* Makes next (owned by this call in any case) the plan: one undo step, unless nothing
- * differs. What was measured of the old plan is forgotten. */
+ * differs. What was measured of the old plan goes with the step. */
 enum lr_status session_plan_commit(struct lr_session *s, struct lr_layer_plan *next,
                                    struct lr_err *e);
+/* The same with settings of the solver, what was measured (used when it was on the images
+ * that are loaded) and what is told of the plan (a reference is taken; NULL: nothing). */
+enum lr_status session_plan_replace(struct lr_session *s, struct lr_layer_plan *next,
+                                    const struct lr_settings *settings,
+                                    const struct session_measured *measured,
+                                    struct lr_told *told, struct lr_err *e);
+/* One undo step that gives back a dropped configuration, owned by this call in any case.
+ */
+enum lr_status session_config_step(struct lr_session *s, struct lr_config *dropped,
+                                   int place, struct lr_err *e);
+void session_measured_take(struct session_measured *m, const struct lr_session *s);
 void session_history_free(struct lr_session *s);
+
+/* ---- configs.c ---- */
+
+/* Copies the settings that belong to the solver. */
+void session_settings_copy(struct lr_settings *to, const struct lr_settings *from);
+void session_config_clear(struct lr_config *c, int n_layers);
+/* Puts *c at place and leaves *c empty; or takes the one at place out into *c. */
+enum lr_status session_config_put(struct lr_session *s, int place, struct lr_config *c,
+                                  struct lr_err *e);
+/* Gives *c a name that is free: its own with -2, -3, ... behind it. */
+enum lr_status session_config_rename(const struct lr_session *s, struct lr_config *c,
+                                     struct lr_err *e);
+void session_config_take(struct lr_config *c, struct lr_session *s, int place);
+/* Seconds since 1970; $SOURCE_DATE_EPOCH where it is set, for repeatable files. */
+int64_t session_now(void);
+
+/* ---- configs_told.c: what a configuration file says ---- */
+
+struct lr_told *session_told_ref(struct lr_told *t); /* returns t; NULL is fine */
+void session_told_unref(struct lr_told *t);
 
 /* ---- graph.c ---- */
 

@@ -255,6 +255,7 @@ enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int6
         goto out;
     s->last_eval = result;
     s->has_eval = true;
+    s->evaluated_at = session_now();
     *r = result;
 out:
     lr_outcome_free(&approximated);

@@ -33,6 +33,8 @@ void lr_session_close(struct lr_session *s)
     session_drop_calib(s);
     session_drop_eval(s);
     session_history_free(s);
+    lr_configs_free(s->configs, s->n_layers);
+    session_told_unref(s->told);
     session_plan_free(s->plan, s->n_layers);
     lr_layers_free(s->layers, s->n_layers);
     lr_graph_free(s->graph);

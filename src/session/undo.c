@@ -1,6 +1,9 @@
-/* Going back and forth in the plan. A step is a whole plan: a few dozen bytes a layer,
- * with references to the factors, so undoing a solve brings the earlier factors back
- * without solving again. The oldest of MAX_STEPS steps is forgotten first. */
+/* Going back and forth. A step is a whole plan with what was measured of it: a few dozen
+ * bytes a layer, with references to the factors, so undoing a solve brings the earlier
+ * factors back without solving again. Settings of the solver belong to a step only where
+ * a command replaced them together with the plan. A dropped configuration is a step too:
+ * it would be lost otherwise. Undoing exchanges what the step holds with what the session
+ * holds, and redoing does the same. The oldest of MAX_STEPS steps is forgotten first. */
 #include "session/internal.h"
 
 #include <string.h>
@@ -9,11 +12,21 @@
 
 enum { MAX_STEPS = 200 };
 
-/* plans[0..n_undo-1]: older plans, oldest first; plans[n_undo..n_undo+n_redo-1]: undone
- * ones, the next to redo first. All have n_layers entries. */
+struct step {
+    struct lr_layer_plan *plan; /* NULL: the step is about a configuration */
+    bool has_settings;
+    struct lr_settings settings;
+    struct session_measured measured;
+    struct lr_told *told;
+    struct lr_config config; /* name NULL: the session has it, at place */
+    int place;
+};
+
+/* steps[0..n_undo-1]: oldest first; steps[n_undo..n_undo+n_redo-1]: undone ones, the next
+ * to redo first. */
 struct lr_history {
     int n_layers, n_undo, n_redo;
-    struct lr_layer_plan *plans[MAX_STEPS];
+    struct step steps[MAX_STEPS];
 };
 
 void session_plan_free(struct lr_layer_plan *plan, int n)
@@ -40,8 +53,8 @@ enum lr_status session_plan_copy(struct lr_layer_plan **out, const struct lr_ses
     return LR_OK;
 }
 
-static bool is_same_plan(const struct lr_layer_plan *a, const struct lr_layer_plan *b,
-                         int n)
+bool session_plan_same(const struct lr_layer_plan *a, const struct lr_layer_plan *b,
+                       int n)
 {
     for (int i = 0; i < n; i++)
         if (a[i].method != b[i].method || a[i].ranks.channel != b[i].ranks.channel ||
@@ -51,11 +64,37 @@ static bool is_same_plan(const struct lr_layer_plan *a, const struct lr_layer_pl
     return true;
 }
 
-static void drop_redo(struct lr_history *h)
+/* ---- what was measured ---- */
+
+void session_measured_take(struct session_measured *m, const struct lr_session *s)
 {
-    for (int i = 0; i < h->n_redo; i++)
-        session_plan_free(h->plans[h->n_undo + i], h->n_layers);
-    h->n_redo = 0;
+    *m = (struct session_measured){.has_eval = s->has_eval && s->eval};
+    if (!m->has_eval)
+        return;
+    m->eval = s->last_eval;
+    m->evaluated_at = s->evaluated_at;
+    memcpy(m->eval_sha256, lr_dataset_hash(s->eval), sizeof(m->eval_sha256));
+}
+
+/* What was measured on other images than are loaded says nothing here. */
+static void measured_give(struct lr_session *s, const struct session_measured *m)
+{
+    s->has_eval = m && m->has_eval && s->eval &&
+                  strcmp(m->eval_sha256, lr_dataset_hash(s->eval)) == 0;
+    if (!s->has_eval)
+        return;
+    s->last_eval = m->eval;
+    s->evaluated_at = m->evaluated_at;
+}
+
+/* ---- the list of steps ---- */
+
+static void step_free(struct step *t, int n_layers)
+{
+    session_plan_free(t->plan, n_layers);
+    session_told_unref(t->told);
+    session_config_clear(&t->config, n_layers);
+    *t = (struct step){0};
 }
 
 void session_history_free(struct lr_session *s)
@@ -65,56 +104,148 @@ void session_history_free(struct lr_session *s)
     if (!h)
         return;
     for (int i = 0; i < h->n_undo + h->n_redo; i++)
-        session_plan_free(h->plans[i], h->n_layers);
+        step_free(&h->steps[i], h->n_layers);
     lr_free(h);
     s->history = NULL;
+}
+
+/* A place for one more step; what was undone before can no longer be redone. */
+static enum lr_status new_step(struct step **out, struct lr_session *s, struct lr_err *e)
+{
+    *out = NULL;
+    if (!s->history) {
+        s->history = lr_calloc(1, sizeof(*s->history));
+        if (!s->history)
+            return lr_enomem(e, sizeof(*s->history), "the undo list");
+        s->history->n_layers = s->n_layers;
+    }
+    struct lr_history *h = s->history;
+    for (int i = 0; i < h->n_redo; i++)
+        step_free(&h->steps[h->n_undo + i], h->n_layers);
+    h->n_redo = 0;
+    if (h->n_undo == MAX_STEPS) {
+        step_free(&h->steps[0], h->n_layers);
+        memmove(h->steps, h->steps + 1, (MAX_STEPS - 1) * sizeof(h->steps[0]));
+        h->n_undo--;
+    }
+    *out = &h->steps[h->n_undo++];
+    **out = (struct step){0};
+    return LR_OK;
+}
+
+enum lr_status session_plan_replace(struct lr_session *s, struct lr_layer_plan *next,
+                                    const struct lr_settings *settings,
+                                    const struct session_measured *measured,
+                                    struct lr_told *told, struct lr_err *e)
+{
+    struct step *t;
+    bool has_settings = settings && !lr_settings_same(settings, &s->settings);
+
+    if (!has_settings && told == s->told &&
+        session_plan_same(s->plan, next, s->n_layers)) {
+        session_plan_free(next, s->n_layers);
+        if (!s->has_eval)
+            measured_give(s, measured);
+        return LR_OK;
+    }
+    enum lr_status rc = new_step(&t, s, e);
+    if (rc != LR_OK) {
+        session_plan_free(next, s->n_layers);
+        return rc;
+    }
+    t->plan = s->plan;
+    t->told = s->told;
+    t->has_settings = has_settings;
+    t->settings = s->settings;
+    session_measured_take(&t->measured, s);
+    s->plan = next;
+    s->told = session_told_ref(told);
+    if (has_settings)
+        session_settings_copy(&s->settings, settings);
+    measured_give(s, measured);
+    return LR_OK;
 }
 
 enum lr_status session_plan_commit(struct lr_session *s, struct lr_layer_plan *next,
                                    struct lr_err *e)
 {
-    if (is_same_plan(s->plan, next, s->n_layers)) {
+    if (session_plan_same(s->plan, next, s->n_layers)) {
         session_plan_free(next, s->n_layers);
         return LR_OK;
     }
-    if (!s->history) {
-        s->history = lr_calloc(1, sizeof(*s->history));
-        if (!s->history) {
-            session_plan_free(next, s->n_layers);
-            return lr_enomem(e, sizeof(*s->history), "the undo list");
-        }
-        s->history->n_layers = s->n_layers;
+    return session_plan_replace(s, next, NULL, NULL, NULL, e);
+}
+
+enum lr_status session_config_step(struct lr_session *s, struct lr_config *dropped,
+                                   int place, struct lr_err *e)
+{
+    struct step *t;
+    enum lr_status rc = new_step(&t, s, e);
+
+    if (rc != LR_OK) {
+        session_config_clear(dropped, s->n_layers);
+        return rc;
     }
-    struct lr_history *h = s->history;
-    drop_redo(h);
-    if (h->n_undo == MAX_STEPS) {
-        session_plan_free(h->plans[0], h->n_layers);
-        memmove(h->plans, h->plans + 1, (MAX_STEPS - 1) * sizeof(h->plans[0]));
-        h->n_undo--;
-    }
-    h->plans[h->n_undo++] = s->plan;
-    s->plan = next;
-    s->has_eval = false;
+    t->config = *dropped;
+    t->place = place;
+    *dropped = (struct lr_config){0};
     return LR_OK;
 }
 
-/* The current plan takes the place of the one it is exchanged for. */
-static void exchange(struct lr_session *s, int at)
-{
-    struct lr_layer_plan *other = s->history->plans[at];
+/* ---- going ---- */
 
-    s->history->plans[at] = s->plan;
-    s->plan = other;
-    s->has_eval = false;
+static enum lr_status exchange_config(struct lr_session *s, struct step *t,
+                                      struct lr_err *e)
+{
+    if (!t->config.name) {
+        lr_note(&s->notes, LR_NOTE_INFO, "configuration %s dropped",
+                s->configs->items[t->place].name);
+        session_config_take(&t->config, s, t->place);
+        return LR_OK;
+    }
+    /* One of that name may have been kept since: both stay. */
+    bool is_taken = lr_session_config(s, t->config.name) != NULL;
+    enum lr_status rc = LR_OK;
+    if (is_taken)
+        rc = session_config_rename(s, &t->config, e);
+    if (s->configs && t->place > s->configs->n)
+        t->place = s->configs->n;
+    if (rc == LR_OK)
+        rc = session_config_put(s, t->place, &t->config, e);
+    if (rc == LR_OK)
+        lr_note(&s->notes, LR_NOTE_INFO, "configuration %s is back%s",
+                s->configs->items[t->place].name,
+                is_taken ? ": its name is taken by another" : "");
+    return rc;
+}
+
+static enum lr_status exchange(struct lr_session *s, int at, struct lr_err *e)
+{
+    struct step *t = &s->history->steps[at], other = *t;
+
+    if (!t->plan)
+        return exchange_config(s, t, e);
+    session_measured_take(&t->measured, s);
+    t->plan = s->plan;
+    t->told = s->told;
+    t->settings = s->settings;
+    s->plan = other.plan;
+    s->told = other.told;
+    if (other.has_settings)
+        session_settings_copy(&s->settings, &other.settings);
+    measured_give(s, &other.measured);
+    return LR_OK;
 }
 
 enum lr_status lr_session_undo(struct lr_session *s, struct lr_err *e)
 {
     if (!s->history || s->history->n_undo == 0)
         return lr_err_set(e, LR_EINVAL, "nothing to undo");
+    enum lr_status rc = exchange(s, s->history->n_undo - 1, e);
+    if (rc != LR_OK)
+        return rc;
     s->history->n_undo--;
     s->history->n_redo++;
-    exchange(s, s->history->n_undo);
     return LR_OK;
 }
 
@@ -122,7 +253,9 @@ enum lr_status lr_session_redo(struct lr_session *s, struct lr_err *e)
 {
     if (!s->history || s->history->n_redo == 0)
         return lr_err_set(e, LR_EINVAL, "nothing to redo");
-    exchange(s, s->history->n_undo);
+    enum lr_status rc = exchange(s, s->history->n_undo, e);
+    if (rc != LR_OK)
+        return rc;
     s->history->n_undo++;
     s->history->n_redo--;
     return LR_OK;

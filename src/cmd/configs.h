@@ -1,0 +1,17 @@
+/* What the commands about configurations share. */
+#ifndef RANKLAB_CMD_CONFIGS_H
+#define RANKLAB_CMD_CONFIGS_H
+
+#include "cmd/context.h"
+#include "ranklab/configs.h"
+
+/* "2026-01-31T12:00:00Z", or short "2026-01-31 12:00"; NULL for 0, which is never. buf of
+ * at least 32 bytes. */
+const char *cmd_time_text(char *buf, size_t size, int64_t when, bool is_short);
+/* chosen: something is not solved; stale, solved; whole: nothing is approximated. */
+const char *cmd_config_state(const struct lr_config *k, int n_layers);
+int cmd_n_configs(const struct cmd_ctx *c);
+/* One line with what is known of the accuracy of the plan, if anything is. */
+void cmd_say_known(struct cmd_ctx *c);
+
+#endif
