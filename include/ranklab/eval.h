@@ -22,6 +22,13 @@ struct lr_outcome {
     double seconds;
 };
 void lr_outcome_free(struct lr_outcome *o);
+/* An outcome of n images of n_out outputs each, to be filled by lr_outcome_put. labels: n
+ * entries, or NULL; LR_EINVAL when one is no output. */
+enum lr_status lr_outcome_init(struct lr_outcome *o, int64_t n, int n_out,
+                               const int32_t *labels, struct lr_err *e);
+/* Image i gave x [n_out]; labels as before. LR_ENUMERIC when an output is not finite. */
+enum lr_status lr_outcome_put(struct lr_outcome *o, int64_t i, const float *x,
+                              const int32_t *labels, struct lr_err *e);
 /* Runs g over the first count images (0: all). Batch chosen inside. */
 enum lr_status lr_outcome_run(struct lr_outcome *o, const struct lr_graph *g,
                               const struct lr_dataset *data, int64_t count,

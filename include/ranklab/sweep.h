@@ -28,12 +28,22 @@ struct lr_sweep_point {
     struct lr_eval eval;
     bool is_from_journal;
 };
+/* Settings that the points were made with: others make them worthless. */
+struct lr_sweep_settings {
+    uint64_t seed;
+    int n_iter1, n_iter2;
+    double lambda1, lambda2;
+};
 /* All points known in this session for the network, images and settings as they are,
  * each once; sorted by layer (networks first), then by falling macs. */
 struct lr_sweeps {
     int n, cap;
     struct lr_sweep_point *points; /* owned */
+    struct lr_sweep_settings settings;
 };
+/* Whether the 95 % interval of the top-1 difference leaves out 0; false without labels.
+ */
+bool lr_sweep_is_significant(const struct lr_sweep_point *p);
 void lr_sweep_point_free(struct lr_sweep_point *p);
 void lr_sweeps_free(struct lr_sweeps *s);
 

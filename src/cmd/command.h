@@ -25,6 +25,7 @@ enum cmd_type_id {
     CMD_T_REALS,    /* numbers with commas */
     CMD_T_SHARE,    /* 50% or 0.5 */
     CMD_T_FACTOR,   /* 4 or 4x */
+    CMD_T_RANGE,    /* A:B:STEP */
     CMD_T_AMOUNT,   /* 3500, 12M: decimal k, M, G */
     CMD_T_RANK,     /* 64, 50%, e=99%, x=2, full; 40,28 */
     CMD_T_SHAPE,    /* 1x3x224x224 */
@@ -150,7 +151,8 @@ struct cmd_group {
 /* One per cmds_*.c; a new group is listed here and in cmd_groups. */
 extern const struct cmd_group cmd_group_model, cmd_group_data, cmd_group_plan,
     cmd_group_select, cmd_group_plot, cmd_group_solve, cmd_group_measure,
-    cmd_group_configs, cmd_group_output, cmd_group_panes, cmd_group_session;
+    cmd_group_configs, cmd_group_output, cmd_group_panes, cmd_group_session,
+    cmd_group_sweep;
 extern const struct cmd_group *const cmd_groups[];
 extern const size_t cmd_n_groups;
 

@@ -12,6 +12,7 @@
 #include "ranklab/file.h"
 #include "ranklab/progress.h"
 #include "ranklab/session.h"
+#include "ranklab/sweep.h"
 
 enum cmd_stream { CMD_OUT, CMD_ERR };
 enum cmd_style { CMD_PLAIN, CMD_ECHO, CMD_WARNING, CMD_ERROR };
@@ -29,6 +30,8 @@ struct cmd_sink {
     bool (*is_stopped)(void *ctx);
     /* Shows a plot in a pane; it is copied. NULL: there are no panes. */
     enum lr_status (*plot)(void *ctx, const struct out_plot *p, struct lr_err *e);
+    /* A point of a running sweep is finished; the session has it already. */
+    void (*swept)(void *ctx, const struct lr_sweep_point *p);
     /* Appends the screen as text. NULL: there are no panes. */
     enum lr_status (*screen)(void *ctx, struct lr_strbuf *out, struct lr_err *e);
     void *ctx;

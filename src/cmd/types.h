@@ -14,6 +14,8 @@ enum lr_status cmd_type_share(struct cmd_value *v, const struct cmd_param *p,
                               struct cmd_error *e);
 enum lr_status cmd_type_factor(struct cmd_value *v, const struct cmd_param *p,
                                struct cmd_error *e);
+enum lr_status cmd_type_range(struct cmd_value *v, const struct cmd_param *p,
+                              struct cmd_error *e);
 enum lr_status cmd_type_amount(struct cmd_value *v, const struct cmd_param *p,
                                struct cmd_error *e);
 enum lr_status cmd_type_rank(struct cmd_value *v, const struct cmd_param *p,

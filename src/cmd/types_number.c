@@ -127,6 +127,41 @@ static bool share_of(double *r, const char *text)
     return true;
 }
 
+enum lr_status cmd_type_range(struct cmd_value *v, const struct cmd_param *p,
+                              struct cmd_error *e)
+{
+    const char *s = v->text;
+    char part[64];
+
+    (void)p;
+    for (v->n_reals = 0; v->n_reals < 3; v->n_reals++) {
+        size_t n = strcspn(s, ":");
+        if (n >= sizeof(part))
+            return bad(e, v, "A:B:STEP");
+        memcpy(part, s, n);
+        part[n] = '\0';
+        if (!cmd_parse_real(&v->reals[v->n_reals], part))
+            return bad(e, v, "A:B:STEP");
+        s += n;
+        if (*s == '\0')
+            break;
+        s++;
+    }
+    if (v->n_reals == 3)
+        return bad(e, v, "A:B:STEP");
+    if (v->n_reals < 1)
+        v->reals[1] = v->reals[0];
+    if (v->n_reals < 2)
+        v->reals[2] = 1;
+    v->n_reals = 3;
+    if (v->reals[1] < v->reals[0])
+        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s ends before it begins", v->text);
+    if (!(v->reals[2] > 0))
+        return cmd_fail_at(e, v->begin, LR_EINVAL, "%s: the step must be above 0",
+                           v->text);
+    return LR_OK;
+}
+
 enum lr_status cmd_type_share(struct cmd_value *v, const struct cmd_param *p,
                               struct cmd_error *e)
 {

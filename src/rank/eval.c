@@ -63,33 +63,40 @@ static enum lr_status check_labels(const int32_t *labels, int64_t n, int n_out,
     return LR_OK;
 }
 
-static enum lr_status allocate(struct lr_outcome *o, bool has_labels, struct lr_err *e)
+enum lr_status lr_outcome_init(struct lr_outcome *o, int64_t n, int n_out,
+                               const int32_t *labels, struct lr_err *e)
 {
-    size_t n = (size_t)o->n;
+    size_t size = (size_t)n;
+    bool has_five = labels && n_out > TOP_K;
+    enum lr_status rc = check_labels(labels, n, n_out, e);
 
-    o->top1 = lr_calloc(n, sizeof(*o->top1));
-    o->out = lr_calloc(n, (size_t)o->n_out * sizeof(*o->out));
-    if (has_labels)
-        o->hit1 = lr_calloc(n, 1);
-    if (has_labels && o->n_out > TOP_K)
-        o->hit5 = lr_calloc(n, 1);
-    if (!o->top1 || !o->out || (has_labels && !o->hit1) ||
-        (has_labels && o->n_out > TOP_K && !o->hit5))
-        return lr_enomem(e, n * (size_t)o->n_out * sizeof(*o->out), "outputs");
-    return LR_OK;
+    *o = (struct lr_outcome){.n = n, .n_out = n_out};
+    if (rc != LR_OK)
+        return rc;
+    o->top1 = lr_calloc(size, sizeof(*o->top1));
+    o->out = lr_calloc(size, (size_t)n_out * sizeof(*o->out));
+    if (labels)
+        o->hit1 = lr_calloc(size, 1);
+    if (has_five)
+        o->hit5 = lr_calloc(size, 1);
+    if (o->top1 && o->out && (!labels || o->hit1) && (!has_five || o->hit5))
+        return LR_OK;
+    lr_outcome_free(o);
+    return lr_enomem(e, size * (size_t)n_out * sizeof(*o->out), "outputs");
 }
 
-static enum lr_status judge(struct lr_outcome *o, int64_t i, const int32_t *labels,
-                            struct lr_err *e)
+enum lr_status lr_outcome_put(struct lr_outcome *o, int64_t i, const float *x,
+                              const int32_t *labels, struct lr_err *e)
 {
-    const float *x = o->out + (size_t)i * (size_t)o->n_out;
+    size_t n = (size_t)o->n_out;
 
-    if (!lr_all_finite(x, (size_t)o->n_out))
+    if (!lr_all_finite(x, n))
         return lr_err_set(e, LR_ENUMERIC,
                           "the network's output for image %lld is not finite",
                           (long long)i);
+    memcpy(o->out + (size_t)i * n, x, n * sizeof(*x));
     o->top1[i] = argmax(x, o->n_out);
-    if (labels)
+    if (o->hit1)
         o->hit1[i] = o->top1[i] == labels[i];
     if (o->hit5)
         o->hit5[i] = is_in_top(x, o->n_out, labels[i], TOP_K);
@@ -108,9 +115,8 @@ enum lr_status lr_outcome_run(struct lr_outcome *o, const struct lr_graph *g,
     enum lr_status rc = LR_OK;
 
     *o = (struct lr_outcome){0};
-    o->n = lr_dataset_count(data);
-    if (count > 0 && count < o->n)
-        o->n = count;
+    if (count <= 0 || count > lr_dataset_count(data))
+        count = lr_dataset_count(data);
     if (g->n_inputs != 1 || g->n_outputs < 1)
         return lr_err_set(e, LR_EUNSUP,
                           "the network has %d inputs and %d outputs, one input "
@@ -123,8 +129,8 @@ enum lr_status lr_outcome_run(struct lr_outcome *o, const struct lr_graph *g,
     if ((rc = lr_shape_count(&in_count, &in, e)) != LR_OK)
         return rc;
     opts.batch = lr_engine_good_batch(g);
-    if (opts.batch > o->n)
-        opts.batch = (int)o->n;
+    if (opts.batch > count)
+        opts.batch = (int)count;
     if (opts.batch < 1)
         opts.batch = 1;
     struct lr_net_output first_output = {g->outputs[0], LR_NCHW};
@@ -138,11 +144,11 @@ enum lr_status lr_outcome_run(struct lr_outcome *o, const struct lr_graph *g,
                        "images");
         goto out;
     }
-    for (int64_t first = 0; first < o->n; first += opts.batch) {
-        int64_t n = o->n - first < opts.batch ? o->n - first : opts.batch;
+    for (int64_t first = 0; first < count; first += opts.batch) {
+        int64_t n = count - first < opts.batch ? count - first : opts.batch;
         const float *in_data = images;
         size_t per_image = 0;
-        rc = lr_progress_tick(progress, (double)first / (double)o->n, "evaluating", e);
+        rc = lr_progress_tick(progress, (double)first / (double)count, "evaluating", e);
         if (rc != LR_OK || (rc = lr_dataset_batch(data, first, n, images, e)) != LR_OK ||
             (rc = lr_net_run(net, (int)n, &in_data, e)) != LR_OK)
             goto out;
@@ -153,14 +159,13 @@ enum lr_status lr_outcome_run(struct lr_outcome *o, const struct lr_graph *g,
                                 g->values[g->outputs[0]].name);
                 goto out;
             }
-            o->n_out = (int)per_image;
-            if ((rc = check_labels(labels, o->n, o->n_out, e)) != LR_OK ||
-                (rc = allocate(o, labels != NULL, e)) != LR_OK)
+            rc = lr_outcome_init(o, count, (int)per_image, labels, e);
+            if (rc != LR_OK)
                 goto out;
         }
-        memcpy(o->out + (size_t)first * per_image, x, (size_t)n * per_image * sizeof(*x));
-        for (int64_t i = first; i < first + n; i++)
-            if ((rc = judge(o, i, labels, e)) != LR_OK)
+        for (int64_t i = 0; i < n; i++)
+            if ((rc = lr_outcome_put(o, first + i, x + (size_t)i * per_image, labels,
+                                     e)) != LR_OK)
                 goto out;
     }
     o->seconds = now() - start;

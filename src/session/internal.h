@@ -116,6 +116,10 @@ struct lr_solve_opts session_solve_opts(const struct lr_session *s);
 const struct lr_rows *session_rows(const struct lr_session *s, int value);
 void session_drop_calib(struct lr_session *s);
 void session_drop_eval(struct lr_session *s);
+/* Sees to it that s->original is the original's outcome on the first count images. */
+enum lr_status session_need_original(struct lr_session *s, int64_t count,
+                                     const struct lr_progress *progress,
+                                     struct lr_err *e);
 
 /* ---- solve.c ---- */
 
@@ -186,5 +190,14 @@ enum lr_status session_refine_pairs(struct lr_ranks *ranks, const int *layers, i
                                     struct lr_session *s, enum lr_budget_kind kind,
                                     int round, const struct lr_progress *progress,
                                     struct lr_err *e);
+
+/* ---- sweep_store.c: the points of sweeps ---- */
+
+struct lr_sweep_point;
+/* Adds a point to the session's and takes over what it owns, also on failure. Of one
+ * known already the one over more images is kept. */
+enum lr_status session_sweeps_add(struct lr_session *s, struct lr_sweep_point *p,
+                                  struct lr_err *e);
+void session_drop_sweeps(struct lr_session *s);
 
 #endif

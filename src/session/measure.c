@@ -194,12 +194,14 @@ out:
     return rc;
 }
 
-static enum lr_status evaluate_original(struct lr_session *s, int64_t count,
-                                        const struct lr_progress *progress,
-                                        struct lr_err *e)
+enum lr_status session_need_original(struct lr_session *s, int64_t count,
+                                     const struct lr_progress *progress, struct lr_err *e)
 {
-    struct lr_outcome *o = lr_calloc(1, sizeof(*o));
+    struct lr_outcome *o;
 
+    if (s->original && s->original_count == count)
+        return LR_OK;
+    o = lr_calloc(1, sizeof(*o));
     if (!o)
         return lr_enomem(e, sizeof(*o), "the original's outcome");
     enum lr_status rc = lr_outcome_run(o, s->graph, s->eval, count, progress, e);
@@ -241,7 +243,7 @@ enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int6
     if (!s->original || s->original_count != count) {
         split_at = is_whole ? 1 : 0.5;
         struct lr_progress sub = lr_progress_sub(progress, 0, split_at);
-        if ((rc = evaluate_original(s, count, &sub, e)) != LR_OK)
+        if ((rc = session_need_original(s, count, &sub, e)) != LR_OK)
             goto out;
     }
     if (!is_whole) {

@@ -1,0 +1,222 @@
+/* Sweeps: curves of accuracy and error against rank. The table has the points that were
+ * asked for; the session keeps them for plots and predictions. */
+#include "cmd/context.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ranklab/mem.h"
+#include "ranklab/sweep.h"
+
+#define COLUMNS(spatial, top1, agreement)                                                \
+    {                                                                                    \
+        {"layer", "layer", OUT_TEXT, 0, 0}, {"method", "method", OUT_TEXT, 0, 0},        \
+            {"rank", "rank", OUT_INT, 0, 0}, {"rank_spatial", spatial, OUT_INT, 0, 0},   \
+            {"macs", "MMAC", OUT_INT, 1e6, 2}, {"speedup", "speedup", OUT_REAL, 0, 2},   \
+            {"energy", "energy %", OUT_REAL, 0.01, 2},                                   \
+            {"error_linear", "linear", OUT_REAL, 0, 4},                                  \
+            {"error_heldout", "held-out", OUT_REAL, 0, 4},                               \
+            {"images", top1 || agreement ? "images" : NULL, OUT_INT, 0, 0},              \
+            {"n_images", NULL, OUT_INT, 0, 0},                                           \
+            {"top1", top1 ? "top1 %" : NULL, OUT_REAL, 0.01, 2},                         \
+            {"top1_original", NULL, OUT_REAL, 0.01, 2},                                  \
+            {"top1_difference", top1 ? "diff" : NULL, OUT_REAL, 0.01, 2},                \
+            {"difference_low", top1 ? "low" : NULL, OUT_REAL, 0.01, 2},                  \
+            {"difference_high", top1 ? "high" : NULL, OUT_REAL, 0.01, 2},                \
+            {"significant", top1 ? "signif." : NULL, OUT_BOOL, 0, 0},                    \
+            {"top1_low", NULL, OUT_REAL, 0.01, 2},                                       \
+            {"top1_high", NULL, OUT_REAL, 0.01, 2}, {"top5", NULL, OUT_REAL, 0.01, 2},   \
+            {"top5_original", NULL, OUT_REAL, 0.01, 2},                                  \
+            {"agreement", agreement ? "agree %" : NULL, OUT_REAL, 0.01, 2},              \
+            {"output_error", agreement ? "error" : NULL, OUT_REAL, 0, 5},                \
+            {"seconds", NULL, OUT_REAL, 0, 2},                                           \
+    }
+/* By what is shown: with or without spatial ranks, and the metric. */
+static const struct out_column columns[2][3][24] = {
+    {COLUMNS(NULL, true, false), COLUMNS(NULL, false, false), COLUMNS(NULL, false, true)},
+    {COLUMNS("sp.", true, false), COLUMNS("sp.", false, false),
+     COLUMNS("sp.", false, true)}};
+enum { N_COLUMNS = sizeof(columns[0][0]) / sizeof(columns[0][0][0]) };
+
+/* The points as they come. */
+struct points {
+    struct cmd_ctx *c;
+    struct lr_sweep_point *p;
+    int n, cap;
+    bool is_failed;
+};
+
+static void take_point(void *ctx, const struct lr_sweep_point *p)
+{
+    struct points *k = ctx;
+
+    if (k->n == k->cap) {
+        int cap = k->cap > 0 ? 2 * k->cap : 64;
+        struct lr_sweep_point *all =
+            lr_realloc(k->p, (size_t)k->cap, (size_t)cap, sizeof(*all));
+        if (!all) {
+            k->is_failed = true;
+            return;
+        }
+        k->p = all;
+        k->cap = cap;
+    }
+    k->p[k->n++] = *p;
+    if (k->c->sink.swept)
+        k->c->sink.swept(k->c->sink.ctx, p);
+}
+
+static void add_row(struct out_table *t, const struct lr_session *s,
+                    const struct lr_sweep_point *p)
+{
+    const struct lr_eval *v = &p->eval;
+    bool has_rank = lr_method_info(p->method)->split != LR_SPLIT_SPATIAL;
+
+    out_text(t, s->layers[p->layer].name);
+    out_text(t, lr_method_info(p->method)->name);
+    out_int(t, has_rank ? p->ranks.channel : INT64_MIN);
+    out_int(t, p->ranks.spatial > 0 ? p->ranks.spatial : INT64_MIN);
+    out_int(t, p->macs);
+    out_real(t, p->speedup);
+    out_real(t, p->energy);
+    out_real(t, p->error_linear);
+    out_real(t, p->error_heldout);
+    out_int(t, p->n_images > 0 ? v->images : INT64_MIN);
+    out_int(t, p->n_images > 0 ? p->n_images : INT64_MIN);
+    out_real(t, v->top1);
+    out_real(t, v->top1_original);
+    out_real(t, v->top1_difference);
+    out_real(t, v->difference_low);
+    out_real(t, v->difference_high);
+    if (isnan(v->top1_difference))
+        out_null(t);
+    else
+        out_bool(t, lr_sweep_is_significant(p));
+    out_real(t, v->top1_low);
+    out_real(t, v->top1_high);
+    out_real(t, v->top5);
+    out_real(t, v->top5_original);
+    out_real(t, v->agreement);
+    out_real(t, v->output_error);
+    out_real(t, v->seconds);
+}
+
+static enum lr_status show(struct points *k, enum lr_metric metric, struct cmd_error *e)
+{
+    static const int place[] = {
+        [LR_METRIC_TOP1] = 0, [LR_METRIC_ERROR] = 1, [LR_METRIC_AGREEMENT] = 2};
+    struct out_table t;
+    int n_open = 0, n_spatial = 0;
+
+    for (int i = 0; i < k->n; i++) {
+        n_spatial += k->p[i].ranks.spatial > 0;
+        n_open +=
+            !isnan(k->p[i].eval.top1_difference) && !lr_sweep_is_significant(&k->p[i]);
+    }
+    out_table_init(&t, columns[n_spatial > 0][place[metric]], N_COLUMNS);
+    for (int i = 0; i < k->n; i++)
+        add_row(&t, k->c->session, &k->p[i]);
+    enum lr_status st = cmd_table(k->c, &t, e);
+    if (!st && metric == LR_METRIC_TOP1 && n_open > 0)
+        cmd_say(k->c,
+                "%d of %d differences are not significant: their 95 %% interval holds 0",
+                n_open, k->n);
+    return st;
+}
+
+static enum lr_status run_sweep(struct cmd_ctx *c, const struct cmd_call *call,
+                                struct cmd_error *e)
+{
+    const struct cmd_value *ranks = cmd_option(call, "ranks"),
+                           *points = cmd_option(call, "points"),
+                           *metric = cmd_option(call, "metric"),
+                           *count = cmd_option(call, "count");
+    const struct lr_dataset *eval = c->session->eval;
+    struct points k = {.c = c};
+    struct lr_sweep_opts o = {
+        .progress = &c->progress, .on_point = take_point, .ctx = &k};
+    int *layers = NULL;
+    enum lr_status st;
+
+    if (ranks->is_set && points->is_set)
+        return cmd_fail_at(e, points->begin, LR_EINVAL,
+                           "give one of --ranks and --points");
+    if (ranks->is_set) {
+        if (!(ranks->reals[0] >= 1) || ranks->reals[1] > INT32_MAX)
+            return cmd_fail_at(e, ranks->begin, LR_EINVAL, "ranks begin at 1");
+        for (int i = 0; i < 3; i++)
+            if (floor(ranks->reals[i]) < ranks->reals[i])
+                return cmd_fail_at(e, ranks->begin, LR_EINVAL, "ranks are whole numbers");
+        o.first = (int)ranks->reals[0];
+        o.last = (int)ranks->reals[1];
+        o.step = ranks->reals[2] < 1e9 ? (int)ranks->reals[2] : 1000000000;
+    }
+    o.n_points = points->is_set ? (int)points->i : 0;
+    o.count = count->is_set ? count->i : 0;
+    o.metric = metric->is_set            ? (enum lr_metric)metric->i
+               : !eval                   ? LR_METRIC_ERROR
+               : lr_dataset_labels(eval) ? LR_METRIC_TOP1
+                                         : LR_METRIC_AGREEMENT;
+    st = cmd_layers(&layers, &o.n_layers, c, cmd_arg(call, "SET"), e);
+    if (st)
+        return st;
+    o.layers = layers;
+    st = lr_session_sweep(c->session, &o, &e->err);
+    if (!st && k.is_failed)
+        st = lr_enomem(&e->err, (size_t)k.n * sizeof(*k.p), "a table");
+    if (!st)
+        st = show(&k, o.metric, e);
+    else if (st == LR_EINTR && k.n > 0)
+        cmd_say(c, "%d point%s finished: they are kept", k.n, k.n == 1 ? "" : "s");
+    lr_free(layers);
+    lr_free(k.p);
+    return st;
+}
+
+static const char *const metrics[] = {"top1", "error", "agreement", NULL};
+static const struct cmd_param sweep_args[] = {
+    {.name = "SET", .type = CMD_T_SET, .flags = CMD_OPTIONAL}, {0}};
+static const struct cmd_param sweep_options[] = {
+    {.name = "ranks", .type = CMD_T_RANGE, .help = "ranks from A to B by STEP"},
+    {.name = "points",
+     .type = CMD_T_INT,
+     .min = 1,
+     .max = 1000,
+     .help = "ranks a layer, chosen for it (8)"},
+    {.name = "metric",
+     .type = CMD_T_CHOICE,
+     .choices = metrics,
+     .help = "what is measured beside the response error"},
+    {.name = "count",
+     .type = CMD_T_INT,
+     .min = 1,
+     .max = 1e12,
+     .help = "only the first evaluation images"},
+    {0}};
+
+static const struct cmd_row rows[] = {
+    {.name = "sw$eep",
+     .key = "w",
+     .summary = "rank against error and accuracy, layer by layer",
+     .detail =
+         "For each layer of SET and each rank: the layer is solved alone, with its\n"
+         "method and everything else as in the original, and the network is compared\n"
+         "with the original on the evaluation images. Ranks that do not pay are left\n"
+         "out; for 3d the rank is d', and d'' follows it. linear and held-out are\n"
+         "response errors as error shows them. diff is the top-1 difference from the\n"
+         "original in points with its 95 % interval low..high, paired on the same\n"
+         "images; signif. says whether that interval leaves out 0.\n"
+         "--metric agreement counts the images with the same answer as the original's\n"
+         "instead, which needs no labels; --metric error measures response errors\n"
+         "alone, which needs no evaluation images. ^C keeps the points that are\n"
+         "finished.\n",
+     .examples = "sweep conv4 --points 3 --count 500\n"
+                 "sweep conv5,conv6 --ranks 8:40:16 --metric error\n",
+     .args = sweep_args,
+     .options = sweep_options,
+     .flags = CMD_NEEDS_MODEL | CMD_TABLE,
+     .run = run_sweep},
+};
+
+const struct cmd_group cmd_group_sweep = {"Sweeping", rows,
+                                          sizeof(rows) / sizeof(rows[0])};
