@@ -2,6 +2,7 @@
 #ifndef RANKLAB_ENGINE_H
 #define RANKLAB_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ struct lr_net_opts {
     const struct lr_net_output *outputs;
     int n_outputs;
     int convolution; /* enum lr_convolution */
+    /* Inputs and outputs of integer and boolean types are int64 arrays; otherwise all are
+     * float32, converted inside. For lr_net_run_typed and lr_net_output_typed. */
+    bool is_typed;
 };
 
 /* Compiles g, which is not needed afterwards (weights are copied and packed). Layouts are
@@ -56,6 +60,10 @@ enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
 /* Output i of the last run: n images in the layout asked for; borrowed. Elements per
  * image through *per_image (may be NULL). */
 const float *lr_net_output(const struct lr_net *net, int i, size_t *per_image);
+
+enum lr_status lr_net_run_typed(struct lr_net *net, int n, const void *const *in,
+                                struct lr_err *e);
+const void *lr_net_output_typed(const struct lr_net *net, int i, size_t *per_image);
 
 /* Bytes of activations, weights and scratch the net holds. */
 size_t lr_net_bytes(const struct lr_net *net);

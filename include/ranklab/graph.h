@@ -17,7 +17,7 @@
  * rule). */
 enum lr_op {
     LR_OP_UNKNOWN = 0,
-#define LR_OP(id, type, shape_rule, cost_rule) LR_OP_##id,
+#define LR_OP(id, type, shape_rule, cost_rule, kernel) LR_OP_##id,
 #include "ranklab/op.def"
 #undef LR_OP
     LR_OP_COUNT
@@ -90,6 +90,7 @@ struct lr_graph {
     int *inputs, *outputs; /* value indices; inputs without initializers */
     char *batch_name;      /* symbolic name of the free batch dimension, or NULL */
     int64_t file_batch;    /* the batch the file fixes, 0 when it is free there */
+    bool is_batch_fixed;   /* inference leaves the first input's dimension 0 as it is */
 };
 
 void lr_graph_free(struct lr_graph *g);
@@ -173,6 +174,12 @@ enum lr_status lr_node_pad(int64_t *pads, size_t max, float *value,
  * on it too; that is no error. */
 enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
                               struct lr_err *e);
+
+/* Makes input v of the graph a constant; t is taken over, also on failure. */
+enum lr_status lr_graph_bind_input(struct lr_graph *g, int v, struct lr_tensor *t,
+                                   struct lr_err *e);
+/* Whether input i of operators of this kind must be constant to be run here. */
+bool lr_op_needs_constant(enum lr_op op, int i);
 
 /* Folds each BatchNormalization into the convolution (or Gemm) before it where exact: the
  * convolution's only consumer, inference mode, constant parameters; drops Identity and

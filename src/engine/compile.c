@@ -7,6 +7,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "model/eval.h"
 #include "ranklab/mem.h"
 
 static bool is_fed(const struct lr_eng_build *b, int v)
@@ -46,10 +47,7 @@ static enum lr_status take_shape(struct lr_eng_build *b, int v)
     if (s->n_dims < 0 || s->n_dims > LR_MAX_DIMS)
         return lr_err_set(b->e, LR_EUNSUP, "value '%s' has %d dimensions, at most %d",
                           x->name, s->n_dims, (int)LR_MAX_DIMS);
-    if (!x->tensor && x->dtype != LR_DT_F32 && x->dtype != LR_DT_F16 &&
-        x->dtype != LR_DT_BF16 && x->dtype != LR_DT_NONE)
-        return lr_err_set(b->e, LR_EUNSUP, "value '%s' is of type %s, only floats run",
-                          x->name, lr_dtype_name(x->dtype));
+    y->is_int = !lr_kernel_is_float(x->tensor ? x->tensor->dtype : x->dtype);
     y->n_dims = s->n_dims;
     size_t count = 1;
     for (int i = 0; i < s->n_dims; i++) {
@@ -62,7 +60,7 @@ static enum lr_status take_shape(struct lr_eng_build *b, int v)
             return lr_err_set(b->e, LR_ESHAPE, "value '%s': dimension %d is %lld",
                               x->name, i, (long long)d);
         if (d > INT_MAX || __builtin_mul_overflow(count, (size_t)d, &count) ||
-            count > SIZE_MAX / 4 / sizeof(float))
+            count > SIZE_MAX / 4 / sizeof(int64_t))
             return lr_err_set(b->e, LR_ENOMEM, "value '%s' is too large for memory",
                               x->name);
         y->dims[i] = d;
@@ -114,12 +112,7 @@ static enum lr_status check_sources(struct lr_eng_build *b)
 static enum lr_status take_shapes(struct lr_eng_build *b)
 {
     for (int v = 0; v < b->g->n_values; v++) {
-        /* integer operands (the shape of a Reshape) are no data */
-        const struct lr_tensor *t = b->g->values[v].tensor;
         if (!b->vals[v].is_needed && !b->vals[v].is_fed)
-            continue;
-        if (t && t->dtype != LR_DT_F32 && t->dtype != LR_DT_F16 &&
-            t->dtype != LR_DT_BF16 && t->dtype != LR_DT_F64)
             continue;
         enum lr_status s = take_shape(b, v);
         if (s)
@@ -136,7 +129,7 @@ static void count_uses(struct lr_eng_build *b)
         const struct lr_node *n = &g->nodes[k];
         if (!b->is_needed[k])
             continue;
-        bool is_alias = lr_eng_is_alias(n->op) && n->n_in >= 1 && n->in[0] >= 0;
+        bool is_alias = lr_eng_is_alias_node(b, n);
         if (is_alias && !is_fed(b, n->out[0]))
             b->vals[n->out[0]].root = b->vals[n->in[0]].root;
         for (int j = 0; j < n->n_in; j++) {
@@ -156,12 +149,13 @@ static enum lr_status check_node(struct lr_eng_build *b, const struct lr_node *n
 {
     if (n->why_unsupported)
         return lr_err_set(b->e, LR_EUNSUP, "%s", n->why_unsupported);
-    if (n->op == LR_OP_UNKNOWN || (!lr_eng_builder_of(n->op) && !lr_eng_is_alias(n->op)))
+    if (n->op == LR_OP_UNKNOWN ||
+        (!lr_eng_builder_of(n->op) && !lr_eng_is_alias(n->op) && !lr_eval_has(n->op)))
         return lr_err_set(b->e, LR_EUNSUP, "operator %s is not supported",
                           n->type ? n->type : "?");
     if (n->n_in < 1 || n->in[0] < 0 || n->n_out < 1 || n->out[0] < 0)
         return lr_err_set(b->e, LR_ESHAPE, "it needs an input and an output");
-    for (int j = 1; j < n->n_out; j++)
+    for (int j = 1; j < n->n_out && !lr_eval_has(n->op); j++)
         if (n->out[j] >= 0 && b->vals[n->out[j]].is_needed)
             return lr_err_set(b->e, LR_EUNSUP, "its output '%s' is not computed here",
                               b->g->values[n->out[j]].name);
@@ -181,6 +175,30 @@ static enum lr_status build_alias(struct lr_eng_build *b, const struct lr_node *
     return lr_eng_emit(b, n->out[0]);
 }
 
+/* Does the node read or make integers, or give more than one value that is wanted? */
+static bool is_plain_only(const struct lr_eng_build *b, const struct lr_node *n)
+{
+    for (int j = 0; j < n->n_out; j++) {
+        const struct lr_eng_val *y = n->out[j] < 0 ? NULL : &b->vals[n->out[j]];
+        if (y && ((y->is_int) || (j > 0 && y->is_needed)))
+            return true;
+    }
+    return n->n_in > 0 && n->in[0] >= 0 && b->vals[n->in[0]].is_int;
+}
+
+/* The library's way, or else a plain kernel. */
+static enum lr_status build_any(struct lr_eng_build *b, const struct lr_node *n)
+{
+    lr_eng_builder builder = lr_eng_builder_of(n->op);
+    if (!builder || (is_plain_only(b, n) && lr_eval_has(n->op)))
+        return lr_eng_build_plain(b, n);
+    enum lr_status s = builder(b, n);
+    /* what the library cannot do for its number of dimensions or for computed weights */
+    bool is_window =
+        n->op == LR_OP_CONV || n->op == LR_OP_MAX_POOL || n->op == LR_OP_AVERAGE_POOL;
+    return s == LR_EUNSUP && is_window ? lr_eng_build_plain(b, n) : s;
+}
+
 static enum lr_status build_node(struct lr_eng_build *b, int k)
 {
     const struct lr_node *n = &b->g->nodes[k];
@@ -191,7 +209,7 @@ static enum lr_status build_node(struct lr_eng_build *b, int k)
         if (n->in[j] >= 0)
             b->vals[b->vals[n->in[j]].root].uses--;
     if (!s)
-        s = lr_eng_is_alias(n->op) ? build_alias(b, n) : lr_eng_builder_of(n->op)(b, n);
+        s = lr_eng_is_alias_node(b, n) ? build_alias(b, n) : build_any(b, n);
     if (s)
         lr_err_prefix(b->e, "%s (%s)", n->name ? n->name : "?", n->type ? n->type : "?");
     return s;
@@ -209,15 +227,21 @@ static enum lr_status add_inputs(struct lr_eng_build *b, const int *inputs, int 
         struct lr_eng_input *in = &net->inputs[i];
         in->count = x->count;
         in->is_batched = x->is_batched;
-        in->buf = lr_eng_buf_new(net, LR_ENG_INPUT, x->count * sizeof(float), b->e);
+        in->size = x->is_int && b->opts->is_typed ? sizeof(int64_t) : sizeof(float);
+        in->buf = lr_eng_buf_new(net, LR_ENG_INPUT, x->count * in->size, b->e);
         if (in->buf < 0)
             return LR_ENOMEM;
         if (x->is_batched && net->batch > 1) {
-            in->padded = lr_alloc(x->count, sizeof(float));
+            in->padded = lr_alloc(x->count, in->size);
             if (!in->padded)
-                return lr_enomem(b->e, x->count * sizeof(float), "an input");
+                return lr_enomem(b->e, x->count * in->size, "an input");
         }
-        enum lr_status s = lr_eng_define_plain(b, inputs[i], in->buf);
+        int buf = in->buf;
+        enum lr_status s = LR_OK;
+        if (x->is_int && !b->opts->is_typed)
+            s = lr_eng_floats_to_ints(b, inputs[i], in->buf, &buf);
+        if (!s)
+            s = lr_eng_define_plain(b, inputs[i], buf);
         if (s)
             return s;
     }

@@ -26,11 +26,11 @@ struct lr_eng_buf {
     bool is_pinned;  /* an output: untouched until the next run */
     int first, last; /* steps that touch it */
     size_t offset;   /* in the arena */
-    float *data;
+    void *data;
 };
 
 /* A plain C kernel: bufs are in the order of the step's uses. */
-typedef void (*lr_eng_kernel)(const void *arg, float *const *bufs);
+typedef void (*lr_eng_kernel)(const void *arg, void *const *bufs);
 
 struct lr_eng_use {
     int role; /* enum lr_dn_role of a primitive's argument */
@@ -44,14 +44,15 @@ struct lr_eng_step {
     void *arg;
     int n_uses;
     struct lr_eng_use *uses;
-    float **bufs; /* for a kernel */
+    void **bufs; /* for a kernel */
 };
 
 struct lr_eng_input {
     int buf;
     size_t count; /* elements of the whole batch */
     bool is_batched;
-    float *padded; /* count elements, used when fewer than batch images come */
+    size_t size;  /* bytes of one element */
+    void *padded; /* count elements, used when fewer than batch images come */
 };
 
 struct lr_eng_output {
@@ -80,6 +81,7 @@ struct lr_eng_val {
     int64_t dims[LR_MAX_DIMS]; /* with the batch filled in; valid when is_needed */
     size_t count;
     bool is_batched, is_needed, is_fed;
+    bool is_int; /* held as int64, row-major; its layout only says so */
     int n_users, user; /* needed nodes reading this very value; the last of them */
     /* of a root only: */
     int uses; /* reads and output requests still to come, aliases included */
@@ -156,6 +158,19 @@ int lr_eng_absorb(struct lr_eng_build *b, int node);
 /* Element-wise node n as an algorithm; LR_EUNSUP when its limits are no constants. */
 enum lr_status lr_eng_eltwise(struct lr_eng_build *b, const struct lr_node *n,
                               struct lr_dn_post *post);
+
+/* ---- typed.c: values that are no floats, and plain kernels of the model's own */
+size_t lr_eng_value_bytes(const struct lr_eng_val *x);
+/* Node n by its plain kernel (model/eval.h). */
+enum lr_status lr_eng_build_plain(struct lr_eng_build *b, const struct lr_node *n);
+/* The buffer of an integer constant, in *buf. */
+enum lr_status lr_eng_load_ints(struct lr_eng_build *b, int v, int *buf);
+/* A new buffer with v's integers as they are, or as floats. */
+enum lr_status lr_eng_copy_ints(struct lr_eng_build *b, int v, int from, bool is_to_float,
+                                int *buf);
+/* Floats that were fed for an integer input, as integers, in a new buffer. */
+enum lr_status lr_eng_floats_to_ints(struct lr_eng_build *b, int v, int from, int *buf);
+bool lr_eng_is_alias_node(const struct lr_eng_build *b, const struct lr_node *n);
 
 /* ---- ops_*.c: one builder per operator */
 typedef enum lr_status (*lr_eng_builder)(struct lr_eng_build *b, const struct lr_node *n);

@@ -7,6 +7,12 @@
 
 #include "ranklab/mem.h"
 
+/* Buffer i, which holds floats. */
+static float *buf(void *const *bufs, int64_t i)
+{
+    return bufs[i];
+}
+
 /* Strides of an operand of nx dimensions seen through n dimensions of out. */
 static bool broadcast_strides(int n, const int64_t *out, int nx, const int64_t *x,
                               int64_t *strides)
@@ -46,11 +52,11 @@ struct lr_plain_binary *lr_plain_binary_new(int n, const int64_t *out, int na,
     return p;
 }
 
-void lr_plain_binary(const void *arg, float *const *bufs)
+void lr_plain_binary(const void *arg, void *const *bufs)
 {
     const struct lr_plain_binary *p = arg;
-    const float *a = bufs[0], *b = bufs[1];
-    float *out = bufs[2];
+    const float *a = buf(bufs, 0), *b = buf(bufs, 1);
+    float *out = buf(bufs, 2);
     const int last = p->n - 1;
     const int64_t len = p->dims[last], sa = p->a[last], sb = p->b[last];
     int64_t rows = 1;
@@ -104,41 +110,41 @@ static float average(const struct lr_plain_pool *p, const float *in, int64_t oy,
     return n > 0 ? (float)(sum / (double)n) : 0.0F;
 }
 
-void lr_plain_average_pool(const void *arg, float *const *bufs)
+void lr_plain_average_pool(const void *arg, void *const *bufs)
 {
     const struct lr_plain_pool *p = arg;
 #pragma omp parallel for schedule(static)
     for (int64_t c = 0; c < p->planes; c++) {
-        const float *in = bufs[0] + c * p->ih * p->iw;
-        float *out = bufs[1] + c * p->oh * p->ow;
+        const float *in = buf(bufs, 0) + c * p->ih * p->iw;
+        float *out = buf(bufs, 1) + c * p->oh * p->ow;
         for (int64_t y = 0; y < p->oh; y++)
             for (int64_t x = 0; x < p->ow; x++)
                 out[y * p->ow + x] = average(p, in, y, x);
     }
 }
 
-void lr_plain_mean(const void *arg, float *const *bufs)
+void lr_plain_mean(const void *arg, void *const *bufs)
 {
     const struct lr_plain_mean *p = arg;
 #pragma omp parallel for schedule(static)
     for (int64_t r = 0; r < p->rows; r++) {
-        const float *in = bufs[0] + r * p->length;
+        const float *in = buf(bufs, 0) + r * p->length;
         double sum = 0;
         for (int64_t j = 0; j < p->length; j++)
             sum += (double)in[j];
-        bufs[1][r] = (float)(sum / (double)p->length);
+        buf(bufs, 1)[r] = (float)(sum / (double)p->length);
     }
 }
 
-void lr_plain_lrn(const void *arg, float *const *bufs)
+void lr_plain_lrn(const void *arg, void *const *bufs)
 {
     const struct lr_plain_lrn *p = arg;
     const int64_t before = (p->size - 1) / 2, after = p->size - 1 - before;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int64_t i = 0; i < p->n; i++)
         for (int64_t c = 0; c < p->c; c++) {
-            const float *in = bufs[0] + i * p->c * p->inner;
-            float *out = bufs[1] + (i * p->c + c) * p->inner;
+            const float *in = buf(bufs, 0) + i * p->c * p->inner;
+            float *out = buf(bufs, 1) + (i * p->c + c) * p->inner;
             const int64_t from = c > before ? c - before : 0;
             const int64_t to = least(c + after, p->c - 1);
             for (int64_t j = 0; j < p->inner; j++) {
@@ -151,15 +157,15 @@ void lr_plain_lrn(const void *arg, float *const *bufs)
         }
 }
 
-void lr_plain_affine(const void *arg, float *const *bufs)
+void lr_plain_affine(const void *arg, void *const *bufs)
 {
     const struct lr_plain_affine *p = arg;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int64_t i = 0; i < p->n; i++)
         for (int64_t c = 0; c < p->c; c++) {
-            const float *x = bufs[0] + (i * p->c + c) * p->inner;
-            float *y = bufs[3] + (i * p->c + c) * p->inner;
-            const float scale = bufs[1][c], shift = bufs[2][c];
+            const float *x = buf(bufs, 0) + (i * p->c + c) * p->inner;
+            float *y = buf(bufs, 3) + (i * p->c + c) * p->inner;
+            const float scale = buf(bufs, 1)[c], shift = buf(bufs, 2)[c];
             for (int64_t j = 0; j < p->inner; j++)
                 y[j] = scale * x[j] + shift;
         }
@@ -183,7 +189,7 @@ static int64_t pad_source(enum lr_plain_pad_mode mode, int64_t i, int64_t n)
     return i < n ? i : period - i;
 }
 
-void lr_plain_pad(const void *arg, float *const *bufs)
+void lr_plain_pad(const void *arg, void *const *bufs)
 {
     const struct lr_plain_pad *p = arg;
     const int last = p->n - 1;
@@ -203,15 +209,15 @@ void lr_plain_pad(const void *arg, float *const *bufs)
                 at += j * step;
             step *= p->in[i];
         }
-        float *out = bufs[1] + r * len;
+        float *out = buf(bufs, 1) + r * len;
         for (int64_t x = 0; x < len; x++) {
             int64_t j = at < 0 ? -1 : pad_source(p->mode, x - p->lo[last], p->in[last]);
-            out[x] = j < 0 ? p->value : bufs[0][at + j];
+            out[x] = j < 0 ? p->value : buf(bufs, 0)[at + j];
         }
     }
 }
 
-void lr_plain_concat(const void *arg, float *const *bufs)
+void lr_plain_concat(const void *arg, void *const *bufs)
 {
     const struct lr_plain_concat *p = arg;
     int64_t total = 0;
@@ -219,9 +225,9 @@ void lr_plain_concat(const void *arg, float *const *bufs)
         total += p->size[i];
 #pragma omp parallel for schedule(static)
     for (int64_t r = 0; r < p->rows; r++) {
-        float *out = bufs[p->n] + r * total;
+        float *out = buf(bufs, p->n) + r * total;
         for (int i = 0; i < p->n; i++) {
-            memcpy(out, bufs[i] + r * p->size[i], (size_t)p->size[i] * sizeof *out);
+            memcpy(out, buf(bufs, i) + r * p->size[i], (size_t)p->size[i] * sizeof *out);
             out += p->size[i];
         }
     }

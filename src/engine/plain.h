@@ -23,7 +23,7 @@ struct lr_plain_binary {
 struct lr_plain_binary *lr_plain_binary_new(int n, const int64_t *out, int na,
                                             const int64_t *a, int nb, const int64_t *b,
                                             enum lr_plain_alg alg, float beta);
-void lr_plain_binary(const void *arg, float *const *bufs);
+void lr_plain_binary(const void *arg, void *const *bufs);
 
 /* Average pooling with ONNX's divisor: taps inside the input, or, with count_include_pad,
  * inside the input and the pads asked for (never what ceil_mode adds). bufs: in, out. */
@@ -32,13 +32,13 @@ struct lr_plain_pool {
     int64_t kernel[2], stride[2], dil[2], pad_lo[2], pad_hi[2];
     bool is_including_pads;
 };
-void lr_plain_average_pool(const void *arg, float *const *bufs);
+void lr_plain_average_pool(const void *arg, void *const *bufs);
 
 /* Mean of each of rows rows of length numbers. bufs: in, out. */
 struct lr_plain_mean {
     int64_t rows, length;
 };
-void lr_plain_mean(const void *arg, float *const *bufs);
+void lr_plain_mean(const void *arg, void *const *bufs);
 
 /* Local response normalisation across channels of [n, c, inner], any size. bufs: in, out.
  */
@@ -46,13 +46,13 @@ struct lr_plain_lrn {
     int64_t n, c, inner, size;
     float alpha, beta, bias;
 };
-void lr_plain_lrn(const void *arg, float *const *bufs);
+void lr_plain_lrn(const void *arg, void *const *bufs);
 
 /* y = scale[c] x + shift[c] on [n, c, inner]. bufs: x, scale, shift, y (y may be x). */
 struct lr_plain_affine {
     int64_t n, c, inner;
 };
-void lr_plain_affine(const void *arg, float *const *bufs);
+void lr_plain_affine(const void *arg, void *const *bufs);
 
 enum lr_plain_pad_mode { LR_PLAIN_CONSTANT, LR_PLAIN_REFLECT, LR_PLAIN_EDGE };
 /* out[i] = in[i - lo] where that exists. Negative pads cut off. bufs: in, out. */
@@ -62,7 +62,7 @@ struct lr_plain_pad {
     int n;
     int64_t in[LR_MAX_DIMS], out[LR_MAX_DIMS], lo[LR_MAX_DIMS];
 };
-void lr_plain_pad(const void *arg, float *const *bufs);
+void lr_plain_pad(const void *arg, void *const *bufs);
 
 /* Rows of n pieces put one behind the other: piece i has size[i] numbers in each of rows
  * rows. bufs: the pieces, then out. */
@@ -71,6 +71,6 @@ struct lr_plain_concat {
     int n;
     int64_t size[];
 };
-void lr_plain_concat(const void *arg, float *const *bufs);
+void lr_plain_concat(const void *arg, void *const *bufs);
 
 #endif

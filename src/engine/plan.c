@@ -187,7 +187,7 @@ static enum lr_status set_addresses(struct lr_net *net, struct lr_err *e)
                 return st;
         }
         for (int j = 0; j < s->n_uses; j++) {
-            float *data = net->bufs[s->uses[j].buf].data;
+            void *data = net->bufs[s->uses[j].buf].data;
             s->bufs[j] = data;
             enum lr_status st = s->prim && data
                                     ? lr_dn_prim_set(s->prim, s->uses[j].role, data, e)

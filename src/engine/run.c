@@ -8,18 +8,18 @@
 #include "ranklab/mem.h"
 
 /* The array the net reads for input i: the caller's, or the padded copy. */
-static float *stage(struct lr_net *net, int i, int n, const float *in)
+static void *stage(struct lr_net *net, int i, int n, const void *in)
 {
     struct lr_eng_input *x = &net->inputs[i];
     if (!x->is_batched || n == net->batch)
-        return (float *)(uintptr_t)in; /* only read: it is never a destination */
-    size_t used = x->count / (size_t)net->batch * (size_t)n;
-    memcpy(x->padded, in, used * sizeof *in);
-    memset(x->padded + used, 0, (x->count - used) * sizeof *in);
+        return (void *)(uintptr_t)in; /* only read: it is never a destination */
+    size_t used = x->count / (size_t)net->batch * (size_t)n * x->size;
+    memcpy(x->padded, in, used);
+    memset((char *)x->padded + used, 0, x->count * x->size - used);
     return x->padded;
 }
 
-static enum lr_status set_input(struct lr_net *net, int buf, float *data,
+static enum lr_status set_input(struct lr_net *net, int buf, void *data,
                                 struct lr_err *e)
 {
     if (net->bufs[buf].data == data)
@@ -59,6 +59,19 @@ static enum lr_status run_steps(struct lr_net *net, struct lr_err *e)
 enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
                           struct lr_err *e)
 {
+    const void **any = lr_alloc((size_t)net->n_inputs, sizeof *any);
+    if (!any)
+        return lr_enomem(e, (size_t)net->n_inputs * sizeof *any, "inputs");
+    for (int i = 0; i < net->n_inputs; i++)
+        any[i] = in[i];
+    enum lr_status s = lr_net_run_typed(net, n, any, e);
+    lr_free(any);
+    return s;
+}
+
+enum lr_status lr_net_run_typed(struct lr_net *net, int n, const void *const *in,
+                                struct lr_err *e)
+{
     if (n < 1 || n > net->batch)
         return lr_err_set(e, LR_EINVAL, "%d images: 1 to %d fit this net", n, net->batch);
     for (int i = 0; i < net->n_inputs; i++) {
@@ -75,6 +88,13 @@ enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
     if (threads != net->n_threads)
         omp_set_num_threads(threads);
     return s;
+}
+
+const void *lr_net_output_typed(const struct lr_net *net, int i, size_t *per_image)
+{
+    if (per_image)
+        *per_image = net->outputs[i].per_image;
+    return net->bufs[net->outputs[i].buf].data;
 }
 
 const float *lr_net_output(const struct lr_net *net, int i, size_t *per_image)
@@ -114,7 +134,7 @@ size_t lr_net_bytes(const struct lr_net *net)
     size_t bytes = net->bytes;
     for (int i = 0; i < net->n_inputs; i++)
         if (net->inputs[i].padded)
-            bytes += net->inputs[i].count * sizeof(float);
+            bytes += net->inputs[i].count * net->inputs[i].size;
     return bytes;
 }
 
@@ -139,6 +159,11 @@ static double elements(const struct lr_graph *g, int v)
 
 int lr_engine_good_batch(const struct lr_graph *g)
 {
+    /* a network that cannot be freed of its batch runs one image at a time */
+    if (g->n_inputs > 0 && g->values[g->inputs[0]].has_shape &&
+        g->values[g->inputs[0]].shape.n_dims > 0 &&
+        g->values[g->inputs[0]].shape.dims[0] != -1)
+        return 1;
     const double budget = 64.0 * 1024 * 1024 / sizeof(float);
     double most = 1;
     for (int k = 0; k < g->n_nodes; k++) {

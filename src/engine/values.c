@@ -87,6 +87,12 @@ static enum lr_status load_const(struct lr_eng_build *b, int v)
     struct lr_eng_val *x = &b->vals[v];
     if (x->native_desc)
         return LR_OK;
+    if (x->count > 0 && x->is_int) {
+        enum lr_status st = lr_eng_load_ints(b, v, &x->native);
+        x->plain = x->native;
+        x->native_desc = st ? NULL : lr_dn_plain(b->net->dn, x->n_dims, x->dims);
+        return st ? st : x->native_desc ? LR_OK : no_layout(b, v);
+    }
     if (x->count == 0)
         return lr_err_set(b->e, LR_EUNSUP, "constant '%s' holds no floats",
                           b->g->values[v].name);
@@ -219,6 +225,16 @@ static enum lr_status emit_one(struct lr_eng_build *b, int v, enum lr_layout lay
     const struct lr_dn_desc *d = NULL;
     int buf = -1;
     enum lr_status s;
+    if (x->is_int) {
+        s = lr_eng_plain(b, v, &d, &buf);
+        if (!s && (!b->opts->is_typed || b->net->bufs[buf].kind != LR_ENG_ARENA))
+            s = lr_eng_copy_ints(b, v, buf, !b->opts->is_typed, &buf);
+        if (s)
+            return s;
+        b->net->bufs[buf].is_pinned = true;
+        *out = buf;
+        return LR_OK;
+    }
     if (layout == LR_NCHW) {
         s = lr_eng_plain(b, v, &d, &buf);
     } else {

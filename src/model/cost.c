@@ -56,6 +56,19 @@ static int64_t cost_conv(const struct lr_graph *g, const struct lr_node *n)
     return times(elements(&g->values[n->out[0]]), elements(w) / s.dims[0]);
 }
 
+/* Every input value meets each weight of its channel. */
+static int64_t cost_conv_transpose(const struct lr_graph *g, const struct lr_node *n)
+{
+    const struct lr_value *x = in_value(g, n, 0), *w = in_value(g, n, 1);
+
+    if (!x || !w)
+        return 0;
+    struct lr_shape s = w->tensor ? w->tensor->shape : w->shape;
+    if (s.n_dims < 1 || s.dims[0] < 1)
+        return 0;
+    return times(elements(x), elements(w) / s.dims[0]);
+}
+
 /* Both products: every output value sums over the inner dimension. */
 static int64_t inner(const struct lr_graph *g, const struct lr_node *n, bool is_trans)
 {
@@ -83,7 +96,7 @@ static int64_t cost_matmul(const struct lr_graph *g, const struct lr_node *n)
 static int64_t (*const rules[LR_OP_COUNT])(const struct lr_graph *,
                                            const struct lr_node *) = {
     [LR_OP_UNKNOWN] = cost_none,
-#define LR_OP(id, type, shape_rule, cost_rule) [LR_OP_##id] = cost_##cost_rule,
+#define LR_OP(id, type, shape_rule, cost_rule, kernel) [LR_OP_##id] = cost_##cost_rule,
 #include "ranklab/op.def"
 #undef LR_OP
 };

@@ -2,6 +2,7 @@
  * into the graph, and nodes that nobody reads any more are removed. A Reshape whose
  * target was computed from the batch, or names the file's fixed batch, gets a constant
  * target with a 0 in front, which copies the batch whatever it is. */
+#include <math.h>
 #include <string.h>
 
 #include "model.h"
@@ -82,54 +83,140 @@ enum lr_status lr_graph_absorb_constants(struct lr_graph *g, struct lr_err *e)
     return st;
 }
 
-/* Gives the Reshape at node k the constant target found for it. */
+/* A constant NAME_suffix; t is taken over. */
+static enum lr_status add_constant(struct lr_graph *g, struct lr_names *names, int *v,
+                                   const char *base, const char *suffix,
+                                   struct lr_tensor *t, struct lr_err *e)
+{
+    struct lr_strbuf b = {0};
+    char *name = NULL;
+    bool is_new;
+
+    lr_strbuf_printf(&b, "%s_%s", base, suffix);
+    enum lr_status st = b.is_failed ? lr_enomem(e, strlen(base), "a name") : LR_OK;
+    if (st == LR_OK && !names->root)
+        st = lr_graph_value_names(names, g, e);
+    if (st == LR_OK)
+        st = lr_unique_name_in(&name, names, b.s, e);
+    lr_strbuf_free(&b);
+    if (st != LR_OK) {
+        lr_tensor_free(t);
+        return st;
+    }
+    st = lr_graph_add_value(g, v, name, t, e);
+    if (st == LR_OK && !lr_names_put(names, g->values[*v].name, *v, &is_new))
+        st = lr_enomem(e, 64, "names");
+    lr_free(name);
+    return st;
+}
+
+/* The scales by which a Resize makes data of shape in into sizes; the batch keeps 1. */
+static enum lr_status scales_of(struct lr_tensor **out, const struct lr_shape *in,
+                                const struct lr_ints *t, struct lr_err *e)
+{
+    float scale[LR_MAX_DIMS];
+
+    for (int i = 0; i < t->n; i++) {
+        if (t->v[i].k < 1 || in->dims[i] < 1) {
+            scale[i] = 1;
+            continue;
+        }
+        scale[i] = (float)((double)t->v[i].k / (double)in->dims[i]);
+        /* rounded down it would give one position less */
+        if (floor((double)in->dims[i] * (double)scale[i]) < (double)t->v[i].k)
+            scale[i] = nextafterf(scale[i], INFINITY);
+    }
+    return floats_tensor(out, 1, scale, (size_t)t->n, e);
+}
+
+/* Gives the node at k the constant target found for it: a Reshape or Expand its shape, a
+ * Resize scales in place of sizes. */
 static enum lr_status set_target(struct lr_graph *g, struct lr_names *names, int k,
                                  const struct lr_ints *t, struct lr_err *e)
 {
     int64_t sizes[LR_MAX_DIMS];
     struct lr_tensor *x = NULL;
-    struct lr_strbuf b = {0};
-    char *name = NULL;
-    bool is_new;
+    const bool is_resize = g->nodes[k].op == LR_OP_RESIZE;
+    enum lr_status st;
     int v;
 
     for (int i = 0; i < t->n; i++)
         sizes[i] = t->v[i].k;
-    lr_strbuf_printf(&b, "%s_shape", g->nodes[k].name);
-    if (b.is_failed)
-        return lr_enomem(e, strlen(g->nodes[k].name), "a name");
-    enum lr_status st = names->root ? LR_OK : lr_graph_value_names(names, g, e);
+    st = is_resize ? scales_of(&x, &g->values[g->nodes[k].in[0]].shape, t, e)
+                   : lr_ints_tensor(&x, 1, sizes, t->n, e);
     if (st == LR_OK)
-        st = lr_unique_name_in(&name, names, b.s, e);
-    if (st == LR_OK)
-        st = lr_ints_tensor(&x, 1, sizes, t->n, e);
-    if (st == LR_OK)
-        st = lr_graph_add_value(g, &v, name, x, e);
-    if (st == LR_OK && !lr_names_put(names, g->values[v].name, v, &is_new))
-        st = lr_enomem(e, 64, "names");
-    if (st == LR_OK)
-        g->nodes[k].in[1] = v;
-    lr_free(name);
-    lr_strbuf_free(&b);
-    return st;
+        st = add_constant(g, names, &v, g->nodes[k].name, is_resize ? "scales" : "shape",
+                          x, e);
+    if (st != LR_OK)
+        return st;
+    struct lr_node *n = &g->nodes[k];
+    n->in[is_resize ? 2 : 1] = v;
+    if (is_resize)
+        n->n_in = 3;
+    return LR_OK;
 }
 
-/* A folded graph output keeps its node: a constant cannot be an output of the engine. */
-static enum lr_status keep_outputs(struct lr_infer *c, struct lr_err *e)
+/* An output of the network that is constant: its node becomes an Identity of a constant,
+ * unless it has other outputs; then it stays, and is run. */
+static enum lr_status keep_output(struct lr_infer *c, struct lr_names *names, int k,
+                                  int v, struct lr_err *e)
+{
+    struct lr_node *n = &c->g->nodes[k];
+    struct lr_tensor *t = c->g->values[v].tensor;
+    int from;
+
+    c->g->values[v].tensor = NULL;
+    c->is_folded[v] = false;
+    if (n->op == LR_OP_IDENTITY || n->n_out != 1 || n->n_in < 1) {
+        lr_tensor_free(t);
+        return LR_OK;
+    }
+    enum lr_status st = add_constant(c->g, names, &from, n->name, "value", t, e);
+    n = &c->g->nodes[k];
+    if (st == LR_OK)
+        st = lr_string_set(&n->type, "Identity", e);
+    if (st != LR_OK)
+        return st;
+    n->op = LR_OP_IDENTITY;
+    for (int i = 0; i < n->n_attrs; i++)
+        lr_attr_clear(&n->attrs[i]);
+    n->n_attrs = 0;
+    n->in[0] = from;
+    n->n_in = 1;
+    return LR_OK;
+}
+
+static enum lr_status keep_outputs(struct lr_infer *c, struct lr_names *names,
+                                   bool *is_touched, struct lr_err *e)
 {
     enum lr_status st = LR_OK;
 
-    for (c->index = 0; c->index < c->n_nodes && st == LR_OK; c->index++) {
-        c->node = &c->g->nodes[c->index];
-        int v = c->node->n_out > 0 ? c->node->out[0] : -1;
-        if (v < 0 || !c->is_folded[v] || !c->g->values[v].is_output)
-            continue;
-        st = lr_infer_why(c, e, "an output of the network that is constant");
-        lr_tensor_free(c->g->values[v].tensor);
-        c->g->values[v].tensor = NULL;
-        c->is_folded[v] = false;
-    }
+    for (int k = 0; k < c->n_nodes && st == LR_OK; k++)
+        for (int i = 0; i < c->g->nodes[k].n_out && st == LR_OK; i++) {
+            int v = c->g->nodes[k].out[i];
+            if (v < 0 || !c->is_folded[v] || !c->g->values[v].is_output)
+                continue;
+            for (int j = 0; j < c->g->nodes[k].n_in; j++)
+                if (c->g->nodes[k].in[j] >= 0)
+                    is_touched[c->g->nodes[k].in[j]] = true;
+            st = keep_output(c, names, k, v, e);
+        }
     return st;
+}
+
+/* Has the pass computed all that the node gives? */
+static bool is_all_folded(const struct lr_infer *c, const struct lr_node *n)
+{
+    bool is_any = false;
+
+    for (int i = 0; i < n->n_out; i++) {
+        if (n->out[i] < 0)
+            continue;
+        if (!c->is_folded[n->out[i]])
+            return false;
+        is_any = true;
+    }
+    return is_any;
 }
 
 enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e)
@@ -142,14 +229,15 @@ enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e)
     /* Attributes that were not interpreted may hold graphs that read values by name. */
     bool has_hidden = lr_graph_has_hidden(g);
     enum lr_status st = is_dead && is_touched
-                            ? keep_outputs(c, e)
+                            ? keep_outputs(c, &names, is_touched, e)
                             : lr_enomem(e, (size_t)g->n_nodes, "shape inference");
 
     for (int k = 0; k < g->n_nodes && st == LR_OK; k++) {
         if (!c->targets[k])
             continue;
-        if (g->nodes[k].in[1] < c->n_values)
-            is_touched[g->nodes[k].in[1]] = true;
+        for (int i = 1; i < g->nodes[k].n_in; i++)
+            if (g->nodes[k].in[i] >= 0 && g->nodes[k].in[i] < c->n_values)
+                is_touched[g->nodes[k].in[i]] = true;
         st = set_target(g, &names, k, c->targets[k], e);
     }
     if (st == LR_OK)
@@ -157,11 +245,13 @@ enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e)
     for (int k = g->n_nodes - 1; k >= 0 && st == LR_OK; k--) {
         c->node = &g->nodes[k];
         int v = c->node->n_out > 0 ? c->node->out[0] : -1;
-        if (v < 0 || (!c->is_folded[v] && !(c->known[v] && !g->values[v].tensor)))
+        const bool is_folded = is_all_folded(c, c->node);
+        if (v < 0 ||
+            (!is_folded && !(v < c->n_values && c->known[v] && !g->values[v].tensor)))
             continue;
-        if (!c->is_folded[v] && has_hidden)
+        if (!is_folded && has_hidden)
             continue;
-        if (!c->is_folded[v] && (uses[v] > 0 || g->values[v].is_output)) {
+        if (!is_folded && (uses[v] > 0 || g->values[v].is_output)) {
             st = lr_infer_why(c, e, "computes with the size of the batch");
             continue;
         }
@@ -170,7 +260,8 @@ enum lr_status lr_infer_commit(struct lr_infer *c, struct lr_err *e)
             if (c->node->in[i] < 0)
                 continue;
             uses[c->node->in[i]]--;
-            is_touched[c->node->in[i]] = true;
+            if (c->node->in[i] < c->n_values)
+                is_touched[c->node->in[i]] = true;
         }
     }
     if (st == LR_OK) {

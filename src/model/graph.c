@@ -10,7 +10,7 @@
 
 static const char *const op_types[LR_OP_COUNT] = {
     [LR_OP_UNKNOWN] = "",
-#define LR_OP(id, type, shape_rule, cost_rule) [LR_OP_##id] = type,
+#define LR_OP(id, type, shape_rule, cost_rule, kernel) [LR_OP_##id] = type,
 #include "ranklab/op.def"
 #undef LR_OP
 };

@@ -218,6 +218,7 @@ enum lr_status lr_graph_clone(struct lr_graph **out, const struct lr_graph *g,
     c->model_version = g->model_version;
     c->opset = g->opset;
     c->file_batch = g->file_batch;
+    c->is_batch_fixed = g->is_batch_fixed;
     st = copy_texts(c, g, e);
     if (st == LR_OK)
         st = copy_array((void **)&c->inputs, g->inputs, (size_t)g->n_inputs, sizeof(int),

@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "model.h"
+#include "model/eval.h"
 
 /* Values all folded constants may hold together: a hostile chain of copies ends here. */
 static const int64_t MAX_FOLDED = (int64_t)1 << 29;
 
 static lr_rule *const rules[LR_OP_COUNT] = {
-#define LR_OP(id, type, shape_rule, cost_rule) [LR_OP_##id] = lr_rule_##shape_rule,
+#define LR_OP(id, type, shape_rule, cost_rule, kernel)                                   \
+    [LR_OP_##id] = lr_rule_##shape_rule,
 #include "ranklab/op.def"
 #undef LR_OP
 };
@@ -218,6 +220,12 @@ enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n,
 
 enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t, struct lr_err *e)
 {
+    return lr_infer_fold_at(c, 0, t, e);
+}
+
+enum lr_status lr_infer_fold_at(struct lr_infer *c, int i, struct lr_tensor *t,
+                                struct lr_err *e)
+{
     int64_t count;
 
     if (lr_shape_count(&count, &t->shape, e) != LR_OK ||
@@ -227,17 +235,17 @@ enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t, struct lr_
                           c->node->name, (long long)MAX_FOLDED);
     }
     c->n_folded += count;
-    if (c->node->n_out < 1 || c->node->out[0] < 0) {
+    if (c->node->n_out <= i || c->node->out[i] < 0) {
         lr_tensor_free(t);
         return LR_OK;
     }
-    struct lr_value *v = &c->g->values[c->node->out[0]];
+    struct lr_value *v = &c->g->values[c->node->out[i]];
     lr_tensor_free(v->tensor);
     v->tensor = t;
     v->dtype = t->dtype;
     v->has_shape = true;
     v->shape = t->shape;
-    c->is_folded[c->node->out[0]] = true;
+    c->is_folded[c->node->out[i]] = true;
     return LR_OK;
 }
 
@@ -305,6 +313,8 @@ static enum lr_status free_input(const struct lr_value *x, struct lr_err *e)
 static enum lr_status set_first_input(struct lr_graph *g, const struct lr_shape *input,
                                       struct lr_err *e)
 {
+    if (g->n_inputs < 1 && g->is_batch_fixed)
+        return LR_OK;
     if (g->n_inputs < 1)
         return lr_err_set(e, LR_EUNSUP, "the network has no input");
     struct lr_value *x = &g->values[g->inputs[0]];
@@ -327,12 +337,15 @@ static enum lr_status set_first_input(struct lr_graph *g, const struct lr_shape 
     } else {
         s = x->shape;
     }
+    if (s.n_dims < 1 && g->is_batch_fixed)
+        return LR_OK;
     if (s.n_dims < 1)
         return lr_err_set(e, LR_ESHAPE, "input %.100s is a scalar, not a batch of images",
                           x->name);
     if (x->has_declared && x->declared.n_dims > 0 && x->declared.dims[0] > 0)
         g->file_batch = x->declared.dims[0];
-    s.dims[0] = 1;
+    if (!g->is_batch_fixed || s.dims[0] < 1)
+        s.dims[0] = 1;
     for (int i = 1; i < s.n_dims; i++) {
         if (s.dims[i] < 1 && !input)
             return free_input(x, e);
@@ -344,7 +357,8 @@ static enum lr_status set_first_input(struct lr_graph *g, const struct lr_shape 
     if (lr_shape_count(&count, &s, NULL) != LR_OK || count > INT64_MAX / 64)
         return lr_err_set(e, LR_ESHAPE, "input shape %s is too large",
                           lr_shape_text(text, sizeof(text), &s));
-    s.dims[0] = -1;
+    if (!g->is_batch_fixed)
+        s.dims[0] = -1;
     x->has_shape = true;
     x->shape = s;
     if (!g->batch_name)
@@ -362,6 +376,11 @@ static void set_other_input(struct lr_graph *g, int v)
         return;
     x->shape = x->declared;
     x->has_shape = true;
+    if (g->is_batch_fixed) {
+        for (int i = 0; i < x->shape.n_dims; i++)
+            x->has_shape = x->has_shape && x->shape.dims[i] > 0;
+        return;
+    }
     if (x->shape.n_dims > 0 && g->file_batch > 0 && x->shape.dims[0] == g->file_batch)
         x->shape.dims[0] = -1;
     for (int i = 0; i < x->shape.n_dims; i++)
@@ -381,7 +400,7 @@ static enum lr_status check_types(struct lr_infer *c, struct lr_err *e)
     const struct lr_value *x = &c->g->values[v];
     if (!x->has_shape || c->known[v] || x->tensor)
         return LR_OK;
-    if (!lr_dtype_is_float(x->dtype))
+    if (!lr_dtype_is_float(x->dtype) && !lr_eval_has(n->op))
         return lr_infer_why(c, e, "%s of type %s is not supported", n->type,
                             lr_dtype_name(x->dtype));
     return LR_OK;
@@ -406,7 +425,9 @@ static enum lr_status infer_node(struct lr_infer *c, struct lr_err *e)
         if (lr_infer_has(c, i) && !lr_infer_in(c, i))
             return LR_OK;
     enum lr_status st = rules[n->op](c, e);
-    return st == LR_OK ? check_types(c, e) : st;
+    if (st == LR_OK)
+        st = check_types(c, e);
+    return st == LR_OK ? lr_infer_compute(c, e) : st;
 }
 
 /* After an error: the nodes that compute the constants found so far are all still there.

@@ -112,6 +112,8 @@ static enum lr_status set_reason(struct lr_layer *x, const struct lr_graph *g,
         no_shape_reason(&b, g, x);
     } else if (!w || !w->tensor) {
         lr_strbuf_puts(&b, "weights are not constant");
+    } else if (x->kind == LR_LAYER_CONV && g->values[x->value].shape.n_dims != 4) {
+        lr_strbuf_printf(&b, "%d-D convolution", g->values[x->value].shape.n_dims - 2);
     } else if (x->kind == LR_LAYER_FC && !is_plain_fc(&b, g, n, x)) {
         /* b has the reason */
     } else if (x->group > 1 && x->group == x->c) {

@@ -108,7 +108,7 @@ struct lr_infer {
 /* Shapes are put in with lr_infer_out. A rule that cannot go on, though the file is
  * sound, calls lr_infer_why and returns LR_OK. */
 typedef enum lr_status lr_rule(struct lr_infer *c, struct lr_err *e);
-#define LR_OP(id, type, shape_rule, cost_rule) lr_rule lr_rule_##shape_rule;
+#define LR_OP(id, type, shape_rule, cost_rule, kernel) lr_rule lr_rule_##shape_rule;
 #include "ranklab/op.def"
 #undef LR_OP
 
@@ -140,6 +140,24 @@ enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n,
                              const struct lr_int *v, struct lr_err *e);
 /* Takes t as the constant of output 0 and sets its shape. */
 enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t, struct lr_err *e);
+/* The same for output i. */
+enum lr_status lr_infer_fold_at(struct lr_infer *c, int i, struct lr_tensor *t,
+                                struct lr_err *e);
+/* Gives the node a constant target shape in place of its input 1, or scales that lead to
+ * out in place of a Resize's sizes, once the pass is over. */
+enum lr_status lr_infer_set_target(struct lr_infer *c, const struct lr_shape *s,
+                                   struct lr_err *e);
+enum lr_status lr_infer_set_scales(struct lr_infer *c, const struct lr_shape *out,
+                                   struct lr_err *e);
+/* numpy broadcasting of a and b, aligned at their ends. *is_ok: the batch stays in
+ * dimension 0. LR_ESHAPE when sizes contradict each other. */
+enum lr_status lr_infer_broadcast(struct lr_infer *c, struct lr_shape *out,
+                                  const struct lr_shape *a, const struct lr_shape *b,
+                                  bool *is_ok, struct lr_err *e);
+/* Whether dimension 0 of the shape is the batch. */
+bool lr_shape_has_batch(const struct lr_shape *s);
+/* Computes the node when all its operands are constant (compute.c). */
+enum lr_status lr_infer_compute(struct lr_infer *c, struct lr_err *e);
 /* One of op.def's operators that move no data: the constant input in the new shape. */
 enum lr_status lr_infer_fold_view(struct lr_infer *c, const struct lr_shape *s,
                                   struct lr_err *e);

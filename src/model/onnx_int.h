@@ -25,6 +25,9 @@ ProtobufCAllocator lr_onnx_allocator(bool *has_failed);
  * it can. folder: where external data may lie; NULL refuses them. */
 enum lr_status lr_onnx_tensor(struct lr_tensor **out, Onnx__TensorProto *t,
                               const char *folder, struct lr_err *e);
+/* The same for data, which may hold NaN and infinity. */
+enum lr_status lr_onnx_tensor_any(struct lr_tensor **out, Onnx__TensorProto *t,
+                                  const char *folder, struct lr_err *e);
 /* False when ONNX's type number is none of lr_dtype. */
 bool lr_onnx_dtype(enum lr_dtype *t, int number);
 

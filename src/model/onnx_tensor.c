@@ -235,7 +235,7 @@ static enum lr_status check_finite(const struct lr_tensor *t, const char *name,
     return LR_OK;
 }
 
-enum lr_status lr_onnx_tensor(struct lr_tensor **out, Onnx__TensorProto *t,
+enum lr_status lr_onnx_tensor_any(struct lr_tensor **out, Onnx__TensorProto *t,
                               const char *folder, struct lr_err *e)
 {
     struct lr_shape s = {.n_dims = (int)t->n_dims};
@@ -283,6 +283,21 @@ enum lr_status lr_onnx_tensor(struct lr_tensor **out, Onnx__TensorProto *t,
     } else {
         st = from_list(out, t, dtype, &s, (size_t)count, e);
     }
+    if (st != LR_OK) {
+        lr_tensor_free(*out);
+        *out = NULL;
+    }
+    return st;
+}
+
+enum lr_status lr_onnx_tensor(struct lr_tensor **out, Onnx__TensorProto *t,
+                              const char *folder, struct lr_err *e)
+{
+    int64_t count = 0;
+    enum lr_status st = lr_onnx_tensor_any(out, t, folder, e);
+
+    if (st == LR_OK)
+        st = lr_shape_count(&count, &(*out)->shape, e);
     if (st == LR_OK)
         st = check_finite(*out, label(t), (size_t)count, e);
     if (st != LR_OK) {

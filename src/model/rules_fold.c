@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model.h"
+#include "model/space.h"
 
 static bool arithmetic(struct lr_int *out, enum lr_op op, struct lr_int x,
                        struct lr_int y)
@@ -57,8 +58,24 @@ enum lr_status lr_rule_constant(struct lr_infer *c, struct lr_err *e)
     return lr_infer_why(c, e, "a constant of this kind is not supported");
 }
 
+/* The number of elements, where it is a number or a multiple of the batch. */
+static enum lr_status size_of(struct lr_infer *c, struct lr_err *e)
+{
+    struct lr_shape s = *lr_infer_in(c, 0), out = {0};
+    struct lr_int x = {0, lr_shape_has_batch(&s)};
+
+    if (x.times_batch)
+        s.dims[0] = 1;
+    enum lr_status st = lr_shape_count(&x.k, &s, e);
+    if (st == LR_OK)
+        st = lr_infer_know(c, 0, 1, &x, e);
+    return st == LR_OK ? lr_infer_out(c, 0, LR_DT_I64, &out, e) : st;
+}
+
 enum lr_status lr_rule_shape_of(struct lr_infer *c, struct lr_err *e)
 {
+    if (c->node->op == LR_OP_SIZE)
+        return size_of(c, e);
     const struct lr_shape *s = lr_infer_in(c, 0);
     int64_t start = lr_node_int(c->node, "start", 0);
     int64_t end = lr_node_int(c->node, "end", s->n_dims);
@@ -72,11 +89,9 @@ enum lr_status lr_rule_shape_of(struct lr_infer *c, struct lr_err *e)
         bool is_batch = i == 0 && s->dims[0] == -1;
         ints[n++] = (struct lr_int){is_batch ? 1 : s->dims[i], is_batch};
     }
-    if (n == 0)
-        return lr_infer_why(c, e, "Shape without result");
     out.dims[0] = n;
     enum lr_status st = lr_infer_know(c, 1, n, ints, e);
-    return st == LR_OK ? lr_infer_out(c, 0, LR_DT_I64, &out, e) : st;
+    return st == LR_OK && n ? lr_infer_out(c, 0, LR_DT_I64, &out, e) : st;
 }
 
 enum lr_status lr_rule_gather(struct lr_infer *c, struct lr_err *e)
@@ -92,9 +107,12 @@ enum lr_status lr_rule_gather(struct lr_infer *c, struct lr_err *e)
         lr_infer_axis(c, &axis, lr_node_int(c->node, "axis", 0), s->n_dims, e);
     if (st != LR_OK)
         return st;
-    if (s->n_dims - 1 + is->n_dims > LR_MAX_DIMS || (axis == 0 && s->dims[0] == -1) ||
-        (is->n_dims > 0 && is->dims[0] == -1))
-        return lr_infer_why(c, e, "Gather is supported on shapes only");
+    if (s->n_dims - 1 + is->n_dims > LR_MAX_DIMS)
+        return lr_infer_why(c, e, "its result has too many dimensions");
+    if (axis == 0 && lr_shape_has_batch(s))
+        return lr_infer_why(c, e, "looks up images of the batch");
+    if (lr_shape_has_batch(is) && (axis != 0 || lr_shape_has_batch(s)))
+        return lr_infer_why(c, e, "moves the batch");
     out.n_dims = s->n_dims - 1 + is->n_dims;
     for (int i = 0; i < out.n_dims; i++)
         out.dims[i] = i < axis ? s->dims[i]
@@ -110,8 +128,6 @@ enum lr_status lr_rule_gather(struct lr_infer *c, struct lr_err *e)
             ints[i] = x->v[k];
         }
         st = lr_infer_know(c, at->n_dims, at->n, ints, e);
-    } else {
-        st = lr_infer_why(c, e, "Gather is supported on shapes only");
     }
     return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &out, e) : st;
 }
@@ -124,6 +140,8 @@ enum lr_status lr_rule_cast(struct lr_infer *c, struct lr_err *e)
     const struct lr_ints *x = lr_infer_ints(c, 0);
     enum lr_status st = LR_OK;
 
+    if (c->node->op == LR_OP_CAST_LIKE)
+        to = (int64_t)lr_infer_dtype(c, 1);
     if (to < 0 || to > LR_DT_BF16 || lr_dtype_size((enum lr_dtype)to) == 0)
         return lr_infer_why(c, e, "Cast to type %lld", (long long)to);
     enum lr_dtype type = (enum lr_dtype)to;
@@ -134,27 +152,9 @@ enum lr_status lr_rule_cast(struct lr_infer *c, struct lr_err *e)
         st = lr_tensor_to_f32(&folded, t, e);
         return st == LR_OK ? lr_infer_fold(c, folded, e) : st;
     }
-    if (x && (type == LR_DT_I64 || type == LR_DT_I32))
+    if (!t && x && (type == LR_DT_I64 || type == LR_DT_I32))
         st = lr_infer_know(c, x->n_dims, x->n, x->v, e);
-    else if (type != lr_infer_dtype(c, 0))
-        st = lr_infer_why(c, e, "Cast from %s to %s", lr_dtype_name(lr_infer_dtype(c, 0)),
-                          lr_dtype_name(type));
     return st == LR_OK ? lr_infer_out(c, 0, type, s, e) : st;
-}
-
-/* Sub and Div of activations are not known to the engine. */
-enum lr_status lr_rule_arith(struct lr_infer *c, struct lr_err *e)
-{
-    struct lr_int ints[LR_MAX_INTS];
-    int n, n_dims;
-
-    if (!lr_infer_combine(c, ints, &n, &n_dims)) {
-        enum lr_status st =
-            lr_infer_why(c, e, "%s is supported on shapes only", c->node->type);
-        if (st != LR_OK)
-            return st;
-    }
-    return lr_rule_broadcast(c, e);
 }
 
 enum lr_status lr_rule_constant_of_shape(struct lr_infer *c, struct lr_err *e)
@@ -188,142 +188,34 @@ enum lr_status lr_rule_constant_of_shape(struct lr_infer *c, struct lr_err *e)
     return lr_infer_fold(c, t, e);
 }
 
-/* One sliced axis: count elements from start on, step apart. */
-struct range {
-    int64_t start, step, count;
-};
-
-static int64_t clamp(int64_t x, int64_t lo, int64_t hi)
-{
-    return x < lo ? lo : x > hi ? hi : x;
-}
-
-static struct range range_of(int64_t start, int64_t end, int64_t step, int64_t size)
-{
-    struct range r = {.step = step};
-
-    /* Far beyond any size, and safe to add to. */
-    start = clamp(start, -2 * (int64_t)LR_MAX_DIM, 2 * (int64_t)LR_MAX_DIM);
-    end = clamp(end, -2 * (int64_t)LR_MAX_DIM, 2 * (int64_t)LR_MAX_DIM);
-    start += start < 0 ? size : 0;
-    end += end < 0 ? size : 0;
-    if (step > 0) {
-        r.start = clamp(start, 0, size);
-        end = clamp(end, 0, size);
-        r.count = end > r.start ? (end - r.start - 1) / step + 1 : 0;
-    } else {
-        r.start = clamp(start, 0, size - 1);
-        end = clamp(end, -1, size - 1);
-        r.count = r.start > end ? (r.start - end - 1) / -step + 1 : 0;
-    }
-    return r;
-}
-
-/* Input i of a Slice, or before opset 10 the attribute of that name. */
-static int slice_list(struct lr_infer *c, int i, const char *name,
-                      int64_t list[LR_MAX_DIMS])
-{
-    const struct lr_ints *x = lr_infer_ints(c, i);
-
-    if (c->g->opset < 10) {
-        size_t n = lr_node_ints(c->node, name, list, LR_MAX_DIMS);
-        return n <= LR_MAX_DIMS ? (int)n : -1;
-    }
-    if (!lr_infer_has(c, i))
-        return 0;
-    if (!x || x->n > LR_MAX_DIMS)
-        return -1;
-    for (int k = 0; k < x->n; k++) {
-        if (x->v[k].times_batch)
-            return -1;
-        list[k] = x->v[k].k;
-    }
-    return x->n;
-}
-
-/* The ranges of all axes. *is_ok false: they are not constant. */
-static enum lr_status ranges(struct lr_infer *c, struct range r[LR_MAX_DIMS], bool *is_ok,
-                             struct lr_err *e)
-{
-    const struct lr_shape *s = lr_infer_in(c, 0);
-    int64_t start[LR_MAX_DIMS], end[LR_MAX_DIMS], given[LR_MAX_DIMS], step[LR_MAX_DIMS];
-    int n = slice_list(c, 1, "starts", start), n_end = slice_list(c, 2, "ends", end);
-    int n_axes = slice_list(c, 3, "axes", given),
-        n_steps = slice_list(c, 4, "steps", step);
-
-    *is_ok = n > 0 && n_end >= 0 && n_axes >= 0 && n_steps >= 0;
-    if (!*is_ok)
-        return lr_infer_why(c, e, "the range of Slice is not constant");
-    if (n != n_end || (n_axes && n != n_axes) || (n_steps && n != n_steps) ||
-        n > s->n_dims)
-        return lr_infer_bad(c, e, "Slice with %d starts and %d ends for %d dimensions", n,
-                            n_end, s->n_dims);
-    for (int i = 0; i < s->n_dims; i++)
-        r[i] = (struct range){0, 1, s->dims[i]};
-    for (int i = 0; i < n; i++) {
-        int axis = i;
-        int64_t by = n_steps ? step[i] : 1;
-        enum lr_status st =
-            n_axes ? lr_infer_axis(c, &axis, given[i], s->n_dims, e) : LR_OK;
-        if (st != LR_OK)
-            return st;
-        if (by == 0 || by < -LR_MAX_DIM || by > LR_MAX_DIM || s->dims[axis] < 0)
-            return lr_infer_bad(c, e, "Slice of axis %d with step %lld", axis,
-                                (long long)by);
-        r[axis] = range_of(start[i], end[i], by, s->dims[axis]);
-    }
-    return LR_OK;
-}
-
-static enum lr_status slice_constant(struct lr_tensor **out, const struct lr_tensor *t,
-                                     const struct range *r, struct lr_err *e)
-{
-    size_t size = lr_dtype_size(t->dtype);
-    struct lr_shape s = {.n_dims = t->shape.n_dims};
-    int64_t at[LR_MAX_DIMS] = {0}, count;
-
-    for (int i = 0; i < s.n_dims; i++)
-        s.dims[i] = r[i].count;
-    enum lr_status st = lr_tensor_new(out, t->dtype, &s, e);
-    if (st == LR_OK)
-        st = lr_shape_count(&count, &s, e);
-    for (int64_t i = 0; st == LR_OK && i < count; i++) {
-        int64_t from = 0;
-        for (int k = 0; k < s.n_dims; k++)
-            from = from * t->shape.dims[k] + r[k].start + at[k] * r[k].step;
-        memcpy((char *)(*out)->data + (size_t)i * size,
-               (const char *)t->data + (size_t)from * size, size);
-        for (int k = s.n_dims - 1; k >= 0 && ++at[k] == s.dims[k]; k--)
-            at[k] = 0;
-    }
-    return st;
-}
-
 enum lr_status lr_rule_slice(struct lr_infer *c, struct lr_err *e)
 {
-    const struct lr_tensor *t = lr_infer_const(c, 0);
     const struct lr_ints *x = lr_infer_ints(c, 0);
-    struct range r[LR_MAX_DIMS];
+    struct lr_range r[LR_MAX_DIMS];
     struct lr_int ints[LR_MAX_INTS];
-    struct lr_shape s = {.n_dims = 1};
-    bool is_ok;
+    struct lr_shape s = *lr_infer_in(c, 0);
+    struct lr_err why = {0};
+    enum lr_status st = lr_node_ranges(r, c->g, c->node, &s, &why);
 
-    if (!t && (!x || x->n_dims != 1))
-        return lr_infer_why(c, e, "Slice is supported on shapes only");
-    enum lr_status st = ranges(c, r, &is_ok, e);
-    if (st != LR_OK || !is_ok)
-        return st;
-    if (t) {
-        struct lr_tensor *folded = NULL;
-        st = slice_constant(&folded, t, r, e);
-        if (st == LR_OK)
-            return lr_infer_fold(c, folded, e);
-        lr_tensor_free(folded);
-        return st;
+    if (st != LR_OK)
+        return lr_infer_demote(c, st, &why, e);
+    bool is_empty = false;
+    for (int i = 0; i < s.n_dims; i++)
+        if (s.dims[i] != -1) {
+            s.dims[i] = r[i].count;
+            is_empty = is_empty || r[i].count == 0;
+        }
+    if (x && x->n_dims == 1 && !lr_infer_const(c, 0)) {
+        for (int64_t i = 0; i < r[0].count && i < LR_MAX_INTS; i++)
+            ints[i] = x->v[r[0].start + i * r[0].step];
+        st = lr_infer_know(c, 1, (int)r[0].count, ints, e);
+        return st == LR_OK && r[0].count ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &s, e)
+                                         : st;
     }
-    for (int64_t i = 0; i < r[0].count && i < LR_MAX_INTS; i++)
-        ints[i] = x->v[r[0].start + i * r[0].step];
-    s.dims[0] = r[0].count;
-    st = lr_infer_know(c, 1, (int)r[0].count, ints, e);
-    return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &s, e) : st;
+    if (is_empty && (s.n_dims == 0 || s.dims[0] != -1)) {
+        struct lr_tensor *t = NULL;
+        st = lr_tensor_new(&t, lr_infer_dtype(c, 0), &s, e);
+        return st == LR_OK ? lr_infer_fold(c, t, e) : st;
+    }
+    return lr_infer_out(c, 0, lr_infer_dtype(c, 0), &s, e);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model.h"
+#include "model/space.h"
 
 static bool is_shape_1d(const struct lr_shape *s, int64_t n)
 {
@@ -57,11 +58,8 @@ enum lr_status lr_rule_dropout(struct lr_infer *c, struct lr_err *e)
                                count != 1 || lr_tensor_int_at(t, 0) != 0))
         st = lr_infer_why(c, e, "Dropout in training mode");
     if (st == LR_OK && c->node->n_out > 1 && c->node->out[1] >= 0) {
-        int v = c->node->out[1];
-        if (lr_graph_consumers(c->g, v, NULL, 0) > 0 || c->g->values[v].is_output)
-            st = lr_infer_why(c, e, "the mask of Dropout is used");
-        if (st == LR_OK)
-            st = lr_infer_out(c, 1, LR_DT_BOOL, lr_infer_in(c, 0), e);
+        st = lr_infer_out(c, 1, c->g->opset < 10 ? lr_infer_dtype(c, 0) : LR_DT_BOOL,
+                          lr_infer_in(c, 0), e);
     }
     return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), lr_infer_in(c, 0), e)
                        : st;
@@ -160,9 +158,17 @@ static enum lr_status slide(struct lr_infer *c, struct lr_window *w, struct lr_s
     enum lr_status st = lr_node_window(w, c->g, c->node, &why);
 
     *is_done = st == LR_EUNSUP;
-    if (st == LR_EUNSUP && in->n_dims != 4)
-        return lr_infer_why(c, e, "%d-D %s", in->n_dims > 2 ? in->n_dims - 2 : 0,
-                            c->node->op == LR_OP_CONV ? "convolution" : "pooling");
+    if (st == LR_EUNSUP && in->n_dims != 4) {
+        const bool is_conv = c->node->op == LR_OP_CONV;
+        struct lr_space s;
+        *is_done = false;
+        *w = (struct lr_window){.kh = 0};
+        st = lr_node_space(&s, c->node, in, is_conv ? lr_infer_in(c, 1) : NULL, e);
+        *out = *in;
+        for (int i = 0; st == LR_OK && i < s.slide.n; i++)
+            out->dims[i + 2] = s.slide.out[i];
+        return st;
+    }
     if (st != LR_OK)
         return lr_infer_demote(c, st, &why, e);
     *out = *in;
@@ -210,8 +216,6 @@ enum lr_status lr_rule_conv(struct lr_infer *c, struct lr_err *e)
         return st;
     out.dims[1] = ws->dims[0];
     st = check_same_type(c, 3, e);
-    if (st == LR_OK && (!lr_infer_const(c, 1) || (bs && !lr_infer_const(c, 2))))
-        st = lr_infer_why(c, e, "weights are not constant");
     return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &out, e) : st;
 }
 
@@ -227,11 +231,13 @@ enum lr_status lr_rule_pool(struct lr_infer *c, struct lr_err *e)
     enum lr_status st = slide(c, &w, &out, &is_done, e);
     if (st != LR_OK || is_done)
         return st;
-    if (w.pad_top >= w.kh * w.dil_h || w.pad_bottom >= w.kh * w.dil_h ||
-        w.pad_left >= w.kw * w.dil_w || w.pad_right >= w.kw * w.dil_w)
+    if (w.kh > 0 && (w.pad_top >= w.kh * w.dil_h || w.pad_bottom >= w.kh * w.dil_h ||
+                     w.pad_left >= w.kw * w.dil_w || w.pad_right >= w.kw * w.dil_w))
         st = lr_infer_why(c, e, "padding as wide as the window");
     if (st == LR_OK && c->node->n_out > 1 && c->node->out[1] >= 0) {
-        st = lr_infer_why(c, e, "the indices of MaxPool are asked for");
+        /* they count through all images */
+        if (out.dims[0] == -1)
+            st = lr_infer_why(c, e, "the indices of MaxPool are asked for");
         if (st == LR_OK)
             st = lr_infer_out(c, 1, LR_DT_I64, &out, e);
     }
@@ -245,8 +251,6 @@ enum lr_status lr_rule_global_pool(struct lr_infer *c, struct lr_err *e)
 
     if (s.n_dims < 3)
         return lr_infer_bad(c, e, "%s needs spatial dimensions", c->node->type);
-    if (s.n_dims != 4)
-        st = lr_infer_why(c, e, "%d-D pooling", s.n_dims - 2);
     for (int i = 2; i < s.n_dims; i++)
         s.dims[i] = 1;
     return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &s, e) : st;
@@ -290,11 +294,9 @@ enum lr_status lr_rule_gemm(struct lr_infer *c, struct lr_err *e)
     return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &out, e) : st;
 }
 
-/* numpy broadcasting of the leading n dimensions of a and b, aligned at their ends.
- * *is_ok: the batch stays in dimension 0. LR_ESHAPE when sizes contradict each other. */
-static enum lr_status broadcast(struct lr_infer *c, struct lr_shape *out,
-                                const struct lr_shape *a, const struct lr_shape *b,
-                                bool *is_ok, struct lr_err *e)
+enum lr_status lr_infer_broadcast(struct lr_infer *c, struct lr_shape *out,
+                                  const struct lr_shape *a, const struct lr_shape *b,
+                                  bool *is_ok, struct lr_err *e)
 {
     char p[LR_MAX_DIMS * 21], q[LR_MAX_DIMS * 21];
     int n = a->n_dims > b->n_dims ? a->n_dims : b->n_dims;
@@ -326,6 +328,23 @@ bad:
                         lr_shape_text(p, sizeof(p), a), lr_shape_text(q, sizeof(q), b));
 }
 
+static enum lr_dtype result_type(const struct lr_infer *c)
+{
+    switch (c->node->op) {
+    case LR_OP_EQUAL:
+    case LR_OP_GREATER:
+    case LR_OP_LESS:
+    case LR_OP_GREATER_OR_EQUAL:
+    case LR_OP_LESS_OR_EQUAL:
+    case LR_OP_AND:
+    case LR_OP_OR:
+    case LR_OP_XOR:
+        return LR_DT_BOOL;
+    default:
+        return lr_infer_dtype(c, 0);
+    }
+}
+
 enum lr_status lr_rule_broadcast(struct lr_infer *c, struct lr_err *e)
 {
     const struct lr_shape *a = lr_infer_in(c, 0), *b = lr_infer_in(c, 1);
@@ -337,15 +356,16 @@ enum lr_status lr_rule_broadcast(struct lr_infer *c, struct lr_err *e)
     if (!b)
         return lr_err_set(e, LR_EPARSE, "%.100s: %s needs two inputs", c->node->name,
                           c->node->type);
-    enum lr_status st = broadcast(c, &out, a, b, &is_ok, e);
+    enum lr_status st = lr_infer_broadcast(c, &out, a, b, &is_ok, e);
     if (st != LR_OK)
         return st;
     if (!is_ok)
         return lr_infer_why(c, e, "broadcasting across the batch");
-    st = check_same_type(c, 2, e);
+    if (c->node->op != LR_OP_POW)
+        st = check_same_type(c, 2, e);
     if (st == LR_OK && lr_infer_combine(c, ints, &n, &n_dims))
         st = lr_infer_know(c, n_dims, n, ints, e);
-    return st == LR_OK ? lr_infer_out(c, 0, lr_infer_dtype(c, 0), &out, e) : st;
+    return st == LR_OK ? lr_infer_out(c, 0, result_type(c), &out, e) : st;
 }
 
 /* A vector counts as one row on the left and as one column on the right; that dimension
@@ -373,7 +393,7 @@ enum lr_status lr_rule_matmul(struct lr_infer *c, struct lr_err *e)
     hb = *b;
     ha.n_dims -= is_row ? 1 : 2;
     hb.n_dims -= is_column ? 1 : 2;
-    enum lr_status st = broadcast(c, &out, &ha, &hb, &is_ok, e);
+    enum lr_status st = lr_infer_broadcast(c, &out, &ha, &hb, &is_ok, e);
     if (st != LR_OK)
         return st;
     int n = out.n_dims;

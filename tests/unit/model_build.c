@@ -96,6 +96,17 @@ int mb_node(struct lr_graph *g, const char *type, const char *name, int n_in,
     return v;
 }
 
+int mb_fed(struct lr_graph *g, const char *name, int n_dims, const int64_t *dims)
+{
+    struct lr_err e = {0};
+    struct lr_shape s = {.n_dims = n_dims};
+    int v;
+
+    memcpy(s.dims, dims, (size_t)n_dims * sizeof(*dims));
+    check(lr_graph_add_input(g, &v, name, LR_DT_F32, &s, &e), &e);
+    return v;
+}
+
 int mb_unary(struct lr_graph *g, const char *type, const char *name, int x)
 {
     return mb_node(g, type, name, 1, &x);

@@ -13,6 +13,7 @@ struct lr_graph *mb_graph(int opset);
 /* An input named "x" of four dimensions; batch -1 or a number. */
 int mb_image(struct lr_graph *g, int64_t batch, int64_t c, int64_t h, int64_t w);
 /* A float constant of n_dims sizes, seeded by its name; all values in [-1, 1]. */
+int mb_fed(struct lr_graph *g, const char *name, int n_dims, const int64_t *dims);
 int mb_weight(struct lr_graph *g, const char *name, int n_dims, const int64_t *dims);
 /* A constant with these n values, a vector (n_dims 1) or a scalar (n_dims 0). */
 int mb_floats(struct lr_graph *g, const char *name, int n_dims, int n, const float *v);

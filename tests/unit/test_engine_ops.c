@@ -403,15 +403,12 @@ static void views__match_loops(void **state)
 static void operators__refuse_what_cannot_run(void **state)
 {
     (void)state;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 1; i < 8; i++) {
         struct build b = build_new(900 + (uint64_t)i, 13);
         int x = input(&b, DIMS(-1, 4, 5, 5)), w = weight(&b, 1, DIMS(4, 4, 1, 1)), y;
-        const char *name = "Conv";
+        const char *name;
         int s = node(&b, LR_OP_TANH, "Tanh", w, -2);
         switch (i) {
-        case 0:
-            y = node(&b, LR_OP_CONV, name, x, s, -2);
-            break;
         case 1:
             y = node(&b, LR_OP_SOFTMAX, name = "Softmax", x, -2);
             set_int(&b, "axis", 0);

@@ -43,7 +43,7 @@ static void layers__lists_products_with_constant_weights(void **state)
     mb_output(g, m);
     /* a product of two activations is no layer */
     mb_output(g, mb_binary(g, "MatMul", "none", m,
-                           mb_unary(g, "Relu", "r2", weights(g, 5, 5))));
+                           mb_fed(g, "w3", 2, (int64_t[]){5, 5})));
     mb_infer(g);
     struct lr_layer *l = list(g, &n);
     assert_int_equal(n, 2);
@@ -154,14 +154,14 @@ static void layers__gives_a_reason_when_a_product_is_not_approximable(void **sta
 
     g = mb_graph(13);
     int f = flat(g);
-    int c = mb_unary(g, "Sigmoid", "c", mb_weight(g, "b", 1, (int64_t[]){7}));
+    int c = mb_fed(g, "b", 1, (int64_t[]){7});
     mb_output(g, mb_node(g, "Gemm", "fc", 3, (int[]){f, weights(g, 24, 7), c}));
     assert_reason(g, "C is not constant");
 
     g = mb_graph(13);
-    mb_output(g, mb_binary(g, "MatMul", "fc", mb_unary(g, "Relu", "r", weights(g, 9, 24)),
-                           mb_weight(g, "v", 2, (int64_t[]){24, 5})));
     mb_image(g, -1, 1, 1, 1);
+    mb_output(g, mb_binary(g, "MatMul", "fc", mb_fed(g, "r", 2, (int64_t[]){9, 24}),
+                           mb_weight(g, "v", 2, (int64_t[]){24, 5})));
     assert_reason(g, "response does not depend on the image");
 
     g = mb_graph(13);
@@ -275,7 +275,7 @@ static void layer_weights__are_refused_when_not_constant(void **state)
     (void)state;
     struct lr_graph *g = mb_graph(13);
     int x = mb_image(g, -1, 3, 8, 8);
-    int v = mb_unary(g, "Relu", "r", mb_weight(g, "w", 4, (int64_t[]){4, 3, 1, 1}));
+    int v = mb_fed(g, "w", 4, (int64_t[]){4, 3, 1, 1});
     mb_output(g, mb_binary(g, "Conv", "a", x, v));
     mb_infer(g);
     struct lr_layer *l = list(g, &n);
@@ -286,7 +286,7 @@ static void layer_weights__are_refused_when_not_constant(void **state)
 
     g = mb_graph(13);
     v = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1);
-    mb_of(g, v)->in[2] = mb_unary(g, "Relu", "r", mb_of(g, v)->in[2]);
+    mb_of(g, v)->in[2] = mb_fed(g, "made", 1, (int64_t[]){8});
     mb_output(g, v);
     mb_infer(g);
     l = list(g, &n);

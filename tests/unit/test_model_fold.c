@@ -186,7 +186,7 @@ static void fold__moves_constants_through_views(void **state)
     assert_null(g->values[t].tensor);
     assert_int_equal(g->n_nodes, 5);
 
-    mb_of(g, v)->in[0] = mb_weight(g, "left", 2, (int64_t[]){1, 3});
+    mb_of(g, v)->in[0] = mb_fed(g, "left", 2, (int64_t[]){1, 3});
     assert_int_equal(lr_graph_infer(g, NULL, &e), LR_OK);
     const struct lr_tensor *folded = g->values[mb_of(g, v)->in[1]].tensor;
     assert_non_null(folded);

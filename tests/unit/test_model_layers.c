@@ -315,7 +315,7 @@ static void layers__gives_a_reason_when_not_approximable(void **state)
 
     g = mb_graph(13);
     int x = mb_image(g, -1, 3, 8, 8);
-    int w = mb_unary(g, "Relu", "r", mb_weight(g, "w", 4, (int64_t[]){4, 3, 1, 1}));
+    int w = mb_fed(g, "w", 4, (int64_t[]){4, 3, 1, 1});
     mb_binary(g, "Conv", "a", x, w);
     assert_reason(g, "a", "weights are not constant");
 

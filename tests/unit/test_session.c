@@ -342,11 +342,10 @@ static void session__shows_layers_of_unknown_size(void **state)
         assert_false(lr_ranks_for_speedup(&r, &l, 2, 1));
         lr_session_row(&row, &t->s, 0);
         assert_int_equal(row.state, LR_STATE_WHOLE);
-        assert_int_equal(row.macs, 0);
-        assert_true(isnan(row.speedup) && isnan(row.energy));
+        assert_true(i ? row.macs == 0 : row.macs > 0);
+        assert_true(isnan(row.energy));
         lr_session_totals(&total, &t->s);
-        assert_int_equal(total.macs, 0);
-        assert_true(isnan(total.speedup));
+        assert_true(total.macs == row.macs);
         assert_non_null(lr_session_reason(&t->s, 0, buf, sizeof(buf)));
         assert_int_equal(
             lr_session_set_ranks(&t->s, &layer, &(struct lr_ranks){1, 0}, 1, &e),
