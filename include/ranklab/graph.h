@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "ranklab/err.h"
+#include "ranklab/progress.h"
 #include "ranklab/tensor.h"
 
 /* Operators known by name. op.def holds one row per operator (type, shape rule, MAC
@@ -178,6 +179,11 @@ enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
 /* Makes input v of the graph a constant; t is taken over, also on failure. */
 enum lr_status lr_graph_bind_input(struct lr_graph *g, int v, struct lr_tensor *t,
                                    struct lr_err *e);
+/* Of several inputs the image is the first one of four dimensions and floating type; the
+ * others become constants of ones (free sizes taken as 1), each with a note. Leaves
+ * networks with one input, or with no such image, as they are. */
+enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_notes *notes,
+                                     struct lr_err *e);
 /* Whether input i of operators of this kind must be constant to be run here. */
 bool lr_op_needs_constant(enum lr_op op, int i);
 

@@ -6,7 +6,7 @@
 #include "ranklab/graph.h"
 #include "ranklab/progress.h"
 
-/* Reads path (opset 7 to 17; others give a warning note, not an error). The wire format
+/* Reads path (opset 7 to 21; others give a warning note, not an error). The wire format
  * is checked iteratively (lengths, nesting at most 64 levels) before protobuf-c sees it.
  * Nodes are sorted topologically; shapes are NOT inferred. sha256 gets the file's hash.
  * LR_EIO: cannot be read; LR_EPARSE: not an ONNX model, truncated, or inconsistent (names

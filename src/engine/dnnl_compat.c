@@ -234,6 +234,24 @@ static dnnl_alg_kind_t alg_kind(enum lr_dn_alg a)
         return dnnl_eltwise_logistic;
     case LR_DN_TANH:
         return dnnl_eltwise_tanh;
+    case LR_DN_HARD_SWISH:
+        return dnnl_eltwise_hardswish;
+    case LR_DN_ELU:
+        return dnnl_eltwise_elu;
+    case LR_DN_GELU_ERF:
+        return dnnl_eltwise_gelu_erf;
+    case LR_DN_GELU_TANH:
+        return dnnl_eltwise_gelu_tanh;
+    case LR_DN_MISH:
+        return dnnl_eltwise_mish;
+    case LR_DN_SWISH:
+        return dnnl_eltwise_swish;
+    case LR_DN_EXP:
+        return dnnl_eltwise_exp;
+    case LR_DN_ABS:
+        return dnnl_eltwise_abs;
+    case LR_DN_SQRT:
+        return dnnl_eltwise_sqrt;
     case LR_DN_LINEAR:
         return dnnl_eltwise_linear;
     case LR_DN_ADD:

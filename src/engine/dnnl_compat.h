@@ -49,6 +49,15 @@ enum lr_dn_alg {
     LR_DN_CLIP,
     LR_DN_SIGMOID,
     LR_DN_TANH,
+    LR_DN_HARD_SWISH,
+    LR_DN_ELU,
+    LR_DN_GELU_ERF,
+    LR_DN_GELU_TANH,
+    LR_DN_MISH,
+    LR_DN_SWISH,
+    LR_DN_EXP,
+    LR_DN_ABS,
+    LR_DN_SQRT,
     LR_DN_LINEAR, /* element-wise */
     LR_DN_ADD,
     LR_DN_MUL, /* binary */
@@ -60,7 +69,7 @@ enum lr_dn_alg {
 enum lr_dn_post_kind { LR_DN_POST_SUM, LR_DN_POST_ELTWISE, LR_DN_POST_BINARY };
 
 /* ELTWISE: alg(x; alpha, beta): RELU alpha = negative slope; CLIP to [alpha, beta];
- * LINEAR alpha x + beta. BINARY: x alg other. SUM: x + what the destination held. */
+ * LINEAR alpha x + beta; ELU alpha; SWISH x / (1 + e^(-alpha x)). BINARY: x alg other. SUM: x + what the destination held. */
 struct lr_dn_post {
     enum lr_dn_post_kind kind;
     enum lr_dn_alg alg;

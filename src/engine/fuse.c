@@ -2,6 +2,8 @@
  * is the only reader of a value nobody asked for. */
 #include "net.h"
 
+#include <string.h>
+
 #include "ranklab/mem.h"
 
 static bool is_requested(const struct lr_eng_build *b, int v)
@@ -39,6 +41,30 @@ enum lr_status lr_eng_eltwise(struct lr_eng_build *b, const struct lr_node *n,
         break;
     case LR_OP_TANH:
         post->alg = LR_DN_TANH;
+        break;
+    case LR_OP_HARD_SWISH:
+        post->alg = LR_DN_HARD_SWISH;
+        break;
+    case LR_OP_ELU:
+        post->alg = LR_DN_ELU;
+        post->alpha = lr_node_float(n, "alpha", 1.0F);
+        break;
+    case LR_OP_GELU:
+        post->alg = strcmp(lr_node_string(n, "approximate", "none"), "tanh") == 0
+                        ? LR_DN_GELU_TANH
+                        : LR_DN_GELU_ERF;
+        break;
+    case LR_OP_MISH:
+        post->alg = LR_DN_MISH;
+        break;
+    case LR_OP_EXP:
+        post->alg = LR_DN_EXP;
+        break;
+    case LR_OP_ABS:
+        post->alg = LR_DN_ABS;
+        break;
+    case LR_OP_SQRT:
+        post->alg = LR_DN_SQRT;
         break;
     case LR_OP_CLIP:
         post->alg = LR_DN_CLIP;

@@ -267,6 +267,13 @@ lr_eng_builder lr_eng_builder_of(enum lr_op op)
     case LR_OP_CLIP:
     case LR_OP_SIGMOID:
     case LR_OP_TANH:
+    case LR_OP_HARD_SWISH:
+    case LR_OP_ELU:
+    case LR_OP_GELU:
+    case LR_OP_MISH:
+    case LR_OP_EXP:
+    case LR_OP_ABS:
+    case LR_OP_SQRT:
         return build_eltwise;
     case LR_OP_MAX_POOL:
     case LR_OP_AVERAGE_POOL:

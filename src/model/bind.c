@@ -1,4 +1,5 @@
 /* Inputs of the network that become constants. */
+#include "kernel/kernel.h"
 #include "model.h"
 
 enum lr_status lr_graph_bind_input(struct lr_graph *g, int v, struct lr_tensor *t,
@@ -20,6 +21,67 @@ enum lr_status lr_graph_bind_input(struct lr_graph *g, int v, struct lr_tensor *
         if (g->inputs[i] != v)
             g->inputs[kept++] = g->inputs[i];
     g->n_inputs = kept;
+    return LR_OK;
+}
+
+static int image_of(const struct lr_graph *g)
+{
+    for (int i = 0; i < g->n_inputs; i++) {
+        const struct lr_value *x = &g->values[g->inputs[i]];
+        if (x->has_declared && x->declared.n_dims == 4 && lr_dtype_is_float(x->dtype))
+            return g->inputs[i];
+    }
+    return -1;
+}
+
+/* A tensor of ones for an input of this type and shape. */
+static enum lr_status ones(struct lr_tensor **out, const struct lr_value *x,
+                           struct lr_err *e)
+{
+    struct lr_shape s = x->declared;
+    const bool is_float = lr_dtype_is_float(x->dtype);
+    int64_t count = 0;
+
+    for (int i = 0; i < s.n_dims; i++)
+        s.dims[i] = s.dims[i] < 1 ? 1 : s.dims[i];
+    enum lr_status st = lr_tensor_new(out, x->dtype, &s, e);
+    if (st == LR_OK)
+        st = lr_shape_count(&count, &s, e);
+    for (int64_t i = 0; st == LR_OK && i < count; i++) {
+        const float f = 1;
+        const int64_t k = 1;
+        const size_t size = lr_dtype_size(x->dtype);
+        struct lr_tensor one = {x->dtype, {0}, (char *)(*out)->data + (size_t)i * size};
+        lr_kernel_store(&one, is_float ? (const void *)&f : (const void *)&k, 1);
+    }
+    return st;
+}
+
+enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_notes *notes,
+                                     struct lr_err *e)
+{
+    const int image = g->n_inputs > 1 ? image_of(g) : -1;
+    char text[LR_MAX_DIMS * 21];
+
+    for (int i = g->n_inputs - 1; image >= 0 && i >= 0; i--) {
+        const int v = g->inputs[i];
+        const struct lr_value *x = &g->values[v];
+        struct lr_tensor *t = NULL;
+        if (v == image)
+            continue;
+        enum lr_status st = ones(&t, x, e);
+        if (st == LR_OK) {
+            lr_note(notes, LR_NOTE_WARNING,
+                    "input %.100s (%s %s) is no image: it is taken as a constant of ones",
+                    x->name, lr_dtype_name(x->dtype),
+                    lr_shape_text(text, sizeof(text), &t->shape));
+            st = lr_graph_bind_input(g, v, t, e);
+        } else {
+            lr_tensor_free(t);
+        }
+        if (st != LR_OK)
+            return st;
+    }
     return LR_OK;
 }
 

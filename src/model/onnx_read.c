@@ -323,9 +323,9 @@ static enum lr_status read_opsets(struct reader *r, const Onnx__ModelProto *m,
     }
     if (g->opset == 0)
         g->opset = 1;
-    if (g->opset < 7 || g->opset > 17)
+    if (g->opset < 7 || g->opset > 21)
         lr_note(r->notes, LR_NOTE_WARNING,
-                "opset %lld: only 7 to 17 are known, results may be wrong",
+                "opset %lld: only 7 to 21 are known, results may be wrong",
                 (long long)g->opset);
     return LR_OK;
 }
