@@ -161,7 +161,7 @@ static void note_depthwise(const struct lr_session *s)
         macs += l->macs;
         macs_points += l->kh == 1 && l->kw == 1 && l->group == 1 ? l->macs : 0;
     }
-    if (n_depthwise * 4 < n_convs || n_convs == 0 || macs_points < macs / 2)
+    if (n_depthwise * 6 < n_convs || n_convs == 0 || macs_points < macs / 2)
         return;
     lr_note(
         &s->notes, LR_NOTE_WARNING,
