@@ -171,52 +171,6 @@ void lr_plain_affine(const void *arg, void *const *bufs)
         }
 }
 
-/* Where position i of the padded dimension comes from; -1: from nowhere. */
-static int64_t pad_source(enum lr_plain_pad_mode mode, int64_t i, int64_t n)
-{
-    if (i >= 0 && i < n)
-        return i;
-    if (mode == LR_PLAIN_CONSTANT)
-        return -1;
-    if (mode == LR_PLAIN_EDGE)
-        return i < 0 ? 0 : n - 1;
-    if (n == 1)
-        return 0;
-    const int64_t period = 2 * (n - 1);
-    i %= period;
-    if (i < 0)
-        i += period;
-    return i < n ? i : period - i;
-}
-
-void lr_plain_pad(const void *arg, void *const *bufs)
-{
-    const struct lr_plain_pad *p = arg;
-    const int last = p->n - 1;
-    const int64_t len = p->out[last];
-    int64_t rows = 1;
-    for (int i = 0; i < last; i++)
-        rows *= p->out[i];
-#pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < rows; r++) {
-        int64_t rest = r, at = 0, step = p->in[last];
-        for (int i = last - 1; i >= 0; i--) {
-            int64_t j = pad_source(p->mode, rest % p->out[i] - p->lo[i], p->in[i]);
-            rest /= p->out[i];
-            if (j < 0)
-                at = -1;
-            else if (at >= 0)
-                at += j * step;
-            step *= p->in[i];
-        }
-        float *out = buf(bufs, 1) + r * len;
-        for (int64_t x = 0; x < len; x++) {
-            int64_t j = at < 0 ? -1 : pad_source(p->mode, x - p->lo[last], p->in[last]);
-            out[x] = j < 0 ? p->value : buf(bufs, 0)[at + j];
-        }
-    }
-}
-
 void lr_plain_concat(const void *arg, void *const *bufs)
 {
     const struct lr_plain_concat *p = arg;

@@ -54,16 +54,6 @@ struct lr_plain_affine {
 };
 void lr_plain_affine(const void *arg, void *const *bufs);
 
-enum lr_plain_pad_mode { LR_PLAIN_CONSTANT, LR_PLAIN_REFLECT, LR_PLAIN_EDGE };
-/* out[i] = in[i - lo] where that exists. Negative pads cut off. bufs: in, out. */
-struct lr_plain_pad {
-    enum lr_plain_pad_mode mode;
-    float value;
-    int n;
-    int64_t in[LR_MAX_DIMS], out[LR_MAX_DIMS], lo[LR_MAX_DIMS];
-};
-void lr_plain_pad(const void *arg, void *const *bufs);
-
 /* Rows of n pieces put one behind the other: piece i has size[i] numbers in each of rows
  * rows. bufs: the pieces, then out. */
 struct lr_plain_concat {

@@ -8,27 +8,31 @@
 #include "kernel/kernel.h"
 #include "ranklab/mem.h"
 
-static double coordinate(const struct lr_resize_opts *o, double j, double in, double out,
-                         double scale, const double roi[2])
+/* In single precision, as runtimes do it: where a coordinate lies between two positions
+ * decides which is the nearest. */
+static float coordinate(const struct lr_resize_opts *o, float j, float in, float out,
+                        float scale, const double roi[2])
 {
+    const float begin = (float)roi[0], end = (float)roi[1];
+
     switch (o->coord) {
     case LR_COORD_ALIGN_CORNERS:
         return out > 1 ? j * (in - 1) / (out - 1) : 0;
     case LR_COORD_ASYMMETRIC:
         return j / scale;
     case LR_COORD_PYTORCH_HALF_PIXEL:
-        return out > 1 ? (j + 0.5) / scale - 0.5 : -0.5;
+        return out > 1 ? (j + 0.5F) / scale - 0.5F : -0.5F;
     case LR_COORD_TF_HALF_PIXEL_FOR_NN:
-        return (j + 0.5) / scale;
+        return (j + 0.5F) / scale;
     case LR_COORD_TF_CROP:
-        return out > 1 ? roi[0] * (in - 1) + j * (roi[1] - roi[0]) * (in - 1) / (out - 1)
-                       : 0.5 * (roi[0] + roi[1]) * (in - 1);
+        return out > 1 ? begin * (in - 1) + j * (end - begin) * (in - 1) / (out - 1)
+                       : 0.5F * (begin + end) * (in - 1);
     case LR_COORD_HALF_PIXEL_SYMMETRIC: {
-        double adjusted = scale > 0 ? out / (in * scale) : 1;
-        return in / 2 * (1 - adjusted) + (j + 0.5) / scale - 0.5;
+        float adjusted = out / (in * scale);
+        return in / 2 * (1 - adjusted) + (j + 0.5F) / scale - 0.5F;
     }
     default:
-        return (j + 0.5) / scale - 0.5;
+        return (j + 0.5F) / scale - 0.5F;
     }
 }
 
@@ -118,7 +122,8 @@ enum lr_status lr_resize_axis_init(struct lr_resize_axis *a, int64_t in, int64_t
             a->weight[j] = 1;
             continue;
         }
-        double x = coordinate(o, (double)j, (double)in, (double)out, scale, roi);
+        double x =
+            (double)coordinate(o, (float)j, (float)in, (float)out, (float)scale, roi);
         if (o->coord == LR_COORD_TF_CROP && !(x >= 0 && x <= (double)(in - 1)))
             a->index[j * a->taps] = -1;
         else

@@ -123,7 +123,7 @@ static enum lr_status scales_of(struct lr_tensor **out, const struct lr_shape *i
         }
         scale[i] = (float)((double)t->v[i].k / (double)in->dims[i]);
         /* rounded down it would give one position less */
-        if (floor((double)in->dims[i] * (double)scale[i]) < (double)t->v[i].k)
+        if (floorf((float)in->dims[i] * scale[i]) < (float)t->v[i].k)
             scale[i] = nextafterf(scale[i], INFINITY);
     }
     return floats_tensor(out, 1, scale, (size_t)t->n, e);

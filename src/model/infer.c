@@ -459,8 +459,8 @@ static void infer_clear(struct lr_infer *c)
     lr_free(c->targets);
 }
 
-enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
-                              struct lr_err *e)
+static enum lr_status infer_once(struct lr_graph *g, const struct lr_shape *input,
+                                 struct lr_err *e)
 {
     struct lr_infer c = {.g = g};
     enum lr_status st = lr_graph_absorb_constants(g, e);
@@ -492,5 +492,22 @@ enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
         unfold(&c);
 out:
     infer_clear(&c);
+    return st;
+}
+
+/* Branches may hold branches, and what they compute may be the condition of others. */
+enum { MAX_NESTED = 64 };
+
+enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
+                              struct lr_err *e)
+{
+    bool is_any = true;
+    enum lr_status st = LR_OK;
+
+    for (int i = 0; is_any && i < MAX_NESTED && st == LR_OK; i++) {
+        st = infer_once(g, input, e);
+        if (st == LR_OK)
+            st = lr_graph_take_branches(g, &is_any, e);
+    }
     return st;
 }

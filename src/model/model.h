@@ -169,6 +169,11 @@ enum lr_status lr_infer_axis(const struct lr_infer *c, int *axis, int64_t given,
 bool lr_infer_combine(struct lr_infer *c, struct lr_int *out, int *n, int *n_dims);
 bool lr_dtype_is_float(enum lr_dtype t);
 
+/* ---- onnx_branch.c */
+
+/* Replaces each If whose condition is a constant by the branch it takes. */
+enum lr_status lr_graph_take_branches(struct lr_graph *g, bool *is_any, struct lr_err *e);
+
 /* ---- fold.c */
 
 /* Constant nodes become values with tensors; the nodes go. */

@@ -443,9 +443,9 @@ enum lr_status lr_node_resize(struct lr_resize_plan *p, const struct lr_graph *g
             return lr_err_set(e, LR_ESHAPE, "%.100s: scale %g", n->name,
                               (double)scales[i]);
         p->scale[a] = (double)scales[i];
-        double extent =
-            p->opts.coord == LR_COORD_TF_CROP ? p->roi[a][1] - p->roi[a][0] : 1;
-        p->size[a] = (int64_t)floor((double)in->dims[a] * extent * (double)scales[i]);
+        float extent =
+            p->opts.coord == LR_COORD_TF_CROP ? (float)(p->roi[a][1] - p->roi[a][0]) : 1;
+        p->size[a] = (int64_t)floorf((float)in->dims[a] * extent * scales[i]);
     }
     if (sizes)
         keep_ratio(p, n, in, axes, n_axes);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model.h"
+#include "model/space.h"
 
 /* Two integers of an attribute, or the default for both. */
 static enum lr_status pair(int64_t v[2], const struct lr_node *n, const char *name,
@@ -174,6 +175,30 @@ enum lr_status lr_node_clip(float *lo, float *hi, const struct lr_graph *g,
     return LR_OK;
 }
 
+/* The paddings t of the axes that input 3 names; 0 for the others. */
+static enum lr_status pad_axes(int64_t *pads, size_t max, const struct lr_tensor *t,
+                               int64_t count, int n_dims, const struct lr_graph *g,
+                               const struct lr_node *n, struct lr_err *e)
+{
+    int64_t axes[LR_MAX_DIMS];
+    int n_axes;
+
+    if (!lr_node_list(axes, LR_MAX_DIMS, &n_axes, g, n, 3, NULL))
+        return lr_err_set(e, LR_EUNSUP, "%s: its axes are not constant", n->name);
+    if (count != 2 * n_axes || 2 * (size_t)n_dims > max)
+        return lr_err_set(e, LR_ESHAPE, "%s: %lld paddings for %d axes", n->name,
+                          (long long)count, n_axes);
+    memset(pads, 0, 2 * (size_t)n_dims * sizeof(*pads));
+    for (int i = 0; i < n_axes; i++) {
+        if (axes[i] < -n_dims || axes[i] >= n_dims)
+            return lr_err_set(e, LR_ESHAPE, "%s: axis %lld", n->name, (long long)axes[i]);
+        int64_t at = axes[i] < 0 ? axes[i] + n_dims : axes[i];
+        pads[at] = lr_tensor_int_at(t, i);
+        pads[at + n_dims] = lr_tensor_int_at(t, i + n_axes);
+    }
+    return LR_OK;
+}
+
 enum lr_status lr_node_pad(int64_t *pads, size_t max, float *value,
                            const struct lr_graph *g, const struct lr_node *n,
                            struct lr_err *e)
@@ -184,11 +209,11 @@ enum lr_status lr_node_pad(int64_t *pads, size_t max, float *value,
 
     *value = 0;
     if (strcmp(mode, "constant") != 0 && strcmp(mode, "reflect") != 0 &&
-        strcmp(mode, "edge") != 0)
-        return lr_err_set(
-            e, LR_EUNSUP,
-            "%s: padding mode %.40s, only constant, reflect and edge are supported",
-            n->name, mode);
+        strcmp(mode, "edge") != 0 && strcmp(mode, "wrap") != 0)
+        return lr_err_set(e, LR_EUNSUP,
+                          "%s: padding mode %.40s, only constant, reflect, edge and wrap "
+                          "are supported",
+                          n->name, mode);
     if (!in)
         return lr_err_set(e, LR_EUNSUP, "%s: the shape of its input is not known",
                           n->name);
@@ -207,8 +232,7 @@ enum lr_status lr_node_pad(int64_t *pads, size_t max, float *value,
             return lr_err_set(e, LR_EUNSUP, "%s: the constant padded with is not known",
                               n->name);
         if (input_value(g, n, 3))
-            return lr_err_set(e, LR_EUNSUP, "%s: padding of chosen axes is not supported",
-                              n->name);
+            return pad_axes(pads, max, v->tensor, held, in->n_dims, g, n, e);
         count = (size_t)held;
         for (size_t i = 0; i < count && i < max; i++)
             pads[i] = lr_tensor_int_at(v->tensor, (int64_t)i);

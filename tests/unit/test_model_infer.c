@@ -412,12 +412,12 @@ static void infer__sizes_padding_of_every_mode(void **state)
         {"constant", "Nx1x2x4", {0, -1, -1, 0, 0, 0, -1, 0}},
         {"reflect", NULL, {0, 0, 4, 0, 0, 0, 0, 0}},
         {"reflect", NULL, {0, 0, 3, 0, 0, 0, -1, 0}},
-        {"wrap", NULL, {0, 0, 1, 0, 0, 0, 0, 0}},
+        {"turn", NULL, {0, 0, 1, 0, 0, 0, 0, 0}},
         {"edge", NULL, {1, 0, 0, 0, 0, 0, 0, 0}},
     };
     static const char *const reasons[] = {"reflects 4 of only 4 values",
                                           "reflects 3 of only 3 values",
-                                          "padding mode wrap", "pads the batch"};
+                                          "padding mode turn", "pads the batch"};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct lr_graph *g = mb_graph(9);

@@ -1,0 +1,340 @@
+#!/usr/bin/python3
+"""Operators that are in no test of ONNX's own, and what opsets 18 to 21 changed, on small
+generated networks, against ONNX Runtime:
+  opsets.py RANKLAB NODE WORK [NAME ...]
+The files are written without the checker, which may be older than the opset. Ends with
+"N passed, N failed"."""
+import os
+import subprocess
+import sys
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOLERANCE = 1e-4
+SHAPE = [4, 6, 10]
+
+
+class Net:
+    def __init__(self, opset):
+        self.opset, self.nodes, self.weights = opset, [], []
+        self.rng = np.random.RandomState(opset)
+
+    def add(self, kind, *inputs, n_out=1, **attributes):
+        names = []
+        for x in inputs:
+            if not isinstance(x, str):
+                self.weights.append(numpy_helper.from_array(np.asarray(x), "w%d" % len(self.weights)))
+                x = self.weights[-1].name
+            names.append(x)
+        out = ["v%d_%d" % (len(self.nodes), i) for i in range(n_out)]
+        self.nodes.append(helper.make_node(kind, names, out, name="n%d" % len(self.nodes),
+                                           **attributes))
+        return out[0] if n_out == 1 else out
+
+    def raw(self, array, kind, dims):
+        """A weight of a type NumPy has not."""
+        name = "w%d" % len(self.weights)
+        self.weights.append(helper.make_tensor(name, kind, dims, array, raw=True))
+        return name
+
+    def floats(self, *dims):
+        return (0.4 * self.rng.standard_normal(dims)).astype(np.float32)
+
+    def save(self, path, out):
+        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N"] + SHAPE)
+        y = helper.make_tensor_value_info(out, TensorProto.FLOAT, None)
+        graph = helper.make_graph(self.nodes, "net", [x], [y], self.weights)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)])
+        model.ir_version = 9
+        with open(path, "wb") as f:
+            f.write(model.SerializeToString())
+
+
+def ints(*values):
+    return np.array(values, np.int64)
+
+
+CASES = []
+
+
+def case(*opsets):
+    def keep(f):
+        for opset in opsets:
+            CASES.append(("%s_%d" % (f.__name__, opset), opset, f))
+        return f
+    return keep
+
+
+def simple(kind, opsets, **attributes):
+    for opset in opsets:
+        CASES.append(("%s_%d%s" % (kind, opset, "".join("_" + str(v) for v in attributes.values())),
+                      opset, lambda n, k=kind, a=attributes: n.add(k, "x", **a)))
+
+
+simple("Gelu", [20, 21])
+simple("Gelu", [20], approximate="tanh")
+simple("Mish", [18])
+simple("HardSwish", [14, 21])
+simple("LpNormalization", [13], axis=1, p=2)
+simple("LpNormalization", [13], axis=-1, p=1)
+simple("LpPool", [11], kernel_shape=[2, 3], strides=[2, 2], pads=[1, 1, 0, 1])
+simple("LpPool", [18], kernel_shape=[2, 2], dilations=[2, 2], p=3)
+simple("AveragePool", [19], kernel_shape=[2, 2], dilations=[2, 3], ceil_mode=1)
+simple("AveragePool", [19], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2],
+       count_include_pad=1)
+simple("GlobalLpPool", [13], p=3)
+simple("DepthToSpace", [13], blocksize=2, mode="CRD")
+simple("SpaceToDepth", [13], blocksize=2)
+simple("Elu", [7], alpha=0.7)
+simple("Selu", [7])
+simple("Celu", [12], alpha=0.6)
+simple("Softplus", [7])
+simple("ThresholdedRelu", [10], alpha=0.3)
+simple("LogSoftmax", [13], axis=1)
+simple("Transpose", [21], perm=[0, 2, 3, 1])
+for reduce in ("Mean", "Sum", "Max", "Min", "L2", "L1", "Prod", "LogSumExp", "SumSquare"):
+    CASES.append(("Reduce%s_18_input" % reduce, 18,
+                  lambda n, r=reduce: n.add("Reduce" + r, "x", ints(-1, 1), keepdims=0)))
+    CASES.append(("Reduce%s_11" % reduce, 11,
+                  lambda n, r=reduce: n.add("Reduce" + r, "x", axes=[2, 3], keepdims=1)))
+
+
+@case(18)
+def reduce_noop(n):
+    return n.add("ReduceSum", "x", noop_with_empty_axes=1)
+
+
+@case(18, 21)
+def split_uneven(n):
+    a, b, c, d = n.add("Split", "x", n_out=4, axis=3, num_outputs=4)
+    return n.add("Concat", d, n.add("Relu", a), c, b, axis=3)
+
+
+@case(11, 13)
+def split_sizes(n):
+    if n.opset < 13:
+        a, b = n.add("Split", "x", n_out=2, axis=1, split=[3, 1])
+    else:
+        a, b = n.add("Split", "x", ints(3, 1), n_out=2, axis=1)
+    return n.add("Mul", a, b)
+
+
+@case(18, 21)
+def group_norm(n):
+    c = 2 if n.opset < 21 else 4
+    return n.add("GroupNormalization", "x", n.floats(c), n.floats(c), num_groups=2, epsilon=1e-3)
+
+
+@case(17)
+def layer_norm(n):
+    return n.add("LayerNormalization", "x", n.floats(6, 10), n.floats(6, 10), axis=2)
+
+
+@case(7, 21)
+def instance_norm(n):
+    return n.add("InstanceNormalization", "x", n.floats(4), n.floats(4))
+
+
+@case(18)
+def pad_axes(n):
+    return n.add("Pad", "x", ints(1, 2, 0, 3), np.float32(0.5), ints(3, -2))
+
+
+@case(19)
+def pad_wrap(n):
+    return n.add("Pad", "x", ints(0, 0, 2, 1, 0, 0, 1, 3), mode="wrap")
+
+
+def resize(name, opset, sizes=None, scales=None, **attributes):
+    def f(n):
+        if scales:
+            rest = ["", np.array(scales, np.float32)]
+        elif len(sizes) < 4:
+            rest = ["", "", ints(*sizes)]
+        else:  # as exporters write it: the batch is that of the image
+            batch = n.add("Slice", n.add("Shape", "x"), ints(0), ints(1), ints(0))
+            rest = ["", "", n.add("Concat", batch, ints(*sizes[1:]), axis=0)]
+        return n.add("Resize", "x", *rest, **attributes)
+    CASES.append(("resize_" + name + "_%d" % opset, opset, f))
+
+
+for coord in ("half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"):
+    for mode in ("nearest", "linear", "cubic"):
+        resize(coord + "_" + mode, 13, scales=[1, 1, 1.5, 2.4], mode=mode,
+               coordinate_transformation_mode=coord)
+        resize(coord + "_" + mode + "_sizes", 13, sizes=[0, 4, 4, 17], mode=mode,
+               coordinate_transformation_mode=coord)
+for near in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
+    resize("nearest_" + near, 13, scales=[1, 1, 1.7, 0.6], mode="nearest", nearest_mode=near)
+for mode in ("linear", "cubic"):
+    resize("antialias_" + mode, 18, scales=[1, 1, 0.6, 0.45], mode=mode, antialias=1)
+    resize("symmetric_" + mode, 19, scales=[1, 1, 0.7, 1.3], mode=mode,
+           coordinate_transformation_mode="half_pixel_symmetric")
+resize("axes", 18, sizes=[9, 15], mode="linear", axes=[2, 3])
+resize("not_larger", 18, sizes=[9, 11], mode="linear", axes=[2, 3],
+       keep_aspect_ratio_policy="not_larger")
+resize("not_smaller", 18, sizes=[9, 11], mode="nearest", axes=[2, 3],
+       keep_aspect_ratio_policy="not_smaller")
+resize("excluding", 13, scales=[1, 1, 0.8, 1.5], mode="cubic", exclude_outside=1)
+
+
+@case(9)
+def upsample(n):
+    return n.add("Upsample", "x", np.array([1, 1, 2, 3], np.float32), mode="nearest")
+
+
+@case(10)
+def resize_old(n):
+    return n.add("Resize", "x", np.array([1, 1, 2, 1.5], np.float32), mode="linear")
+
+
+@case(11, 21)
+def conv_transpose(n):
+    return n.add("ConvTranspose", "x", n.floats(4, 3, 3, 2), n.floats(6), group=2,
+                 strides=[2, 3], pads=[1, 0, 1, 1], output_padding=[1, 0])
+
+
+@case(11)
+def conv_1d_3d(n):
+    a = n.add("Conv", n.add("Reshape", "x", ints(0, 4, 60)), n.floats(5, 4, 3), strides=[2])
+    b = n.add("Conv", n.add("Unsqueeze", "x", axes=[4]), n.floats(5, 4, 2, 3, 1))
+    return n.add("Mul", n.add("ReduceMean", a, axes=[2], keepdims=0),
+                 n.add("ReduceMean", b, axes=[2, 3, 4], keepdims=0))
+
+
+@case(13, 21)
+def quantized_weights(n):
+    w = n.rng.randint(-127, 127, (6, 4, 3, 3)).astype(np.int8)
+    dq = n.add("DequantizeLinear", w, np.full(6, 0.01, np.float32), np.zeros(6, np.int8), axis=0)
+    return n.add("Relu", n.add("Conv", "x", dq, n.floats(6)))
+
+
+@case(13)
+def quantized_activations(n):
+    q = n.add("QuantizeLinear", "x", np.float32(0.02), np.uint8(100))
+    return n.add("DequantizeLinear", q, np.float32(0.02), np.uint8(100))
+
+
+@case(13)
+def half_weights(n):
+    w = n.add("Cast", n.floats(6, 4, 1, 1).astype(np.float16), to=TensorProto.FLOAT)
+    return n.add("Conv", "x", w)
+
+
+@case(13)
+def double_weights(n):
+    w = n.add("Cast", n.floats(6, 4, 1, 1).astype(np.float64), to=TensorProto.FLOAT)
+    return n.add("Conv", "x", w)
+
+
+@case(13)
+def bfloat16_weights(n):
+    bits = (n.floats(6, 4, 1, 1).view(np.uint32) >> 16).astype(np.uint16)
+    w = n.raw(bits.tobytes(), TensorProto.BFLOAT16, [6, 4, 1, 1])
+    return n.add("Conv", "x", n.add("Cast", w, to=TensorProto.FLOAT))
+
+
+@case(13)
+def shuffle(n):
+    shape = n.add("Shape", "x")
+    batch = n.add("Gather", shape, ints(0), axis=0)
+    y = n.add("Reshape", "x", n.add("Concat", batch, ints(2, 2, 6, 10), axis=0))
+    y = n.add("Transpose", y, perm=[0, 2, 1, 3, 4])
+    return n.add("Reshape", y, n.add("Concat", batch, ints(-1, 6, 10), axis=0))
+
+
+@case(13)
+def masks(n):
+    big = n.add("Greater", "x", np.float32(0.3))
+    small = n.add("Not", n.add("Less", "x", np.float32(0.8)))
+    y = n.add("Where", n.add("And", big, n.add("Not", small)), "x", np.float32(-1))
+    return n.add("Add", y, n.add("Cast", big, to=TensorProto.FLOAT))
+
+
+@case(13)
+def position(n):
+    i = n.add("ArgMax", "x", axis=1, keepdims=1)
+    return n.add("Mul", n.add("GatherElements", "x", i, axis=1), n.add("Cast", i, to=1))
+
+
+@case(13)
+def swish(n):
+    y = n.add("Conv", "x", n.floats(6, 4, 3, 3))
+    return n.add("Mul", y, n.add("Sigmoid", y))
+
+
+@case(13)
+def einsum_matmul(n):
+    return n.add("Einsum", "x", n.floats(10, 5), equation="nchw,wk->nchk")
+
+
+@case(13)
+def tile_expand(n):
+    y = n.add("Tile", "x", ints(1, 2, 1, 2))
+    return n.add("Mul", y, n.add("Expand", n.floats(8, 1, 1), ints(1, 8, 6, 20)))
+
+
+@case(13)
+def prelu(n):
+    return n.add("PRelu", "x", n.floats(4, 1, 1))
+
+
+@case(13)
+def powers(n):
+    y = n.add("Pow", n.add("Abs", "x"), np.float32(1.5))
+    return n.add("Div", n.add("Sub", y, n.add("Min", "x", y)), n.add("Max", y, np.float32(0.1)))
+
+
+@case(13)
+def branch(n):
+    def graph(kind):
+        out = helper.make_tensor_value_info("o_" + kind, TensorProto.FLOAT, None)
+        return helper.make_graph([helper.make_node(kind, ["x"], ["o_" + kind])], kind, [], [out])
+    return n.add("If", np.array(True), then_branch=graph("Tanh"), else_branch=graph("Neg"))
+
+
+def command(argv):
+    r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, universal_newlines=True)
+    if r.returncode:
+        raise RuntimeError((r.stderr or r.stdout).strip().replace("\n", " | ")[-300:])
+
+
+def run(program, node, work, name, opset, make):
+    stem = os.path.join(work, name)
+    net = Net(opset)
+    net.save(stem + ".onnx", make(net))
+    image = os.path.join(work, "opsets.npy")
+    command([program, "-b", "-q", "--no-init", "--threads", "2", "-e",
+             "open '%s.onnx'" % stem, "-e", "run '%s' '%s.npy' --original" % (image, stem)])
+    command([node, os.path.join(HERE, "ort.js"), "--threads", "1", stem + ".onnx", image,
+             stem + ".ort.npy"])
+    got, want = np.load(stem + ".npy"), np.load(stem + ".ort.npy")
+    if got.shape != want.shape:
+        raise RuntimeError("shape %s instead of %s" % (got.shape, want.shape))
+    error = float(np.abs(got - want).max() / max(np.abs(want).max(), 1e-30))
+    return error <= TOLERANCE, "largest difference %.1e" % error
+
+
+def main(program, node, work, *names):
+    os.makedirs(work, exist_ok=True)
+    np.save(os.path.join(work, "opsets.npy"),
+            np.random.RandomState(5).standard_normal([3] + SHAPE).astype(np.float32))
+    passed = failed = 0
+    for name, opset, make in CASES:
+        if names and name not in names:
+            continue
+        try:
+            ok, text = run(program, node, work, name, opset, make)
+        except Exception as e:
+            ok, text = False, str(e)[:300]
+        passed, failed = passed + ok, failed + (not ok)
+        print("%-6s %-40s %s" % ("ok" if ok else "FAILED", name, text), flush=True)
+    print("%d passed, %d failed" % (passed, failed))
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
