@@ -82,7 +82,8 @@ static enum lr_status make_output(struct job *j, struct cmd_error *e)
     const struct lr_value *v = &j->g->values[j->g->outputs[0]];
 
     j->shape = v->shape;
-    if (!v->has_shape || v->shape.n_dims < 1 || v->shape.dims[0] != -1)
+    const bool is_one = j->g->is_batch_fixed && v->shape.dims[0] == 1;
+    if (!v->has_shape || v->shape.n_dims < 1 || (v->shape.dims[0] != -1 && !is_one))
         return lr_err_set(&e->err, LR_EUNSUP, "the output %s has no batch dimension",
                           v->name);
     j->per_out = 1;

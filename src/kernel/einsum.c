@@ -90,8 +90,10 @@ enum lr_status lr_kernel_einsum(struct lr_kernel *k, int n,
             step *= size;
         }
     }
+    int64_t work = 1;
     for (int l = 0; l < p.n_labels; l++)
-        if (__builtin_mul_overflow(l < p.n_out ? p.rows : p.terms, p.size[l],
+        if (__builtin_mul_overflow(work, p.size[l], &work) ||
+            __builtin_mul_overflow(l < p.n_out ? p.rows : p.terms, p.size[l],
                                    l < p.n_out ? &p.rows : &p.terms))
             return lr_err_set(e, LR_ESHAPE, "the sum is too large");
     return lr_kernel_make(k, run, &p, sizeof(p), e);

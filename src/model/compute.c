@@ -7,12 +7,23 @@
  * are as large. */
 enum { FOLD_FREELY = 65536 };
 
+/* Products of the sizes of operands and result beyond this are left to the run: a hostile
+ * file must not keep the reader busy. */
+static const int64_t FOLD_WORK = (int64_t)1 << 28;
+
+static bool is_sum_of_products(enum lr_op op)
+{
+    return op == LR_OP_CONV || op == LR_OP_CONV_TRANSPOSE || op == LR_OP_MAT_MUL ||
+           op == LR_OP_EINSUM;
+}
+
 static bool is_foldable(const struct lr_infer *c)
 {
     const struct lr_node *n = c->node;
-    int64_t in = FOLD_FREELY, count;
+    int64_t in = FOLD_FREELY, work = 1, count;
 
-    if (n->why_unsupported || !lr_eval_has(n->op))
+    if (n->why_unsupported || !lr_eval_has(n->op) || n->op == LR_OP_MAX_POOL ||
+        n->op == LR_OP_AVERAGE_POOL || n->op == LR_OP_LP_POOL)
         return false;
     for (int i = 0; i < n->n_in; i++) {
         const struct lr_tensor *t = lr_infer_const(c, i);
@@ -20,6 +31,9 @@ static bool is_foldable(const struct lr_infer *c)
             return false;
         if (t && lr_shape_count(&count, &t->shape, NULL) == LR_OK && count > in)
             in = count;
+        if (t && is_sum_of_products(n->op) &&
+            (__builtin_mul_overflow(work, count + 1, &work) || work > FOLD_WORK))
+            return false;
     }
     for (int i = 0; i < n->n_out; i++) {
         const struct lr_value *v = n->out[i] < 0 ? NULL : &c->g->values[n->out[i]];

@@ -83,6 +83,8 @@ static bool is_plain_fc(struct lr_strbuf *b, const struct lr_graph *g,
     } else if (y->n_dims != 2) {
         lr_strbuf_printf(b, "response has %d dimension%s", y->n_dims,
                          y->n_dims == 1 ? "" : "s");
+    } else if (g->is_batch_fixed) {
+        lr_strbuf_puts(b, "the batch is fixed");
     } else if (x->input < 0 || g->values[x->input].tensor || y->dims[0] != -1) {
         lr_strbuf_puts(b, "response does not depend on the image");
     } else if (n->op == LR_OP_GEMM && n->n_in > 2 && n->in[2] >= 0) {

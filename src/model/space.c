@@ -149,6 +149,7 @@ enum lr_status lr_node_space(struct lr_space *s, const struct lr_node *n,
                              struct lr_err *e)
 {
     struct lr_slide *x = &s->slide;
+    int64_t taps = 1;
     enum lr_status st;
 
     *s = (struct lr_space){.group = w ? lr_node_int(n, "group", 1) : 1,
@@ -179,7 +180,8 @@ enum lr_status lr_node_space(struct lr_space *s, const struct lr_node *n,
             x->kernel[i] = w->dims[i + 2];
         if (x->kernel[i] < 1 || x->in[i] < 1)
             return lr_err_set(e, LR_ESHAPE, "%.100s: nothing to slide over", n->name);
-        if (x->kernel[i] > LR_MAX_DIM / x->dil[i] ||
+        taps = taps > LR_MAX_DIM / x->kernel[i] ? LR_MAX_DIM : taps * x->kernel[i];
+        if (taps == LR_MAX_DIM || x->kernel[i] > LR_MAX_DIM / x->dil[i] ||
             x->in[i] > INT64_MAX / 4 / x->stride[i])
             return lr_err_set(e, LR_ESHAPE, "%.100s: its window is too large", n->name);
     }

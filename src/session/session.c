@@ -170,6 +170,61 @@ static void note_depthwise(const struct lr_session *s)
         s->model_name, n_depthwise, n_convs, 100.0 * (double)macs_points / (double)macs);
 }
 
+/* Reads and prepares the network; is_fixed: with the batch of the file, one image a run.
+ */
+static enum lr_status read_network(struct lr_session *s, const char *path,
+                                   const struct lr_shape *input, bool is_fixed,
+                                   const struct lr_notes *notes, struct lr_err *e)
+{
+    enum lr_status rc;
+
+    if ((rc = lr_onnx_read(&s->graph, s->model_sha256, path, notes, e)) != LR_OK ||
+        (rc = lr_graph_choose_image(s->graph, notes, e)) != LR_OK)
+        return rc;
+    s->graph->is_batch_fixed = is_fixed;
+    if ((rc = lr_graph_infer(s->graph, input, e)) != LR_OK ||
+        (rc = lr_graph_fold_bn(s->graph, &s->n_bn_folded, e)) != LR_OK)
+        return rc;
+    return lr_graph_infer(s->graph, input, e);
+}
+
+/* What moves the batch about may still run when the batch is one image. Keeps the network
+ * as it was read first where that does not help. */
+static enum lr_status try_fixed(struct lr_session *s, const char *path,
+                                const struct lr_shape *input, const char *blocker,
+                                struct lr_err *e)
+{
+    struct lr_session t = {.settings = s->settings, .notes = s->notes};
+    struct lr_notes none = {0};
+    struct lr_err ignored = {0};
+    char buf[256];
+    const struct lr_shape *in = &s->graph->values[s->graph->inputs[0]].shape;
+    struct lr_shape one = *in;
+
+    if (s->graph->n_inputs < 1 || in->n_dims < 1)
+        return LR_OK;
+    one.dims[0] = 1;
+    enum lr_status rc =
+        read_network(&t, path, input ? input : &one, true, &none, &ignored);
+    if (rc == LR_ENOMEM) {
+        *e = ignored;
+        goto out;
+    }
+    const struct lr_value *x = rc == LR_OK ? &t.graph->values[t.graph->inputs[0]] : NULL;
+    if (x && x->shape.dims[0] == 1 && !lr_graph_blocker(t.graph, buf, sizeof(buf))) {
+        struct lr_graph *g = s->graph;
+        s->graph = t.graph;
+        s->n_bn_folded = t.n_bn_folded;
+        t.graph = g;
+        lr_note(&s->notes, LR_NOTE_WARNING, "%s runs one image at a time: %s",
+                s->model_name, blocker);
+    }
+    rc = LR_OK;
+out:
+    lr_graph_free(t.graph);
+    return rc;
+}
+
 static enum lr_status load_network(struct lr_session *s, const char *path,
                                    const struct lr_shape *input,
                                    const struct lr_progress *progress, struct lr_err *e)
@@ -178,19 +233,17 @@ static enum lr_status load_network(struct lr_session *s, const char *path,
     enum lr_status rc;
 
     if ((rc = lr_progress_tick(progress, 0, "reading the network", e)) != LR_OK ||
-        (rc = lr_onnx_read(&s->graph, s->model_sha256, path, &s->notes, e)) != LR_OK ||
-        (rc = lr_graph_choose_image(s->graph, &s->notes, e)) != LR_OK ||
-        (rc = lr_progress_tick(progress, 0.3, "inferring shapes", e)) != LR_OK ||
-        (rc = lr_graph_infer(s->graph, input, e)) != LR_OK ||
-        (rc = lr_graph_fold_bn(s->graph, &s->n_bn_folded, e)) != LR_OK ||
-        (rc = lr_graph_infer(s->graph, input, e)) != LR_OK ||
+        (rc = read_network(s, path, input, false, &s->notes, e)) != LR_OK)
+        return rc;
+    const char *blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
+    if ((blocker && (rc = try_fixed(s, path, input, blocker, e)) != LR_OK) ||
         (rc = find_input(s, e)) != LR_OK ||
         (rc = lr_layers_find(&s->layers, &s->n_layers, s->graph, e)) != LR_OK ||
         (rc = default_plan(s, e)) != LR_OK)
         return rc;
     note_unfolded(s);
     note_depthwise(s);
-    const char *blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
+    blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
     if (blocker)
         lr_note(&s->notes, LR_NOTE_WARNING, "%s cannot be run, only looked at: %s",
                 s->model_name, blocker);

@@ -295,6 +295,14 @@ def branch(n):
     return n.add("If", np.array(True), then_branch=graph("Tanh"), else_branch=graph("Neg"))
 
 
+@case(13)
+def across_the_batch(n):
+    """Rows of all images in one matrix: runs one image at a time."""
+    y = n.add("Transpose", n.add("Conv", "x", n.floats(5, 4, 1, 1)), perm=[0, 2, 3, 1])
+    y = n.add("MatMul", n.add("Reshape", y, ints(-1, 5)), n.floats(5, 5))
+    return n.add("Reshape", n.add("Relu", y), ints(-1, 6, 10, 5))
+
+
 def command(argv):
     r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, universal_newlines=True)
