@@ -18,6 +18,12 @@ void *lr_calloc(size_t n, size_t size) __attribute__((malloc, warn_unused_result
 void *lr_realloc(void *p, size_t old_n, size_t n, size_t size)
     __attribute__((warn_unused_result));
 void lr_free(void *p);
+/* The most bytes that blocks from here may hold together; 0: no limit of our own. A request
+ * beyond it fails as if memory were short, and lr_enomem says so. One account for the whole
+ * process, as there is one memory. */
+void lr_mem_set_limit(size_t bytes);
+size_t lr_mem_limit(void);
+size_t lr_mem_held(void);
 char *lr_strdup(const char *s) __attribute__((malloc, warn_unused_result));
 char *lr_strndup(const char *s, size_t n) __attribute__((malloc, warn_unused_result));
 /* Sets LR_ENOMEM with "out of memory (N bytes for WHAT)" and returns it. */

@@ -5,6 +5,8 @@
 #include "ranklab/mem.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,16 +34,46 @@ static bool product(size_t *bytes, size_t n, size_t size)
     return *bytes < LARGE_BYTES || !is_beyond_memory(*bytes);
 }
 
+/* The account of the process's memory: what the limit bounds is the sum of all blocks,
+ * whichever thread asked. */
+static atomic_size_t held, limit;
+
+void lr_mem_set_limit(size_t bytes)
+{
+    atomic_store(&limit, bytes);
+}
+
+size_t lr_mem_limit(void)
+{
+    return atomic_load(&limit);
+}
+
+size_t lr_mem_held(void)
+{
+    return atomic_load(&held);
+}
+
+static void give_back(void *p)
+{
+    if (p)
+        atomic_fetch_sub(&held, malloc_usable_size(p));
+    free(p);
+}
+
 void *lr_alloc(size_t n, size_t size)
 {
+    const size_t most = lr_mem_limit(), have = lr_mem_held();
     size_t bytes;
 
-    if (!product(&bytes, n, size)) {
+    if (!product(&bytes, n, size) || (most && (have > most || bytes > most - have))) {
         errno = ENOMEM;
         return NULL;
     }
     size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    return aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
+    void *p = aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
+    if (p)
+        atomic_fetch_add(&held, malloc_usable_size(p));
+    return p;
 }
 
 void *lr_calloc(size_t n, size_t size)
@@ -66,14 +98,14 @@ void *lr_realloc(void *p, size_t old_n, size_t n, size_t size)
     if (p) {
         size_t bytes = n * size;
         memcpy(q, p, bytes < old_bytes ? bytes : old_bytes);
-        free(p);
+        give_back(p);
     }
     return q;
 }
 
 void lr_free(void *p)
 {
-    free(p);
+    give_back(p);
 }
 
 char *lr_strndup(const char *s, size_t n)
@@ -95,6 +127,14 @@ char *lr_strdup(const char *s)
 
 enum lr_status lr_enomem(struct lr_err *e, size_t bytes, const char *what)
 {
+    const size_t most = lr_mem_limit();
+
+    if (most && bytes > 0 && (lr_mem_held() > most || bytes > most - lr_mem_held()))
+        return lr_err_set(
+            e, LR_ENOMEM,
+            "%zu bytes for %s would exceed max-memory (%zu of %zu bytes are "
+            "held)",
+            bytes, what, lr_mem_held(), most);
     return lr_err_set(e, LR_ENOMEM, "out of memory (%zu bytes for %s)", bytes, what);
 }
 
@@ -180,7 +220,7 @@ void lr_strbuf_reset(struct lr_strbuf *b)
 
 void lr_strbuf_free(struct lr_strbuf *b)
 {
-    free(b->s);
+    give_back(b->s);
     *b = (struct lr_strbuf){0};
 }
 
@@ -190,7 +230,7 @@ char *lr_strbuf_take(struct lr_strbuf *b)
 
     lr_strbuf_add(b, "", 0);
     if (b->is_failed)
-        free(b->s);
+        give_back(b->s);
     else
         s = b->s;
     *b = (struct lr_strbuf){0};

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ranklab/la.h"
+#include "ranklab/mem.h"
 
 static const char *const formats[] = {"table", "csv", "json", "md", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
@@ -71,16 +72,36 @@ static enum lr_status set_mode(struct cmd_ctx *c, const struct cmd_value *v,
     return LR_OK;
 }
 
-static void get_memory(struct lr_strbuf *b, const struct cmd_ctx *c)
+static void put_amount(struct lr_strbuf *b, int64_t n)
 {
-    int64_t n = c->session->settings.cache_memory;
-
     if (n && n % 1000000000 == 0)
         lr_strbuf_printf(b, "%" PRId64 "G", n / 1000000000);
     else if (n && n % 1000000 == 0)
         lr_strbuf_printf(b, "%" PRId64 "M", n / 1000000);
     else
         lr_strbuf_printf(b, "%" PRId64, n);
+}
+
+static void get_memory(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    put_amount(b, c->session->settings.cache_memory);
+}
+
+static void get_max_memory(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    (void)c;
+    put_amount(b, (int64_t)lr_mem_limit());
+}
+
+static enum lr_status set_max_memory(struct cmd_ctx *c, const struct cmd_value *v,
+                                     struct lr_err *e)
+{
+    (void)c;
+    if (v->i > 0 && (size_t)v->i < lr_mem_held())
+        return lr_err_set(e, LR_EINVAL, "%s: %zu bytes are held already", v->text,
+                          lr_mem_held());
+    lr_mem_set_limit((size_t)v->i);
+    return LR_OK;
 }
 
 static enum lr_status set_memory(struct cmd_ctx *c, const struct cmd_value *v,
@@ -237,6 +258,11 @@ const struct cmd_setting cmd_settings_table[] = {
      {.name = "cache-memory", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15},
      get_memory,
      set_memory},
+    {"max-memory",
+     "bytes the program may hold; work that needs more is refused (0: no limit)",
+     {.name = "max-memory", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15},
+     get_max_memory,
+     set_max_memory},
     {"plot-terminal",
      "where plot draws without --to: text, builtin or window",
      {.name = "plot-terminal", .type = CMD_T_CHOICE, .choices = terminals},

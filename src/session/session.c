@@ -276,7 +276,9 @@ enum lr_status lr_session_open(struct lr_session *s, const char *model,
     rc = load_network(&t, found ? found : model, input, progress, e);
     if (rc != LR_OK)
         goto out;
-    t.model_path = realpath(found ? found : model, NULL);
+    char *real = realpath(found ? found : model, NULL);
+    t.model_path = real ? lr_strdup(real) : NULL;
+    free(real);
     for (int which = 0; embedded && which < 2; which++)
         if ((rc = lr_progress_tick(progress, 0.5 + 0.25 * which, "reading images", e)) !=
                 LR_OK ||

@@ -298,9 +298,33 @@ static void text_nearest__offers_only_close_names(void **state)
     }
 }
 
+static void mem__refuses_what_is_beyond_the_limit(void **state)
+{
+    struct lr_err e = {0};
+    (void)state;
+    const size_t before = lr_mem_held();
+    void *a = lr_alloc(1000, 1000);
+    assert_non_null(a);
+    assert_true(lr_mem_held() >= before + 1000000);
+    lr_mem_set_limit(lr_mem_held() + 500000);
+    assert_null(lr_alloc(1000, 1000));
+    assert_int_equal(lr_enomem(&e, 1000000, "a test"), LR_ENOMEM);
+    assert_non_null(strstr(e.msg, "1000000 bytes for a test would exceed max-memory"));
+    void *b = lr_alloc(100, 1000);
+    assert_non_null(b);
+    lr_free(a);
+    a = lr_alloc(1000, 1000);
+    assert_non_null(a);
+    lr_free(a);
+    lr_free(b);
+    lr_mem_set_limit(0);
+    assert_int_equal(lr_mem_held(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mem__refuses_what_is_beyond_the_limit),
         cmocka_unit_test(err__keeps_code_and_cuts_at_a_character_when_too_long),
         cmocka_unit_test(progress__maps_nested_stages_and_stops_when_asked),
         cmocka_unit_test(note__formats_and_is_dropped_when_nobody_listens),
