@@ -5,6 +5,7 @@ build_packages='gcc make autoconf automake pkg-config libc6-dev libopenblas-open
 liblapacke-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev zlib1g-dev
 libmd-dev libjansson-dev libreadline-dev libncurses-dev gnuplot libcmocka-dev'
 test_packages='tmux procps'
+fuzz_packages='clang'
 interop_packages='python3-onnx python3-numpy libonnx-testdata ca-certificates'
 
 # Installs what is missing of the Debian packages named; without the right to do so, prints
