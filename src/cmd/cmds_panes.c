@@ -268,7 +268,7 @@ static const struct cmd_row rows[] = {
          "KEY: the keys that type commands. See help keys.\n",
      .examples = "bind x \"rank @here 50%\"\nbind\n",
      .args = bind_args,
-     .flags = CMD_TABLE | CMD_ASIDE,
+     .flags = CMD_TABLE | CMD_ASIDE | CMD_VARIES,
      .run = run_bind},
     {.name = "scr$een-dump",
      .summary = "write the screen of the panes to a file, as text",

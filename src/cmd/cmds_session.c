@@ -8,90 +8,6 @@
 #include "ranklab/engine.h"
 #include "ranklab/la.h"
 
-/* ---- scripts ---- */
-
-static enum lr_status run_source(struct cmd_ctx *c, const struct cmd_call *call,
-                                 struct cmd_error *e)
-{
-    const struct cmd_value *file = cmd_arg(call, "FILE");
-    bool is_check = cmd_option(call, "check")->is_set;
-    char *path = NULL;
-    enum lr_status st = cmd_path(&path, file, e);
-
-    if (!st)
-        st = cmd_run_file(c, path, is_check, e);
-    if (st && !e->is_reported)
-        cmd_blame(e, file);
-    if (st && is_check && e->is_reported)
-        c->n_failed++;
-    if (!st && is_check)
-        cmd_say(c, "%s: no errors", path);
-    lr_free(path);
-    return st;
-}
-
-static enum lr_status run_record(struct cmd_ctx *c, const struct cmd_call *call,
-                                 struct cmd_error *e)
-{
-    const struct cmd_value *file = cmd_arg(call, "FILE");
-    bool is_stop = cmd_option(call, "stop")->is_set;
-    char *path = NULL;
-
-    if (is_stop || !file->is_set) {
-        if (file->is_set)
-            return cmd_fail_at(e, file->begin, LR_EINVAL, "--stop takes no file");
-        if (!c->user_record.path)
-            cmd_say(c, "nothing is being recorded");
-        else
-            cmd_say(c, "%s %s", is_stop ? "recorded" : "recording to",
-                    c->user_record.path);
-        if (is_stop)
-            cmd_record_stop(&c->user_record);
-        return LR_OK;
-    }
-    enum lr_status st = cmd_path_out(&path, c, file, e);
-    if (!st && (st = cmd_record_start(c, path, e)) != LR_OK)
-        cmd_blame(e, file);
-    if (!st)
-        cmd_say(c, "recording to %s", path);
-    lr_free(path);
-    return st;
-}
-
-static const struct out_column history_columns[] = {
-    {"number", "", OUT_INT, 0, 0},
-    {"command", "", OUT_TEXT, 0, 0},
-    {"is_failed", "", OUT_BOOL, 0, 0},
-};
-
-static enum lr_status run_history(struct cmd_ctx *c, const struct cmd_call *call,
-                                  struct cmd_error *e)
-{
-    const struct cmd_value *count = cmd_arg(call, "N");
-    struct lr_strbuf b = {0};
-    struct out_table t;
-    size_t from = 0;
-
-    if (count->is_set && (size_t)count->i < c->n_done)
-        from = c->n_done - (size_t)count->i;
-    if (c->settings.format != OUT_TABLE || c->redirect_path) {
-        out_table_init(&t, history_columns, 3);
-        for (size_t i = from; i < c->n_done; i++) {
-            out_int(&t, (int64_t)i + 1);
-            out_text(&t, c->done[i].text);
-            out_bool(&t, c->done[i].is_failed);
-        }
-        return cmd_table(c, &t, e);
-    }
-    for (size_t i = from; i < c->n_done; i++)
-        lr_strbuf_printf(&b, "%5zu%s %s\n", i + 1, c->done[i].is_failed ? "!" : " ",
-                         c->done[i].text);
-    if (b.s)
-        cmd_text(c, b.s);
-    lr_strbuf_free(&b);
-    return LR_OK;
-}
-
 static enum lr_status run_quit(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
 {
@@ -255,21 +171,6 @@ static enum lr_status run_assert(struct cmd_ctx *c, const struct cmd_call *call,
 
 /* ---- rows ---- */
 
-static const struct cmd_param source_args[] = {{.name = "FILE", .type = CMD_T_PATH_IN},
-                                               {0}};
-static const struct cmd_param source_options[] = {
-    {.name = "check", .type = CMD_T_FLAG, .help = "parse it, run nothing"}, {0}};
-static const struct cmd_param record_args[] = {
-    {.name = "FILE", .type = CMD_T_PATH_OUT, .flags = CMD_OPTIONAL}, {0}};
-static const struct cmd_param record_options[] = {
-    {.name = "stop", .type = CMD_T_FLAG, .help = "end it"}, {0}};
-static const struct cmd_param history_args[] = {{.name = "N",
-                                                 .type = CMD_T_INT,
-                                                 .flags = CMD_OPTIONAL,
-                                                 .min = 1,
-                                                 .max = 1e9,
-                                                 .help = "only the last ones"},
-                                                {0}};
 static const struct cmd_param set_args[] = {
     {.name = "NAME", .type = CMD_T_SETTING, .flags = CMD_OPTIONAL},
     {.name = "VALUE",
@@ -299,42 +200,18 @@ static const struct cmd_param try_args[] = {{.name = "COMMAND", .type = CMD_T_CO
 static const struct cmd_param assert_args[] = {{.name = "EXPR", .type = CMD_T_EXPR}, {0}};
 
 static const struct cmd_row rows[] = {
-    {.name = "sou$rce",
-     .summary = "run the commands of a file",
-     .detail =
-         "A relative name is taken from the folder of the script that says source, at\n"
-         "the prompt from the working folder.\n",
-     .args = source_args,
-     .options = source_options,
-     .flags = CMD_NOT_RECORDED,
-     .run = run_source},
-    {.name = "rec$ord",
-     .summary = "write what is done to a file, as a script",
-     .detail =
-         "The commands accepted so far are written first, then each new one. Without\n"
-         "FILE: where it goes.\n",
-     .args = record_args,
-     .options = record_options,
-     .flags = CMD_NOT_RECORDED,
-     .run = run_record},
-    {.name = "hi$story",
-     .summary = "the commands of this session; ! marks those that failed",
-     .examples = "history 3\n",
-     .args = history_args,
-     .flags = CMD_TABLE | CMD_NOT_RECORDED,
-     .run = run_history},
     {.name = "set",
      .summary = "change a setting",
      .detail = "Without a value: what it is. See help settings.\n",
      .examples = "set round 8; set round 1\n",
      .args = set_args,
-     .flags = CMD_TABLE,
+     .flags = CMD_TABLE | CMD_VARIES,
      .run = run_set},
     {.name = "sh$ow",
      .summary = "the settings",
      .examples = "show\nshow seed\n",
      .args = show_args,
-     .flags = CMD_TABLE | CMD_ASIDE,
+     .flags = CMD_TABLE | CMD_ASIDE | CMD_VARIES,
      .run = run_show},
     {.name = "he$lp",
      .alias = "?",
@@ -370,7 +247,7 @@ static const struct cmd_row rows[] = {
     {.name = "v$ersion",
      .summary = "versions of the program and its libraries",
      .examples = "version\n",
-     .flags = CMD_TABLE | CMD_ASIDE,
+     .flags = CMD_TABLE | CMD_ASIDE | CMD_VARIES,
      .run = run_version},
     {.name = "q$uit",
      .alias = "exit",

@@ -77,9 +77,21 @@ struct cmd_origin {
 };
 
 struct cmd_done {
-    char *text; /* with whole words */
+    char *text;  /* with whole words */
+    char *after; /* the comment lines that follow it in a script, or NULL */
     bool is_failed;
 };
+
+/* A table that was printed. */
+struct cmd_digest {
+    char name[24]; /* of the command, or of the table that was exported */
+    char hex[65];
+};
+struct cmd_digests {
+    struct cmd_digest *d; /* owned */
+    size_t n, cap;
+};
+struct cmd_replay; /* see replay.h */
 
 struct cmd_ctx {
     struct lr_session *session;
@@ -93,8 +105,12 @@ struct cmd_ctx {
     struct cmd_done *done; /* commands run, oldest first */
     size_t n_done, cap_done;
     bool wants_quit, was_interrupted;
-    int n_failed; /* commands that failed and were not tried */
+    int n_failed;              /* commands that failed and were not tried */
+    struct cmd_replay *replay; /* the script that is compared with its record, or NULL */
+    struct cmd_digests seen;   /* all tables printed while it runs */
     /* of the command that runs now */
+    const struct cmd_row *row;
+    struct cmd_digests digests;
     const struct cmd_origin *origin;
     struct lr_file redirect;
     struct lr_strbuf redirected;
@@ -171,13 +187,15 @@ void cmd_binds_free(struct cmd_ctx *c);
 /* Whether the call enters the history and the recorded scripts. A script that is sourced
  * (behind `try` too) does so by its commands. */
 bool cmd_is_recorded(const struct cmd_call *call);
-void cmd_record_call(struct cmd_ctx *c, const struct cmd_call *call);
+void cmd_record_call(struct cmd_ctx *c, const struct cmd_call *call, const char *after);
 /* Starts a recorder on path with what was accepted so far. */
 enum lr_status cmd_record_start(struct cmd_ctx *c, const char *path, struct cmd_error *e);
 void cmd_record_stop(struct cmd_recorder *r);
-/* One entry of the history; takes text over. */
-enum lr_status cmd_done_add(struct cmd_ctx *c, struct lr_strbuf *text, bool is_failed,
-                            struct cmd_error *e);
+/* One entry of the history; takes text over. after: what a script has behind it. */
+enum lr_status cmd_done_add(struct cmd_ctx *c, struct lr_strbuf *text, const char *after,
+                            bool is_failed, struct cmd_error *e);
+/* Everything done so far as a script that can be replayed. */
+void cmd_record_text(struct lr_strbuf *b, const struct cmd_ctx *c);
 
 /* ---- settings: one row per setting in settings.c ---- */
 

@@ -1,6 +1,6 @@
 /* Everything commands show goes through here: one-line messages, texts that were asked
  * for, and tables in the format of the settings or into the file named after `>`. */
-#include "cmd/context.h"
+#include "cmd/replay.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -68,6 +68,8 @@ enum lr_status cmd_table(struct cmd_ctx *c, struct out_table *t, struct cmd_erro
     if (c->n_tables++ && format != OUT_JSON)
         lr_strbuf_putc(&b, '\n');
     enum lr_status st = out_table_render(&b, t, format, c->settings.is_ascii, &e->err);
+    if (!st)
+        st = cmd_digest_add(c, NULL, t, &e->err);
     if (!st && b.is_failed)
         st = lr_enomem(&e->err, b.len, "a table");
     if (!st && c->redirect_path)
@@ -125,6 +127,8 @@ enum lr_status cmd_record_table(struct cmd_ctx *c, struct out_table *t,
     }
     enum lr_status st =
         b.is_failed || t->is_failed ? lr_enomem(&e->err, b.len, "a table") : LR_OK;
+    if (!st)
+        st = cmd_digest_add(c, NULL, t, &e->err);
     if (!st && c->redirect_path)
         lr_strbuf_add(&c->redirected, b.s ? b.s : "", b.len);
     else if (!st && b.s && c->sink.write)

@@ -10,18 +10,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ranklab/engine.h"
 #include "ranklab/la.h"
 #include "ranklab/text.h"
 
 enum { MAX_DONE = 10000 };
 
-enum lr_status cmd_done_add(struct cmd_ctx *c, struct lr_strbuf *text, bool is_failed,
-                            struct cmd_error *e)
+enum lr_status cmd_done_add(struct cmd_ctx *c, struct lr_strbuf *text, const char *after,
+                            bool is_failed, struct cmd_error *e)
 {
     if (c->n_done == MAX_DONE) {
         size_t half = MAX_DONE / 2;
-        for (size_t i = 0; i < half; i++)
+        for (size_t i = 0; i < half; i++) {
             lr_free(c->done[i].text);
+            lr_free(c->done[i].after);
+        }
         memmove(c->done, c->done + half, (c->n_done - half) * sizeof(*c->done));
         c->n_done -= half;
     }
@@ -35,44 +38,48 @@ enum lr_status cmd_done_add(struct cmd_ctx *c, struct lr_strbuf *text, bool is_f
         c->done = done;
         c->cap_done = cap;
     }
-    char *taken = lr_strbuf_take(text);
-    if (!taken)
+    char *taken = lr_strbuf_take(text), *copy = after ? lr_strdup(after) : NULL;
+    if (!taken || (after && !copy)) {
+        lr_free(taken);
+        lr_free(copy);
         return lr_enomem(&e->err, 1, "the history");
-    c->done[c->n_done++] = (struct cmd_done){taken, is_failed};
+    }
+    c->done[c->n_done++] = (struct cmd_done){taken, copy, is_failed};
     return LR_OK;
 }
 
 /* A recorded script begins with the seed that was in force before its first command; a
  * `set seed` among the commands follows in its own place. */
-static void write_header(FILE *fp, const struct cmd_ctx *c, bool has_network)
+static void add_header(struct lr_strbuf *b, const struct cmd_ctx *c, bool has_network)
 {
-    char here[4096];
+    char here[4096], blas[128], engine[128];
 
-    fprintf(fp, "# ranklab %s session, seed %" PRIu64 ", threads %d\n", PACKAGE_VERSION,
-            c->first_seed, lr_la_threads());
+    lr_strbuf_printf(b, "# ranklab %s session, seed %" PRIu64 ", threads %d\n",
+                     PACKAGE_VERSION, c->first_seed, lr_la_threads());
+    lr_strbuf_printf(b, "# libraries %s; %s\n", lr_la_version(blas, sizeof(blas)),
+                     lr_engine_version(engine, sizeof(engine)));
     if (getcwd(here, sizeof(here)) && !strchr(here, '\n'))
-        fprintf(fp, "# folder %s\n", here);
+        lr_strbuf_printf(b, "# folder %s\n", here);
     if (has_network) {
-        struct lr_strbuf name = {0};
-        lr_text_escape(&name, c->session->model_name);
-        fprintf(fp, "# network %s sha256 %s\n", name.s ? name.s : "",
-                c->session->model_sha256);
-        lr_strbuf_free(&name);
+        lr_strbuf_puts(b, "# network ");
+        lr_text_escape(b, c->session->model_name);
+        lr_strbuf_printf(b, " sha256 %s\n", c->session->model_sha256);
     }
-    fprintf(fp, "set seed %" PRIu64 "\n", c->first_seed);
+    lr_strbuf_printf(b, "set seed %" PRIu64 "\n", c->first_seed);
 }
 
-/* The network's hash follows the command that opened it. */
-static void write_call(FILE *fp, const struct cmd_ctx *c, const struct cmd_call *call,
+/* A command and the comment lines that belong to it go out together. */
+static void write_call(FILE *fp, const struct cmd_call *call, const char *after,
                        bool is_absolute)
 {
     struct lr_strbuf b = {0};
 
     cmd_call_print(&b, call, is_absolute);
+    lr_strbuf_putc(&b, '\n');
+    if (after)
+        lr_strbuf_puts(&b, after);
     if (b.s && !b.is_failed)
-        fprintf(fp, "%s\n", b.s);
-    if (strcmp(cmd_name(call->row).s, "open") == 0 && c->session->graph)
-        fprintf(fp, "# network sha256 %s\n", c->session->model_sha256);
+        fwrite(b.s, 1, b.len, fp);
     lr_strbuf_free(&b);
     fflush(fp);
 }
@@ -90,7 +97,7 @@ static void make_place(const char *path)
 }
 
 static void record_into(struct cmd_recorder *r, struct cmd_ctx *c,
-                        const struct cmd_call *call)
+                        const struct cmd_call *call, const char *after)
 {
     if (!r->path || r->has_failed)
         return;
@@ -113,9 +120,13 @@ static void record_into(struct cmd_recorder *r, struct cmd_ctx *c,
                 cmd_warn(c, "recording stopped: %s: %s", r->path, strerror(errno));
             return;
         }
-        write_header(r->fp, c, false);
+        struct lr_strbuf head = {0};
+        add_header(&head, c, false);
+        if (head.s && !head.is_failed)
+            fwrite(head.s, 1, head.len, r->fp);
+        lr_strbuf_free(&head);
     }
-    write_call(r->fp, c, call, r->is_absolute);
+    write_call(r->fp, call, after, r->is_absolute);
     if (ferror(r->fp)) {
         r->has_failed = true;
         cmd_warn(c, "recording stopped: %s: %s", r->path, strerror(errno));
@@ -131,27 +142,36 @@ bool cmd_is_recorded(const struct cmd_call *call)
     return true;
 }
 
-void cmd_record_call(struct cmd_ctx *c, const struct cmd_call *call)
+void cmd_record_call(struct cmd_ctx *c, const struct cmd_call *call, const char *after)
 {
     if (!cmd_is_recorded(call))
         return;
-    record_into(&c->auto_record, c, call);
-    record_into(&c->user_record, c, call);
+    record_into(&c->auto_record, c, call, after);
+    record_into(&c->user_record, c, call, after);
+}
+
+void cmd_record_text(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    add_header(b, c, c->session->graph != NULL);
+    for (size_t i = 0; i < c->n_done; i++) {
+        if (c->done[i].is_failed)
+            continue;
+        lr_strbuf_printf(b, "%s\n", c->done[i].text);
+        if (c->done[i].after)
+            lr_strbuf_puts(b, c->done[i].after);
+    }
 }
 
 enum lr_status cmd_record_start(struct cmd_ctx *c, const char *path, struct cmd_error *e)
 {
-    struct lr_file f = {0};
     struct cmd_recorder r = {0};
-    enum lr_status st = lr_file_begin(&f, path, &e->err);
+    struct lr_strbuf b = {0};
+    enum lr_status st;
 
-    if (st)
-        return st;
-    write_header(f.fp, c, c->session->graph != NULL);
-    for (size_t i = 0; i < c->n_done; i++)
-        if (!c->done[i].is_failed)
-            fprintf(f.fp, "%s\n", c->done[i].text);
-    st = lr_file_commit(&f, &e->err);
+    cmd_record_text(&b, c);
+    st = b.is_failed ? lr_enomem(&e->err, b.len, "a script")
+                     : lr_file_write(path, b.s, b.len, &e->err);
+    lr_strbuf_free(&b);
     if (st)
         return st;
     r.path = lr_strdup(path);

@@ -1,7 +1,7 @@
 /* Running commands: reads statements, parses, checks what a command needs, calls its
  * handler, and reports failures with file, line, column, the line itself and a caret. The
  * prompt, scripts, -e and keys all come through cmd_run_text. */
-#include "cmd/context.h"
+#include "cmd/replay.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -34,9 +34,13 @@ void cmd_free(struct cmd_ctx *c)
 {
     cmd_record_stop(&c->auto_record);
     cmd_record_stop(&c->user_record);
-    for (size_t i = 0; i < c->n_done; i++)
+    for (size_t i = 0; i < c->n_done; i++) {
         lr_free(c->done[i].text);
+        lr_free(c->done[i].after);
+    }
     lr_free(c->done);
+    cmd_digests_free(&c->digests);
+    cmd_digests_free(&c->seen);
     lr_strbuf_free(&c->redirected);
     cmd_binds_free(c);
     c->session->notes = (struct lr_notes){0};
@@ -163,6 +167,7 @@ static enum lr_status run_call(struct cmd_ctx *c, const struct cmd_call *call,
     }
     if (!st) {
         c->n_tables = 0;
+        c->row = call->row;
         st = run_nested(c, call, e);
     }
     if (call->redirect.is_set && c->redirect.fp) {
@@ -223,7 +228,7 @@ static bool is_stopped(const struct cmd_ctx *c)
 /* A command that could not be parsed is kept as it was typed. */
 static void add_to_history(struct cmd_ctx *c, const struct cmd_call *call,
                            const char *text, const struct cmd_tokens *typed,
-                           bool is_parsed, bool is_failed)
+                           const char *after, bool is_parsed, bool is_failed)
 {
     struct cmd_error ignored = {0};
     struct lr_strbuf b = {0};
@@ -235,7 +240,7 @@ static void add_to_history(struct cmd_ctx *c, const struct cmd_call *call,
     for (size_t i = 0; i < b.len; i++)
         if (b.s[i] == '\n' || b.s[i] == '\r')
             b.s[i] = ' ';
-    cmd_done_add(c, &b, is_failed, &ignored);
+    cmd_done_add(c, &b, after, is_failed, &ignored);
 }
 
 /* Parses and runs one statement; reports what fails. */
@@ -246,6 +251,7 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
     struct cmd_call call = {0};
     struct cmd_error e = {0};
     struct cmd_tokens shown = {.begin = ts->begin, .end = ts->end};
+    struct lr_strbuf after = {0};
     bool is_try = ts->n && ts->t[0].kind == CMD_WORD && strcmp(ts->t[0].text, "try") == 0;
     bool is_run = false;
     int n_failed = c->n_failed;
@@ -257,6 +263,7 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
         is_run = true;
         if (c->sink.begin)
             c->sink.begin(c->sink.ctx);
+        c->digests.n = 0;
         st = run_call(c, &call, &e);
     }
     if (st == LR_EINTR) {
@@ -274,10 +281,13 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
         st = LR_OK;
         c->n_failed = n_failed; /* those inside a sourced file are forgiven too */
     }
-    if (is_run && !st)
-        cmd_record_call(c, &call);
+    if (is_run && !st) {
+        cmd_digest_lines(&after, c, &call);
+        cmd_record_call(c, &call, after.s);
+    }
     if (!origin->is_check && cmd_is_recorded(&call))
-        add_to_history(c, &call, text, &shown, is_run, st != LR_OK);
+        add_to_history(c, &call, text, &shown, after.s, is_run, st != LR_OK);
+    lr_strbuf_free(&after);
     if (st && !e.is_reported && !origin->is_check)
         c->n_failed++;
     cmd_call_free(&call);
@@ -384,6 +394,8 @@ enum lr_status cmd_run_stream(struct cmd_ctx *c, FILE *fp,
         if (at.line == 1 && strncmp(text, "\xEF\xBB\xBF", 3) == 0)
             text += 3;
         st = cmd_run_text(c, text, &at);
+        if (!st && c->replay && !at.is_check)
+            st = cmd_replay_line(c, text, &at);
         at.line += n_lines;
         if (st && !first)
             first = st;

@@ -132,6 +132,29 @@ mv a.csv first.csv
 check replay-check 0 "no errors" "$r" -b -e "source $session --check"
 check replay 0 "" "$r" -b -f "$session"
 cmp -s a.csv first.csv || fail replay "the replayed session gives another table"
+
+# a replay compares every table with the digest that was recorded of it
+sed "s|$PWD/|replayed/|" "$session" >again.rl
+mkdir replayed
+check replay-same 0 "again.rl: 1 table, it came out as recorded" "$r" -b -e 'replay again.rl'
+cmp -s replayed/a.csv first.csv || fail replay-same "the file was not written again"
+sed 's/^rank conv3 40/rank conv3 41/' again.rl >other.rl
+check replay-differs 1 "other.rl:[0-9]*: the table layers differs from the recorded one; 0 of 1" \
+    "$r" -b -e 'replay other.rl'
+sed 's/^\(# network sha256\) ..../\1 0000/' again.rl >network.rl
+check replay-network 1 "the network .* was 0000" "$r" -b -e 'replay network.rl'
+grep -v '^layers' again.rl >missing.rl
+check replay-missing 1 "the table layers was not printed" "$r" -b -e 'replay missing.rl'
+grep -v '^# table' again.rl >none.rl
+check replay-none 0 "holds no digests" "$r" -b -e 'replay none.rl'
+sed 's/ranklab [0-9.]* session/ranklab 0.0.0 session/; s/threads [0-9]*$/threads 1/' again.rl >older.rl
+check replay-version 0 "recorded with version 0.0.0, this is" "$r" -b --threads 2 -e 'replay older.rl'
+check replay-threads 0 "threads 1, as it was recorded" "$r" -b --threads 2 -e 'replay older.rl'
+check replay-aside 0 "^conv3: rank 40 -> 20" "$r" -b net.onnx -e 'rank conv3 40; replay again.rl; rank conv3 20'
+check replay-check-only 0 "no errors" "$r" -b -e 'replay again.rl --check'
+echo 'rank' >>other.rl
+check replay-parse 1 "other.rl:[0-9]*:" "$r" -b -e 'replay other.rl --check'
+
 [ "$(stat -c %a "$session")" = 600 ] || fail replay "the session file is readable by others"
 rm -rf "$HOME/.local"
 check no-command-no-record 0 "" "$r" -b

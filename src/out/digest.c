@@ -1,0 +1,81 @@
+/* The canonical form of a table and its hash. It holds raw values, so that two tables
+ * have the same digest only when every number agrees to the last bit. */
+#include "out/digest.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "out/json.h"
+#include "out/number.h"
+#include "ranklab/file.h"
+
+static bool begins_with(const char *s, const char *head)
+{
+    return strncmp(s, head, strlen(head)) == 0;
+}
+
+static bool ends_with(const char *s, const char *tail)
+{
+    size_t n = strlen(s), m = strlen(tail);
+
+    return n >= m && strcmp(s + n - m, tail) == 0;
+}
+
+bool out_is_time(const char *key)
+{
+    return strcmp(key, "seconds") == 0 || strcmp(key, "ms") == 0 ||
+           strcmp(key, "when") == 0 || begins_with(key, "ms_") || ends_with(key, "_ms") ||
+           ends_with(key, "_seconds") || ends_with(key, "_at");
+}
+
+static void add_cell(struct lr_strbuf *b, enum out_type type, const struct out_cell *c)
+{
+    if (c->is_null) {
+        lr_strbuf_putc(b, '-');
+        return;
+    }
+    switch (type) {
+    case OUT_TEXT:
+        out_json_string(b, c->text);
+        break;
+    case OUT_INT:
+        lr_strbuf_printf(b, "%" PRId64, c->i);
+        break;
+    case OUT_REAL:
+        if (isfinite(c->r))
+            out_number_shortest(b, c->r);
+        else
+            lr_strbuf_puts(b, c->r > 0 ? "inf" : "-inf");
+        break;
+    case OUT_BOOL:
+        lr_strbuf_puts(b, c->i ? "true" : "false");
+        break;
+    }
+}
+
+enum lr_status out_table_digest(char hex[65], const struct out_table *t, struct lr_err *e)
+{
+    struct lr_strbuf b = {0};
+    enum lr_status st = LR_OK;
+
+    for (size_t k = 0; k < t->n_columns; k++)
+        if (!out_is_time(t->columns[k].key))
+            lr_strbuf_printf(&b, "%s\t", t->columns[k].key);
+    lr_strbuf_putc(&b, '\n');
+    for (size_t i = 0; i < t->n_rows; i++) {
+        for (size_t k = 0; k < t->n_columns; k++) {
+            if (out_is_time(t->columns[k].key))
+                continue;
+            add_cell(&b, t->columns[k].type, &t->cells[i * t->n_columns + k]);
+            lr_strbuf_putc(&b, '\t');
+        }
+        lr_strbuf_putc(&b, '\n');
+    }
+    if (t->is_failed || b.is_failed)
+        st = lr_enomem(e, b.len, "a table");
+    else
+        lr_sha256(hex, b.s, b.len);
+    lr_strbuf_free(&b);
+    return st;
+}
