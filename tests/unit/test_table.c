@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "out/digest.h"
 #include "out/json.h"
 #include "out/number.h"
 #include "out/table.h"
@@ -352,6 +353,57 @@ static void format__follows_name_and_ending(void **state)
     assert_false(out_format_parse(&f, "xml"));
 }
 
+/* A table of two rows in the columns given; which: the cell that is changed a little. */
+static void digest_of(char hex[65], const struct out_column *cols, int which)
+{
+    struct out_table t;
+    struct lr_err e;
+
+    out_table_init(&t, cols, 4);
+    for (int i = 0; i < 2; i++) {
+        out_text(&t, i ? "conv2" : which == 1 ? "conv1\t" : "conv1");
+        out_int(&t, which == 2 ? 18 : 17);
+        out_real(&t, which == 3 ? nextafter(0.1, 1) : which == 4 ? (double)NAN : 0.1);
+        out_real(&t, which == 5 ? 7.5 : 3.25);
+    }
+    assert_int_equal(out_table_digest(hex, &t, &e), LR_OK);
+    out_table_free(&t);
+}
+
+static void digest__holds_raw_values_and_leaves_times_out(void **state)
+{
+    static const struct out_column timed[] = {{"layer", "a", OUT_TEXT, 0, 0},
+                                              {"rank", "b", OUT_INT, 0, 0},
+                                              {"energy", "c", OUT_REAL, 0.01, 2},
+                                              {"seconds", "s", OUT_REAL, 0, 2}};
+    static const struct out_column shown_otherwise[] = {
+        {"layer", NULL, OUT_TEXT, 0, 0},
+        {"rank", "r", OUT_INT, 1e3, 1},
+        {"energy", "e", OUT_REAL, 0, 9},
+        {"seconds", NULL, OUT_REAL, 0, 0}};
+    static const struct out_column renamed[] = {{"layer", "a", OUT_TEXT, 0, 0},
+                                                {"rank", "b", OUT_INT, 0, 0},
+                                                {"error", "c", OUT_REAL, 0.01, 2},
+                                                {"seconds", "s", OUT_REAL, 0, 2}};
+    char first[65], hex[65];
+
+    (void)state;
+    digest_of(first, timed, 0);
+    digest_of(hex, shown_otherwise, 0);
+    assert_string_equal(hex, first);
+    digest_of(hex, renamed, 0);
+    assert_string_not_equal(hex, first);
+    for (int which = 1; which <= 4; which++) {
+        digest_of(hex, timed, which);
+        assert_string_not_equal(hex, first);
+    }
+    digest_of(hex, timed, 5);
+    assert_string_equal(hex, first);
+    assert_true(out_is_time("ms_original") && out_is_time("kept_at") &&
+                out_is_time("ms"));
+    assert_false(out_is_time("images") || out_is_time("params") || out_is_time("macs"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +416,7 @@ int main(void)
         cmocka_unit_test(json__reads_back_exactly),
         cmocka_unit_test(number__is_shortest_and_ignores_the_locale),
         cmocka_unit_test(format__follows_name_and_ending),
+        cmocka_unit_test(digest__holds_raw_values_and_leaves_times_out),
     };
 
     return cmocka_run_group_tests_name("table", tests, NULL, NULL);
