@@ -1,0 +1,53 @@
+/* The accuracy a network loses, as a function of the energy that the ranks of its layers
+ * lose. Fitted to few evaluations, so that what was not evaluated can be told. */
+#ifndef RANKLAB_LOSS_H
+#define RANKLAB_LOSS_H
+
+#include <stdbool.h>
+
+#include "ranklab/err.h"
+
+/* One network as the model sees it. lost[i]: share of the energy that layer i loses, 0:
+ * whole; kind[i], 0 .. LR_LOSS_KINDS - 1: what it was split by. Borrowed. */
+enum { LR_LOSS_KINDS = 8 };
+struct lr_loss_input {
+    const double *lost;
+    const int *kind;
+};
+/* An evaluation: loss (fraction, original - approximated) with its standard error. */
+struct lr_loss_sample {
+    struct lr_loss_input input;
+    double loss, error;
+};
+
+/* loss = limit (1 - exp(-u / limit)), u = (sum over i of a_i k(kind_i) lost_i^1.3)^power.
+ * The a_i are not negative and drawn towards their common value, the k towards 1: with
+ * few samples one number is learned, with many all of them. */
+struct lr_loss_model {
+    int n_layers;
+    double *a; /* [n_layers], owned */
+    double k[LR_LOSS_KINDS];
+    bool is_kind_known[LR_LOSS_KINDS]; /* some sample had it */
+    double limit, power;
+    int n_samples;
+    double spread;  /* of a new loss about its prediction, relative */
+    double noise;   /* variance of an evaluation by its images, relative to the loss */
+    double largest; /* loss learned from */
+    /* Of samples left out one by one: root mean square, and Spearman (NAN under 3). */
+    double left_out_error, left_out_correlation;
+};
+
+/* limit: the largest loss there can be (accuracy of the original less that of chance).
+ * n_samples >= 1; of each the n_layers inputs. */
+enum lr_status lr_loss_fit(struct lr_loss_model *m, const struct lr_loss_sample *samples,
+                           int n_samples, int n_layers, double limit, struct lr_err *e);
+void lr_loss_model_free(struct lr_loss_model *m);
+/* The loss, and the standard deviation about it of a new evaluation on as many images as
+ * those learned from. NAN where a lost energy is. Cheap. */
+double lr_loss_predict(double *deviation, const struct lr_loss_model *m,
+                       struct lr_loss_input input);
+/* Spearman's rank correlation, ties at their mean rank; NAN under 3 or without spread.
+ * work: 2 n numbers. */
+double lr_spearman(const double *a, const double *b, int n, double *work);
+
+#endif
