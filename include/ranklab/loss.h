@@ -20,15 +20,15 @@ struct lr_loss_sample {
     double loss, error;
 };
 
-/* loss = limit (1 - exp(-u / limit)), u = (sum over i of a_i k(kind_i) lost_i^1.3)^power.
- * The a_i are not negative and drawn towards their common value, the k towards 1: with
- * few samples one number is learned, with many all of them. */
+/* loss = limit (1 - exp(-u / limit)), u = (sum over i of a_i k(kind_i)
+ * lost_i^exponent)^power. The a_i are not negative and drawn towards their common value,
+ * the k towards 1: with few samples one number is learned, with many all of them. */
 struct lr_loss_model {
     int n_layers;
     double *a; /* [n_layers], owned */
     double k[LR_LOSS_KINDS];
     bool is_kind_known[LR_LOSS_KINDS]; /* some sample had it */
-    double limit, power;
+    double limit, exponent, power;
     int n_samples;
     double spread;  /* of a new loss about its prediction, relative */
     double noise;   /* variance of an evaluation by its images, relative to the loss */
@@ -38,9 +38,11 @@ struct lr_loss_model {
 };
 
 /* limit: the largest loss there can be (accuracy of the original less that of chance).
- * n_samples >= 1; of each the n_layers inputs. */
+ * n_samples >= 1; of each the n_layers inputs. is_alone: the samples are of one layer
+ * each, everything else whole; such curves are steeper. */
 enum lr_status lr_loss_fit(struct lr_loss_model *m, const struct lr_loss_sample *samples,
-                           int n_samples, int n_layers, double limit, struct lr_err *e);
+                           int n_samples, int n_layers, double limit, bool is_alone,
+                           struct lr_err *e);
 void lr_loss_model_free(struct lr_loss_model *m);
 /* The loss, and the standard deviation about it of a new evaluation on as many images as
  * those learned from. NAN where a lost energy is. Cheap. */

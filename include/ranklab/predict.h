@@ -10,6 +10,7 @@ struct lr_prediction {
     int n_learned; /* evaluations it rests on; 0: nothing can be said */
     double top1;   /* fraction; NAN without labels or when nothing can be said */
     double difference, low, high; /* from the original; low..high: 95 % for a new one */
+    bool is_agreement; /* without labels: difference is that of agreement from 1 */
     /* How good it was on the evaluations left out one by one. */
     double loo_error;       /* root mean square, fraction */
     double loo_correlation; /* Spearman; NAN under 3 */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ranklab/mem.h"
+#include "ranklab/predict.h"
 #include "ranklab/sweep.h"
 
 #define COLUMNS(spatial, top1, agreement)                                                \
@@ -162,6 +163,11 @@ static enum lr_status run_sweep(struct cmd_ctx *c, const struct cmd_call *call,
         return st;
     o.layers = layers;
     st = lr_session_sweep(c->session, &o, &e->err);
+    /* Points of a sweep that was stopped are learned from as well. */
+    struct lr_err problem = {0};
+    enum lr_status learned = lr_session_learn(c->session, &problem);
+    if (!st && learned)
+        st = lr_err_set(&e->err, learned, "%s", problem.msg);
     if (!st && k.is_failed)
         st = lr_enomem(&e->err, (size_t)k.n * sizeof(*k.p), "a table");
     if (!st)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ranklab/predict.h"
+
 /* COLUMN(key, type, scale, digits, title in layers, in cost, in error). SPATIAL: the
  * title of the spatial rank, shown only where a layer has one. */
 #define COLUMNS(COLUMN)                                                                  \
@@ -202,6 +204,19 @@ void cmd_eval_table(struct out_table *t, const struct lr_eval *r)
     out_real(t, r->seconds);
 }
 
+/* Nothing while the plan was evaluated as it is, or nothing can be said of it. */
+static void add_prediction(struct lr_strbuf *b, const struct lr_session *s)
+{
+    struct lr_prediction p;
+
+    lr_session_predict(&p, s);
+    if (s->has_eval || p.n_learned == 0)
+        return;
+    lr_strbuf_printf(b, "; predicted %s %+.2f +-%.2f",
+                     p.is_agreement ? "agreement" : "top-1", 100 * p.difference,
+                     50 * (p.high - p.low));
+}
+
 void cmd_say_totals(struct cmd_ctx *c)
 {
     const struct lr_session *s = c->session;
@@ -220,6 +235,7 @@ void cmd_say_totals(struct cmd_ctx *c)
         lr_strbuf_printf(&left, "; %d to solve", n_chosen);
     if (n_stale)
         lr_strbuf_printf(&left, "; %d stale", n_stale);
+    add_prediction(&left, s);
     cmd_say(c, "total %.2fx (%sMAC -> %sMAC), network %.2fx%s", t.speedup,
             cmd_amount(from, sizeof(from), (double)t.macs_original),
             cmd_amount(to, sizeof(to), (double)t.macs), t.net_speedup,

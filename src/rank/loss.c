@@ -11,7 +11,8 @@
 
 #include "ranklab/mem.h"
 
-static const double EXPONENT = 1.3;
+/* Of networks, and of layers alone. */
+static const double EXPONENT = 1.3, ALONE_EXPONENT = 2;
 static const double RIDGE = 10;
 /* The common coefficient before anything is known, as its own standard deviation: what
  * keeps evaluations that lost nothing from promising anything of low ranks. */
@@ -24,7 +25,7 @@ static const double PRIOR_SPREAD = 0.4, PRIOR_SAMPLES = 3, FIT_SPREAD = 0.15,
 /* Spread (of the logarithm) of k among kinds before anything is known. */
 static const double KIND_SPREAD = 0.7;
 static const double powers[] = {1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6};
-enum { N_POWERS = sizeof(powers) / sizeof(powers[0]), N_WEIGHTS = 3, N_KIND_ROUNDS = 3 };
+enum { N_POWERS = sizeof(powers) / sizeof(powers[0]), N_WEIGHTS = 3, N_KIND_ROUNDS = 6 };
 
 /* ---- the model ---- */
 
@@ -45,7 +46,7 @@ static double feature(const struct lr_loss_model *m, struct lr_loss_input in, in
 {
     double x = in.lost[layer];
 
-    return x > 0 ? m->k[in.kind[layer]] * pow(x < 1 ? x : 1, EXPONENT) : x < 0 ? 0 : x;
+    return x > 0 ? m->k[in.kind[layer]] * pow(x < 1 ? x : 1, m->exponent) : x < 0 ? 0 : x;
 }
 
 static double predict(const struct lr_loss_model *m, struct lr_loss_input in)
@@ -121,6 +122,7 @@ struct fit {
     struct lr_loss_model *m;
     const struct lr_loss_sample *samples;
     int n, n_layers;
+    bool is_alone;
     double *f;          /* [n x n_layers] features */
     double *v, *weight; /* [n] what the sum should be, and its weight, squared */
     double *left_out;   /* [n] predictions of samples left out */
@@ -284,7 +286,7 @@ static bool fit_all(struct fit *t)
     double best = INFINITY, chosen = 0;
 
     fill_features(t);
-    for (int k = 0; k < N_POWERS; k++) {
+    for (int k = 0; k < (t->is_alone ? 1 : N_POWERS); k++) {
         t->m->power = powers[k];
         if (!fit_power(t))
             continue;
@@ -305,30 +307,51 @@ static bool fit_all(struct fit *t)
     return true;
 }
 
-/* Kinds are told apart by what they leave of the fit: k is scaled by the mean ratio of
- * measured to predicted sums of the samples, each as far as the kind is part of it. */
+/* The share of a sample's sum that layers of a kind make. */
+static double kind_share(const struct fit *t, int s, int kind, double sum)
+{
+    const struct lr_loss_input *in = &t->samples[s].input;
+    double part = 0;
+
+    for (int i = 0; i < t->n_layers; i++)
+        if (in->lost[i] > 0 && in->kind[i] == kind)
+            part += t->a[i] * t->f[(ptrdiff_t)s * t->n_layers + i];
+    return part / sum;
+}
+
+/* Kinds are told apart by what they leave of the fit: the logarithm of measured to
+ * predicted sums is regressed on the share that the kind has in them, both about their
+ * means, since what all samples have in common is the coefficients'. */
+static double kind_step(const struct fit *t, int kind)
+{
+    double n = 0, x = 0, y = 0, xx = 0, xy = 0;
+
+    for (int s = 0; s < t->n; s++) {
+        double sum = sample_sum(t, s, t->a);
+        if (!(sum > 0) || !(t->v[s] > 0))
+            continue;
+        double weight = t->weight[s] * sum * sum; /* of the logarithm */
+        double share = kind_share(t, s, kind, sum), off = log(t->v[s] / sum);
+        n += weight;
+        x += weight * share;
+        y += weight * off;
+        xx += weight * share * share;
+        xy += weight * share * off;
+    }
+    double prior = 1 / (KIND_SPREAD * KIND_SPREAD);
+    if (!(n > 0))
+        return 0;
+    return (xy - x * y / n - prior * log(t->m->k[kind])) / (xx - x * x / n + prior);
+}
+
 static void fit_kinds(struct fit *t)
 {
-    for (int kind = 0; kind < LR_LOSS_KINDS; kind++) {
-        double top = 0, bottom = 1 / (KIND_SPREAD * KIND_SPREAD);
-        for (int s = 0; s < t->n; s++) {
-            const struct lr_loss_sample *p = &t->samples[s];
-            double sum = sample_sum(t, s, t->a), part = 0;
-            for (int i = 0; i < t->n_layers; i++)
-                if (p->input.lost[i] > 0 && p->input.kind[i] == kind)
-                    part += t->a[i] * t->f[s * t->n_layers + i];
-            if (!(part > 0) || !(t->v[s] > 0))
-                continue;
-            double share = part / sum;
-            /* of log v: sigma of the loss over its slope */
-            double precision = share * share * t->weight[s] * sum * sum;
-            top += precision * log(t->v[s] / sum) / share;
-            bottom += precision;
-        }
-        double step = (top - log(t->m->k[kind]) / (KIND_SPREAD * KIND_SPREAD)) / bottom;
-        if (t->m->is_kind_known[kind])
-            t->m->k[kind] *= exp(fmax(-1, fmin(1, 0.7 * step)));
-    }
+    double steps[LR_LOSS_KINDS];
+
+    for (int k = 0; k < LR_LOSS_KINDS; k++)
+        steps[k] = t->m->is_kind_known[k] ? kind_step(t, k) : 0;
+    for (int k = 0; k < LR_LOSS_KINDS; k++)
+        t->m->k[k] *= exp(fmax(-1, fmin(1, 0.5 * steps[k])));
 }
 
 static void find_kinds(struct fit *t, int *n_kinds)
@@ -377,15 +400,22 @@ static void judge(struct fit *t, double *work)
 }
 
 enum lr_status lr_loss_fit(struct lr_loss_model *m, const struct lr_loss_sample *samples,
-                           int n_samples, int n_layers, double limit, struct lr_err *e)
+                           int n_samples, int n_layers, double limit, bool is_alone,
+                           struct lr_err *e)
 {
     size_t n = (size_t)n_samples, k = (size_t)n_layers;
-    struct fit t = {.m = m, .samples = samples, .n = n_samples, .n_layers = n_layers};
+    struct fit t = {.m = m,
+                    .samples = samples,
+                    .n = n_samples,
+                    .n_layers = n_layers,
+                    .is_alone = is_alone};
     double *block = lr_calloc(n * k + 3 * n + k * k + 2 * k + 4 * n + 1, sizeof(*block));
     int n_kinds = 0;
     enum lr_status rc = LR_OK;
 
-    *m = (struct lr_loss_model){.n_layers = n_layers, .limit = limit};
+    *m = (struct lr_loss_model){.n_layers = n_layers,
+                                .limit = limit,
+                                .exponent = is_alone ? ALONE_EXPONENT : EXPONENT};
     m->a = lr_calloc(k, sizeof(*m->a));
     if (!block || !m->a) {
         rc = lr_enomem(e, (n * k + k * k) * sizeof(*block), "a model of lost accuracy");

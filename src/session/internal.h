@@ -191,6 +191,13 @@ enum lr_status session_refine_pairs(struct lr_ranks *ranks, const int *layers, i
                                     int round, const struct lr_progress *progress,
                                     struct lr_err *e);
 
+/* ---- predict.c ---- */
+
+/* The plan as it is was evaluated so: learned from unless layers are stale. */
+enum lr_status session_predict_note(struct lr_session *s, const struct lr_eval *eval,
+                                    struct lr_err *e);
+void session_drop_predictor(struct lr_session *s);
+
 /* ---- sweep_store.c: the points of sweeps ---- */
 
 struct lr_sweep_point;

@@ -259,6 +259,7 @@ enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int6
     s->has_eval = true;
     s->evaluated_at = session_now();
     *r = result;
+    rc = session_predict_note(s, &result, e);
 out:
     lr_outcome_free(&approximated);
     lr_graph_free(g);

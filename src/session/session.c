@@ -33,6 +33,7 @@ void lr_session_close(struct lr_session *s)
     session_drop_calib(s);
     session_drop_eval(s);
     session_drop_sweeps(s);
+    session_drop_predictor(s);
     session_history_free(s);
     lr_configs_free(s->configs, s->n_layers);
     session_told_unref(s->told);
@@ -344,6 +345,7 @@ enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
     if (rc != LR_OK)
         goto out;
     session_drop_sweeps(s);
+    session_drop_predictor(s);
     if (which == 0) {
         session_drop_calib(s);
         lr_dataset_free(s->calib);

@@ -26,6 +26,17 @@ static void add_eval(struct lr_strbuf *b, const struct ui_snapshot *s)
     lr_strbuf_puts(b, ")");
 }
 
+/* While the plan itself was not evaluated. */
+static void add_prediction(struct lr_strbuf *b, const struct ui_snapshot *s)
+{
+    const struct lr_prediction *p = &s->prediction;
+
+    if (p->n_learned > 0 && (!s->has_eval || s->is_eval_old))
+        lr_strbuf_printf(b, "  ~%s %+.2f +-%.2f",
+                         p->is_agreement ? "agreement" : "top-1", 100 * p->difference,
+                         50 * (p->high - p->low));
+}
+
 static void title_text(struct lr_strbuf *b, const struct ui_snapshot *s, bool has_images)
 {
     struct lr_strbuf name = {0};
@@ -45,6 +56,7 @@ static void title_text(struct lr_strbuf *b, const struct ui_snapshot *s, bool ha
         lr_strbuf_printf(b, "  ?%d to solve", s->n_chosen);
     if (s->n_stale)
         lr_strbuf_printf(b, "  !%d stale", s->n_stale);
+    add_prediction(b, s);
     add_eval(b, s);
 }
 

@@ -244,6 +244,7 @@ struct ui_snapshot *ui_snapshot_take(const struct cmd_ctx *c,
         }
         lr_session_totals(&out->totals, s);
         take_eval(out, s, before);
+        lr_session_predict(&out->prediction, s);
     }
     if (is_ok)
         return out;

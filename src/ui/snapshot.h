@@ -4,6 +4,7 @@
 #define RANKLAB_UI_SNAPSHOT_H
 
 #include "cmd/context.h"
+#include "ranklab/predict.h"
 
 /* What one rank of a layer costs. energy NAN: not known. */
 struct ui_price {
@@ -40,6 +41,7 @@ struct ui_snapshot {
     struct lr_totals totals;
     struct lr_eval eval;
     bool has_eval, is_eval_old; /* old: of an earlier plan */
+    struct lr_prediction prediction; /* of the plan as it is */
     int round;
     struct cmd_settings settings;
     struct cmd_bind *binds;
