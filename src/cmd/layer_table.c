@@ -205,16 +205,16 @@ void cmd_eval_table(struct out_table *t, const struct lr_eval *r)
 }
 
 /* Nothing while the plan was evaluated as it is, or nothing can be said of it. */
-static void add_prediction(struct lr_strbuf *b, const struct lr_session *s)
+static void say_prediction(struct cmd_ctx *c)
 {
     struct lr_prediction p;
 
-    lr_session_predict(&p, s);
-    if (s->has_eval || p.n_learned == 0)
+    lr_session_predict(&p, c->session);
+    if (c->session->has_eval || p.n_learned == 0)
         return;
-    lr_strbuf_printf(b, "; predicted %s %+.2f +-%.2f",
-                     p.is_agreement ? "agreement" : "top-1", 100 * p.difference,
-                     50 * (p.high - p.low));
+    cmd_say(c, "predicted %s %+.2f +-%.2f points, from %d evaluation%s",
+            p.is_agreement ? "agreement" : "top-1", 100 * p.difference,
+            50 * (p.high - p.low), p.n_learned, p.n_learned == 1 ? "" : "s");
 }
 
 void cmd_say_totals(struct cmd_ctx *c)
@@ -235,12 +235,12 @@ void cmd_say_totals(struct cmd_ctx *c)
         lr_strbuf_printf(&left, "; %d to solve", n_chosen);
     if (n_stale)
         lr_strbuf_printf(&left, "; %d stale", n_stale);
-    add_prediction(&left, s);
     cmd_say(c, "total %.2fx (%sMAC -> %sMAC), network %.2fx%s", t.speedup,
             cmd_amount(from, sizeof(from), (double)t.macs_original),
             cmd_amount(to, sizeof(to), (double)t.macs), t.net_speedup,
             left.s ? left.s : "");
     lr_strbuf_free(&left);
+    say_prediction(c);
 }
 
 void cmd_say_whole(struct cmd_ctx *c)
