@@ -139,9 +139,11 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
 /* ---- kinds ---- */
 
 /* As the choices of the command, in this order. */
-static const char *const kinds[] = {"energy", "error", "propagation", NULL};
-static cmd_plot_fn *const draw[] = {cmd_plot_energy, cmd_plot_error,
-                                    cmd_plot_propagation};
+static const char *const kinds[] = {"energy",   "error", "propagation", "accuracy",
+                                    "tradeoff", "ranks", NULL};
+static cmd_plot_fn *const draw[] = {cmd_plot_energy,      cmd_plot_error,
+                                    cmd_plot_propagation, cmd_plot_accuracy,
+                                    cmd_plot_tradeoff,    cmd_plot_ranks};
 
 static enum lr_status run_plot(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
@@ -194,10 +196,16 @@ static const struct cmd_row rows[] = {
          "energy: the share of energy that each rank keeps, chosen ranks marked (--of\n"
          "filters: of the squared singular values of the filters); error:\n"
          "the held-out error of the solved layers beside that of the linear solution;\n"
-         "propagation: each layer's own error, the inherited one, and what is left.\n"
+         "propagation: each layer's own error, the inherited one, and what is left;\n"
+         "accuracy: the points of sweeps with their 95 % intervals, against the rank "
+         "or,\n"
+         "for several layers, its share of the full one; tradeoff: networks of sweeps,\n"
+         "kept configurations and the plan, accuracy against speedup; ranks: those\n"
+         "chosen, of the plan and of kept configurations.\n"
          "Without --to the plot is drawn as text, unless --script asks for the script.\n",
      .examples =
-         "plot energy conv3,conv4 --width 60 --height 16\nplot error\nplot propagation\n",
+         "plot energy conv3,conv4 --width 60 --height 16\nplot error\nplot propagation\n"
+         "plot ranks\n",
      .args = plot_args,
      .options = plot_options,
      .flags = CMD_NEEDS_MODEL,

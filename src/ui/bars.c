@@ -14,13 +14,15 @@
 static void add_eval(struct lr_strbuf *b, const struct ui_snapshot *s)
 {
     const struct lr_eval *r = &s->eval;
+    /* What a plan had before the change gives way to what is predicted of this one. */
+    bool has_interval =
+        !isnan(r->difference_low) && !(s->is_eval_old && s->prediction.n_learned > 0);
 
     if (!s->has_eval || isnan(r->top1))
         return;
     lr_strbuf_printf(b, "  %s=top-1 %.2f (%+.2f%s", s->is_eval_old ? "(before) " : "",
-                     100 * r->top1, 100 * r->top1_difference,
-                     isnan(r->difference_low) ? "" : ",");
-    if (!isnan(r->difference_low))
+                     100 * r->top1, 100 * r->top1_difference, has_interval ? "," : "");
+    if (has_interval)
         lr_strbuf_printf(b, " %.2f..%.2f", 100 * r->difference_low,
                          100 * r->difference_high);
     lr_strbuf_puts(b, ")");
@@ -32,9 +34,8 @@ static void add_prediction(struct lr_strbuf *b, const struct ui_snapshot *s)
     const struct lr_prediction *p = &s->prediction;
 
     if (p->n_learned > 0 && (!s->has_eval || s->is_eval_old))
-        lr_strbuf_printf(b, "  ~%s %+.2f +-%.2f",
-                         p->is_agreement ? "agreement" : "top-1", 100 * p->difference,
-                         50 * (p->high - p->low));
+        lr_strbuf_printf(b, "  ~%s %+.2f +-%.2f", p->is_agreement ? "agreement" : "top-1",
+                         100 * p->difference, 50 * (p->high - p->low));
 }
 
 static void title_text(struct lr_strbuf *b, const struct ui_snapshot *s, bool has_images)

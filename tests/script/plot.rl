@@ -9,4 +9,6 @@ try plot energy conv3 --to window
 try plot energy conv3 --to energy.gif
 try plot error
 try plot energy conv3 --width 5
-try plot ranks
+try plot rank
+try plot accuracy conv3
+try plot tradeoff

@@ -1,0 +1,350 @@
+/* Plots of accuracy: that of single layers against their rank, from sweeps, and of whole
+ * networks against what they save. */
+#include "cmd/plots.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ranklab/configs.h"
+#include "ranklab/sweep.h"
+
+/* ---- accuracy ---- */
+
+static bool is_shown(const struct lr_sweep_point *p, const struct lr_session *s,
+                     int layer)
+{
+    return p->layer == layer && p->method == s->plan[layer].method && p->n_images > 0 &&
+           isfinite(p->eval.top1_difference);
+}
+
+/* The rank along the axis: d'' of a spatial split, else d'. */
+static int axis_rank(struct lr_ranks r, const struct lr_rank_layer *l)
+{
+    return l->split == LR_SPLIT_SPATIAL ? r.spatial : r.channel;
+}
+
+static size_t count_points(const struct lr_session *s, int layer)
+{
+    size_t n = 0;
+
+    for (int i = 0; s->sweeps && i < s->sweeps->n; i++)
+        n += is_shown(&s->sweeps->points[i], s, layer);
+    return n;
+}
+
+/* Points of one layer by rising rank; those that are not significant go to open as well.
+ */
+static void add_curve(struct cmd_drawing *d, struct out_series *to,
+                      struct out_series *open, const struct lr_session *s, int layer,
+                      bool is_share)
+{
+    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
+    int full = axis_rank(lr_ranks_whole(&l), &l);
+    size_t n = count_points(s, layer), k = 0;
+    double *x = cmd_drawing_take(d, 4 * n, sizeof(*x));
+
+    if (!x)
+        return;
+    double *y = x + n, *low = y + n, *high = low + n;
+    /* They are kept by falling cost. */
+    for (int i = s->sweeps->n - 1; i >= 0; i--) {
+        const struct lr_sweep_point *p = &s->sweeps->points[i];
+        if (!is_shown(p, s, layer))
+            continue;
+        x[k] = (is_share ? 100.0 / full : 1) * axis_rank(p->ranks, &l);
+        y[k] = 100 * p->eval.top1_difference;
+        low[k] = 100 * p->eval.difference_low;
+        high[k] = 100 * p->eval.difference_high;
+        if (!lr_sweep_is_significant(p)) {
+            ((double *)(void *)open->x)[open->n] = x[k];
+            ((double *)(void *)open->y)[open->n++] = y[k];
+        }
+        k++;
+    }
+    int rank = axis_rank(s->plan[layer].ranks, &l);
+    const char *title =
+        lr_session_state(s, layer) == LR_STATE_WHOLE
+            ? s->layers[layer].name
+            : cmd_drawing_text(d, "%s, %d of %d", s->layers[layer].name, rank, full);
+    *to = (struct out_series){.title = title,
+                              .style = OUT_LINESPOINTS,
+                              .n = k,
+                              .x = x,
+                              .y = y,
+                              .low = low,
+                              .high = high};
+}
+
+/* The chosen rank, and for a layer by itself where splitting it stops to pay. */
+static void add_marks(struct cmd_drawing *d, struct out_mark *marks,
+                      const struct lr_session *s, int layer, int series, bool is_share,
+                      bool is_only)
+{
+    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
+    double scale = is_share ? 100.0 / axis_rank(lr_ranks_whole(&l), &l) : 1;
+    int even = lr_break_even(&l, s->plan[layer].ranks),
+        rank = axis_rank(s->plan[layer].ranks, &l);
+
+    if (lr_session_state(s, layer) != LR_STATE_WHOLE)
+        marks[d->plot.n_marks++] = (struct out_mark){
+            scale * rank, cmd_drawing_text(d, is_only ? "chosen %d" : "%d", rank),
+            series};
+    if (is_only && even > 1)
+        marks[d->plot.n_marks++] = (struct out_mark){
+            scale * even, cmd_drawing_text(d, "break-even %d", even), -1};
+}
+
+enum lr_status cmd_plot_accuracy(struct cmd_drawing *d, struct cmd_ctx *c,
+                                 const struct cmd_plot_call *q, struct cmd_error *e)
+{
+    const struct cmd_value *by = cmd_option(q->call, "by");
+    const struct lr_session *s = c->session;
+    size_t k = 0, n_points = 0;
+    int n_curves = 0, only = -1;
+
+    for (int i = 0; i < q->n; i++) {
+        size_t n = count_points(s, q->layers[i]);
+        n_points += n;
+        n_curves += n > 0;
+        only = n > 0 ? q->layers[i] : only;
+    }
+    if (!n_points) {
+        cmd_hint(e, "sweep measures it, as in: sweep conv3");
+        return lr_err_set(&e->err, LR_EINVAL,
+                          "no accuracy is known of any rank of these layers, with their "
+                          "method");
+    }
+    bool is_share = by->is_set ? by->i == 1 : n_curves > 1;
+    struct out_series *series =
+        cmd_drawing_take(d, (size_t)n_curves + 1, sizeof(*series));
+    struct out_mark *marks = cmd_drawing_take(d, 2 * (size_t)n_curves, sizeof(*marks));
+    double *open = cmd_drawing_take(d, 2 * n_points, sizeof(*open));
+    if (d->is_failed)
+        return cmd_drawing_check(d, e);
+    struct out_series *last = &series[n_curves];
+    *last = (struct out_series){.title = "not significant (95 %)",
+                                .style = OUT_POINTS,
+                                .x = open,
+                                .y = open + n_points};
+    for (int i = 0; i < q->n; i++)
+        if (count_points(s, q->layers[i]) > 0) {
+            add_curve(d, &series[k], last, s, q->layers[i], is_share);
+            add_marks(d, marks, s, q->layers[i], (int)k++, is_share, n_curves == 1);
+        }
+    d->plot.title = n_curves == 1
+                        ? cmd_drawing_text(d, "accuracy with only %s approximated (%s)",
+                                           s->layers[only].name,
+                                           lr_method_info(s->plan[only].method)->name)
+                        : "accuracy with one layer approximated at a time";
+    d->plot.x_label = is_share ? "rank (% of full rank)" : "rank";
+    if (n_curves == 1 && !is_share) {
+        struct lr_rank_layer l = lr_session_rank_layer(s, only);
+        if (l.split == LR_SPLIT_CHANNEL)
+            d->plot.x_label = cmd_drawing_text(
+                d, "rank (%.3g MMAC each; whole %.3g MMAC)",
+                1e-6 * (double)lr_macs_split(&l, (struct lr_ranks){l.d, 0}) / l.d,
+                1e-6 * (double)lr_macs_whole(&l));
+    }
+    d->plot.y_label = "top-1, difference from the original (points)";
+    d->plot.series = series;
+    d->plot.n_series = (size_t)n_curves + (last->n > 0);
+    d->plot.marks = marks;
+    return LR_OK;
+}
+
+/* ---- ranks ---- */
+
+enum lr_status cmd_plot_ranks(struct cmd_drawing *d, struct cmd_ctx *c,
+                              const struct cmd_plot_call *q, struct cmd_error *e)
+{
+    const struct lr_session *s = c->session;
+    size_t n = (size_t)q->n, n_configs = s->configs ? (size_t)s->configs->n : 0;
+    struct out_series *series = cmd_drawing_take(d, n_configs + 1, sizeof(*series));
+    const char **names = cmd_drawing_take(d, n, sizeof(*names));
+    double *x = cmd_drawing_take(d, n, sizeof(*x));
+
+    if (d->is_failed)
+        return cmd_drawing_check(d, e);
+    for (size_t k = 0; k <= n_configs; k++) {
+        const struct lr_layer_plan *plan =
+            k == 0 ? s->plan : s->configs->items[k - 1].plan;
+        double *y = cmd_drawing_take(d, n, sizeof(*y));
+        for (size_t i = 0; y && i < n; i++) {
+            int layer = q->layers[i];
+            struct lr_rank_layer l =
+                lr_session_rank_layer_as(s, layer, plan[layer].method);
+            struct lr_ranks r = plan[layer].ranks;
+            x[i] = (double)i + 1;
+            names[i] = s->layers[layer].name;
+            y[i] = lr_ranks_is_whole(&l, r)
+                       ? 100
+                       : 100.0 * axis_rank(r, &l) / axis_rank(lr_ranks_whole(&l), &l);
+        }
+        series[k] = (struct out_series){
+            .title = k == 0 ? "the plan" : s->configs->items[k - 1].name,
+            .style = k == 0 && n_configs == 0 ? OUT_BARS : OUT_LINESPOINTS,
+            .n = n,
+            .x = x,
+            .y = y};
+    }
+    d->plot.title = "ranks chosen (100 %: the layer stays whole)";
+    d->plot.x_label = "layer";
+    d->plot.y_label = "rank (% of full rank)";
+    d->plot.has_y_range = true;
+    d->plot.y_max = 105;
+    d->plot.series = series;
+    d->plot.n_series = n_configs + 1;
+    d->plot.x_names = names;
+    return LR_OK;
+}
+
+/* ---- trade-off ---- */
+
+struct network {
+    const char *title; /* of the series it belongs to */
+    double speedup;
+    const struct lr_eval *eval;
+};
+
+static int compare_networks(const struct network *a, const struct network *b)
+{
+    int order = strcmp(a->title, b->title);
+
+    return order ? order : (a->speedup > b->speedup) - (a->speedup < b->speedup);
+}
+
+static void insert(struct network *all, size_t *n, struct network one)
+{
+    size_t at = *n;
+
+    if (!isfinite(one.eval->top1_difference))
+        return;
+    for (; at > 0 && compare_networks(&all[at - 1], &one) > 0; at--)
+        all[at] = all[at - 1];
+    all[at] = one;
+    ++*n;
+}
+
+/* The method of a network's layers that are not kept, or "mixed". */
+static const char *method_name(const struct lr_sweep_point *p, int n_layers)
+{
+    const char *name = NULL;
+
+    for (int i = 0; i < n_layers; i++) {
+        const char *own = lr_method_info(p->methods[i])->name;
+        if (p->methods[i] == LR_METHOD_KEEP)
+            continue;
+        if (name && strcmp(name, own) != 0)
+            return "mixed";
+        name = own;
+    }
+    return name ? name : "keep";
+}
+
+/* No other network is faster and at least as accurate. */
+static bool is_best(const struct network *all, size_t n, size_t i)
+{
+    for (size_t k = 0; k < n; k++) {
+        double gain = all[k].eval->top1_difference - all[i].eval->top1_difference;
+        bool is_better = gain > 0 || all[k].speedup > all[i].speedup;
+        if (k != i && gain >= 0 && all[k].speedup >= all[i].speedup && is_better)
+            return false;
+    }
+    return true;
+}
+
+static void add_front(struct cmd_drawing *d, struct out_series *to,
+                      const struct network *all, size_t n)
+{
+    double *x = cmd_drawing_take(d, 2 * n, sizeof(*x));
+    size_t k = 0;
+
+    for (size_t i = 0; x && i < n; i++) {
+        if (!is_best(all, n, i))
+            continue;
+        size_t at = k++;
+        for (; at > 0 && x[at - 1] > all[i].speedup; at--) {
+            x[at] = x[at - 1];
+            x[n + at] = x[n + at - 1];
+        }
+        x[at] = all[i].speedup;
+        x[n + at] = 100 * all[i].eval->top1_difference;
+    }
+    *to = (struct out_series){.title = "best of all (Pareto front)",
+                              .style = OUT_LINES,
+                              .n = k,
+                              .x = x,
+                              .y = x ? x + n : NULL};
+}
+
+static size_t collect(struct cmd_drawing *d, struct network *all,
+                      const struct lr_session *s)
+{
+    struct lr_totals t;
+    size_t n = 0;
+
+    for (int i = 0; s->sweeps && i < s->sweeps->n; i++) {
+        const struct lr_sweep_point *p = &s->sweeps->points[i];
+        if (p->layer >= 0 || !p->methods || p->n_images == 0)
+            continue;
+        const char *title =
+            cmd_drawing_text(d, "%s, %s", p->rule, method_name(p, s->n_layers));
+        if (title)
+            insert(all, &n, (struct network){title, p->speedup, &p->eval});
+    }
+    for (int i = 0; s->configs && i < s->configs->n; i++) {
+        const struct lr_config *k = &s->configs->items[i];
+        if (k->has_eval)
+            insert(all, &n, (struct network){k->name, k->totals.speedup, &k->eval});
+    }
+    lr_session_totals(&t, s);
+    if (s->has_eval)
+        insert(all, &n, (struct network){"the plan", t.speedup, &s->last_eval});
+    return n;
+}
+
+enum lr_status cmd_plot_tradeoff(struct cmd_drawing *d, struct cmd_ctx *c,
+                                 const struct cmd_plot_call *q, struct cmd_error *e)
+{
+    const struct lr_session *s = c->session;
+    size_t most = (size_t)(s->sweeps ? s->sweeps->n : 0) +
+                  (size_t)(s->configs ? s->configs->n : 0) + 1;
+    struct network *all = cmd_drawing_take(d, most, sizeof(*all));
+    struct out_series *series = cmd_drawing_take(d, most + 1, sizeof(*series));
+    double *x = cmd_drawing_take(d, 4 * most, sizeof(*x));
+    size_t k = 0;
+
+    (void)q;
+    if (d->is_failed)
+        return cmd_drawing_check(d, e);
+    double *y = x + most, *low = y + most, *high = low + most;
+    size_t n = collect(d, all, s);
+    if (!n) {
+        cmd_hint(e, "sweep --speedup 1.5:6:0.5 measures some; so do eval and keep NAME");
+        return lr_err_set(&e->err, LR_EINVAL, "no network was evaluated yet");
+    }
+    for (size_t i = 0, begin = 0; i < n; i++) {
+        x[i] = all[i].speedup;
+        y[i] = 100 * all[i].eval->top1_difference;
+        low[i] = 100 * all[i].eval->difference_low;
+        high[i] = 100 * all[i].eval->difference_high;
+        if (i + 1 < n && strcmp(all[i].title, all[i + 1].title) == 0)
+            continue;
+        series[k++] = (struct out_series){.title = all[begin].title,
+                                          .style = OUT_LINESPOINTS,
+                                          .n = i + 1 - begin,
+                                          .x = x + begin,
+                                          .y = y + begin,
+                                          .low = low + begin,
+                                          .high = high + begin};
+        begin = i + 1;
+    }
+    if (k > 1)
+        add_front(d, &series[k++], all, n);
+    d->plot.title = "accuracy of whole networks";
+    d->plot.x_label = "speedup of the convolutions (multiply-adds)";
+    d->plot.y_label = "top-1, difference from the original (points)";
+    d->plot.series = series;
+    d->plot.n_series = k;
+    return LR_OK;
+}
