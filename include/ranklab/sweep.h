@@ -26,6 +26,9 @@ struct lr_sweep_point {
     double error_linear, error_heldout; /* of the layer; NAN for a network */
     int64_t n_images;
     struct lr_eval eval;
+    double sampling; /* half-width of the 95 % interval of what all images would give: the
+                        part of eval's intervals that is due to looking at some of them;
+                        0: all were looked at */
     bool is_from_journal;
 };
 /* Settings that the points were made with: others make them worthless. */

@@ -30,10 +30,10 @@
             {"top5_original", NULL, OUT_REAL, 0.01, 2},                                  \
             {"agreement", agreement ? "agree %" : NULL, OUT_REAL, 0.01, 2},              \
             {"output_error", agreement ? "error" : NULL, OUT_REAL, 0, 5},                \
-            {"seconds", NULL, OUT_REAL, 0, 2},                                           \
+            {"sampling", NULL, OUT_REAL, 0.01, 2}, {"seconds", NULL, OUT_REAL, 0, 2},    \
     }
 /* By what is shown: with or without spatial ranks, and the metric. */
-static const struct out_column columns[2][3][24] = {
+static const struct out_column columns[2][3][25] = {
     {COLUMNS(NULL, true, false), COLUMNS(NULL, false, false), COLUMNS(NULL, false, true)},
     {COLUMNS("sp.", true, false), COLUMNS("sp.", false, false),
      COLUMNS("sp.", false, true)}};
@@ -99,6 +99,7 @@ static void add_row(struct out_table *t, const struct lr_session *s,
     out_real(t, v->top5_original);
     out_real(t, v->agreement);
     out_real(t, v->output_error);
+    out_real(t, p->n_images > 0 ? p->sampling : NAN);
     out_real(t, v->seconds);
 }
 
@@ -131,6 +132,7 @@ static enum lr_status run_sweep(struct cmd_ctx *c, const struct cmd_call *call,
     const struct cmd_value *ranks = cmd_option(call, "ranks"),
                            *points = cmd_option(call, "points"),
                            *metric = cmd_option(call, "metric"),
+                           *precision = cmd_option(call, "precision"),
                            *count = cmd_option(call, "count");
     const struct lr_dataset *eval = c->session->eval;
     struct points k = {.c = c};
@@ -153,6 +155,7 @@ static enum lr_status run_sweep(struct cmd_ctx *c, const struct cmd_call *call,
         o.step = ranks->reals[2] < 1e9 ? (int)ranks->reals[2] : 1000000000;
     }
     o.n_points = points->is_set ? (int)points->i : 0;
+    o.precision = precision->is_set ? precision->r / 100 : 0;
     o.count = count->is_set ? count->i : 0;
     o.metric = metric->is_set            ? (enum lr_metric)metric->i
                : !eval                   ? LR_METRIC_ERROR
@@ -193,6 +196,11 @@ static const struct cmd_param sweep_options[] = {
      .type = CMD_T_CHOICE,
      .choices = metrics,
      .help = "what is measured beside the response error"},
+    {.name = "precision",
+     .type = CMD_T_REAL,
+     .min = 0.001,
+     .max = 50,
+     .help = "points: as many images as that takes"},
     {.name = "count",
      .type = CMD_T_INT,
      .min = 1,
@@ -215,8 +223,15 @@ static const struct cmd_row rows[] = {
          "--metric agreement counts the images with the same answer as the original's\n"
          "instead, which needs no labels; --metric error measures response errors\n"
          "alone, which needs no evaluation images. ^C keeps the points that are\n"
-         "finished.\n",
+         "finished.\n"
+         "--precision P ends a point as soon as what all images would give is known to\n"
+         "within P points, at 95 %: images are drawn at random, more of those that the\n"
+         "original was in doubt about, where answers change most. images is how many\n"
+         "that took; what is shown is the estimate for all of them, and low..high\n"
+         "covers the drawing as well as what all images would leave open, so it is\n"
+         "wider than P. The same seed draws the same images.\n",
      .examples = "sweep conv4 --points 3 --count 500\n"
+                 "sweep conv7 --points 2 --precision 1\n"
                  "sweep conv5,conv6 --ranks 8:40:16 --metric error\n",
      .args = sweep_args,
      .options = sweep_options,

@@ -10,9 +10,12 @@
 
 #include "ranklab/mem.h"
 
+/* A first guess of the images that a precision takes. */
+static const double FIRST_SHARE = 0.4;
+
 struct task {
     struct lr_sweep_point p;
-    double work; /* expected, in multiply-adds */
+    double solve, run; /* expected work in multiply-adds; run: over all images */
 };
 
 struct job {
@@ -22,7 +25,10 @@ struct job {
     int64_t n_images;
     struct task *tasks;
     int n, cap;
-    double total, done;       /* work */
+    int n_done;
+    double at;                /* share of the whole work that was reported */
+    double share;             /* of the images that a point takes, as far as is known */
+    struct lr_survey survey;  /* with a precision */
     struct sweep_cut cuts[2]; /* of the layer, and of an earlier one */
     int now;                  /* which of them is the layer's */
     bool is_open[2];
@@ -32,6 +38,7 @@ static void job_free(struct job *j)
 {
     for (int i = 0; i < 2; i++)
         sweep_cut_free(&j->cuts[i]);
+    lr_survey_free(&j->survey);
     lr_free(j->tasks);
 }
 
@@ -39,18 +46,30 @@ static void job_free(struct job *j)
 
 /* Multiply-adds, roughly: the solver's sums over the sampled rows, and the part of the
  * network that is run. The solver's sums run at about half the speed of convolutions. */
-static double expected_work(const struct job *j, const struct lr_sweep_point *p,
-                            double behind)
+static void expect(struct task *t, const struct job *j, double behind)
 {
     const struct lr_session *s = j->s;
+    const struct lr_sweep_point *p = &t->p;
     const struct lr_method_info *info = lr_method_info(p->method);
     double d = s->layers[p->layer].d, rows = 0, passes = info->is_linear ? 1 : 51;
 
     if (s->calib)
         rows = (double)lr_dataset_count(s->calib) * session_sampling(s).n_positions;
-    double solve = info->needs_samples ? rows * d * (d + 2 * p->ranks.channel) * passes
-                                       : rows * d * d;
-    return 2 * solve + (double)j->n_images * ((double)p->macs + behind);
+    t->solve = 2 * (info->needs_samples ? rows * d * (d + 2 * p->ranks.channel) * passes
+                                        : rows * d * d);
+    t->run = (double)j->n_images * ((double)p->macs + behind);
+}
+
+/* The next stage: this much work, of what is left of the list and more. It is given the
+ * share it has if all points to come take as many images as those so far did. */
+static struct lr_progress stage(struct job *j, double work, double more)
+{
+    double left = more, lo = j->at;
+
+    for (int i = j->n_done; i < j->n; i++)
+        left += j->tasks[i].solve + j->share * j->tasks[i].run;
+    j->at = left > 0 ? lo + (1 - lo) * work / left : lo;
+    return lr_progress_sub(j->o->progress, lo, j->at);
 }
 
 static enum lr_status add_layer(struct job *j, int layer, struct lr_err *e)
@@ -75,7 +94,7 @@ static enum lr_status add_layer(struct job *j, int layer, struct lr_err *e)
         struct task *t = &j->tasks[j->n++];
         t->p = sweep_point(j->s, layer, ranks[i]);
         t->p.n_images = j->n_images;
-        t->work = expected_work(j, &t->p, behind);
+        expect(t, j, behind);
     }
     lr_free(ranks);
     return rc;
@@ -115,7 +134,7 @@ static void next_cut(struct job *j)
     int other = 1 - j->now;
 
     sweep_cut_detach(&j->cuts[j->now]);
-    if (j->is_open[j->now] && j->cuts[j->now].n_slots > 0) {
+    if (j->is_open[j->now] && j->cuts[j->now].n_used > 0) {
         sweep_cut_free(&j->cuts[other]);
         j->is_open[other] = false;
         j->now = other;
@@ -136,13 +155,17 @@ static enum lr_status open_cut(struct job *j, int layer, struct lr_err *e)
     if (rc != LR_OK)
         return rc;
     double bytes = sweep_cut_bytes(c);
-    bool is_kept = bytes <= limit;
-    if (is_kept && j->is_open[1 - j->now] && bytes + sweep_cut_bytes(other) > limit) {
+    double used = j->is_open[1 - j->now] ? sweep_cut_used(other) : 0;
+    int64_t n_slots = j->n_images;
+    /* A part is worth keeping only where a part is all that is looked at. */
+    if (bytes > limit)
+        n_slots =
+            j->o->precision > 0 ? (int64_t)(limit / bytes * (double)j->n_images) : 0;
+    if (n_slots > 0 && used > 0 && bytes + used > limit) {
         sweep_cut_free(other);
         j->is_open[1 - j->now] = false;
     }
-    return sweep_cut_open(c, is_kept ? j->n_images : 0,
-                          j->is_open[1 - j->now] ? other : NULL, e);
+    return sweep_cut_open(c, n_slots, j->is_open[1 - j->now] ? other : NULL, e);
 }
 
 static enum lr_status solve_task(struct lr_factors **f, struct lr_net **net,
@@ -168,47 +191,75 @@ static enum lr_status finish(struct job *j, struct task *t, struct lr_err *e)
     struct lr_sweep_point p = t->p;
     enum lr_status rc = session_sweeps_add(j->s, &p, e);
 
-    j->done += t->work;
+    j->n_done++;
     if (rc == LR_OK && j->o->on_point)
         j->o->on_point(j->o->ctx, &t->p);
     return rc;
 }
 
-/* Tasks first..end-1 of one layer, side by side. */
-static enum lr_status run_tasks(struct job *j, struct sweep_solver *k, int base,
-                                int first, int end, struct lr_err *e)
+/* One task by itself. */
+static enum lr_status run_task(struct job *j, struct task *t, struct sweep_solver *k,
+                               int i, struct lr_err *e)
 {
-    int n = end - first;
+    double work = t->solve + j->share * t->run, part = t->solve / work;
+    struct lr_progress all = stage(j, work, 0);
+    struct lr_progress first = lr_progress_sub(&all, 0, part);
+    struct lr_progress second = lr_progress_sub(&all, part, 1);
+    struct sweep_cut *c = &j->cuts[j->now];
+    struct lr_factors *f = NULL;
+    struct lr_net *net = NULL;
+    enum lr_status rc = solve_task(&f, &net, j, t, k, i, &first, e);
+
+    if (rc != LR_OK || !j->has_eval)
+        goto out;
+    if (j->o->precision > 0)
+        rc = sweep_sample(&t->p.eval, net, c, &j->survey, j->o->precision, j->o->metric,
+                          j->s->original, &second, e);
+    else
+        rc = sweep_run(&t->p.eval, &net, 1, c, j->s->original, &second, e);
+    if (rc == LR_OK && j->o->precision > 0) {
+        double share = (double)t->p.eval.images / (double)j->n_images;
+        t->p.sampling = lr_survey_half_width(&j->survey);
+        /* A mean over the points so far, the first guess counting as one. */
+        j->share += (share - j->share) / (j->n_done + 2);
+    }
+out:
+    lr_net_free(net);
+    lr_factors_unref(f);
+    return rc == LR_OK ? finish(j, t, e) : rc;
+}
+
+/* n tasks of one layer, side by side. */
+static enum lr_status run_together(struct job *j, struct task *t, int n,
+                                   struct sweep_solver *k, struct lr_err *e)
+{
     struct lr_net **nets = lr_calloc((size_t)n, sizeof(*nets));
     struct lr_eval *evals = lr_calloc((size_t)n, sizeof(*evals));
-    double work = 0, lo = j->done / j->total;
+    double solve = 0, run = 0;
     enum lr_status rc = LR_OK;
 
     if (!nets || !evals) {
         rc = lr_enomem(e, (size_t)n * sizeof(*evals), "points of a sweep");
         goto out;
     }
-    for (int i = first; i < end; i++)
-        work += j->tasks[i].work;
-    double hi = (j->done + work) / j->total, mid = lo + (hi - lo) * 0.2;
-    for (int i = first; i < end; i++) {
+    for (int i = 0; i < n; i++) {
+        solve += t[i].solve;
+        run += t[i].run;
+    }
+    struct lr_progress all = stage(j, solve + run, 0);
+    double part = solve / (solve + run);
+    struct lr_progress second = lr_progress_sub(&all, part, 1);
+    for (int i = 0; i < n && rc == LR_OK; i++) {
         struct lr_factors *f = NULL;
-        struct lr_progress sub =
-            lr_progress_sub(j->o->progress, lo + (mid - lo) * (i - first) / n,
-                            lo + (mid - lo) * (i - first + 1) / n);
-        rc = solve_task(&f, &nets[i - first], j, &j->tasks[i], k, i - base, &sub, e);
+        struct lr_progress one = lr_progress_sub(&all, part * i / n, part * (i + 1) / n);
+        rc = solve_task(&f, &nets[i], j, &t[i], k, i, &one, e);
         lr_factors_unref(f);
-        if (rc != LR_OK)
-            goto out;
     }
-    if (j->has_eval) {
-        struct lr_progress sub = lr_progress_sub(j->o->progress, mid, hi);
-        rc = sweep_run(evals, nets, n, &j->cuts[j->now], j->s->original, &sub, e);
-    }
-    for (int i = first; i < end && rc == LR_OK; i++) {
-        if (j->has_eval)
-            j->tasks[i].p.eval = evals[i - first];
-        rc = finish(j, &j->tasks[i], e);
+    if (rc == LR_OK)
+        rc = sweep_run(evals, nets, n, &j->cuts[j->now], j->s->original, &second, e);
+    for (int i = 0; i < n && rc == LR_OK; i++) {
+        t[i].p.eval = evals[i];
+        rc = finish(j, &t[i], e);
     }
 out:
     for (int i = 0; nets && i < n; i++)
@@ -233,11 +284,12 @@ static enum lr_status run_layer(struct job *j, int first, int end, struct lr_err
     rc = sweep_solver_init(&k, j->s, layer, ranks, n, e);
     if (rc == LR_OK && j->has_eval)
         rc = open_cut(j, layer, e);
-    bool is_single = !j->has_eval || j->cuts[j->now].n_slots > 0;
-    for (int i = first, to; i < end && rc == LR_OK; i = to) {
-        to = is_single ? i + 1 : end;
-        rc = run_tasks(j, &k, first, i, to, e);
-    }
+    if (rc == LR_OK && j->has_eval && j->o->precision <= 0 &&
+        j->cuts[j->now].n_slots == 0)
+        rc = run_together(j, &j->tasks[first], n, &k, e);
+    else
+        for (int i = 0; i < n && rc == LR_OK; i++)
+            rc = run_task(j, &j->tasks[first + i], &k, i, e);
     if (j->has_eval)
         next_cut(j);
     sweep_solver_free(&k);
@@ -260,6 +312,11 @@ static enum lr_status check(struct job *j, struct lr_err *e)
                           o->step);
     if (o->count < 0)
         return lr_err_set(e, LR_EINVAL, "count %lld is below 0", (long long)o->count);
+    if (!(o->precision >= 0 && o->precision < 1))
+        return lr_err_set(e, LR_EINVAL, "precision %g is not in 0..1", o->precision);
+    if (o->precision > 0 && o->metric == LR_METRIC_ERROR)
+        return lr_err_set(e, LR_EINVAL,
+                          "a precision is one of the metric top1 or agreement");
     j->has_eval = o->metric != LR_METRIC_ERROR;
     if (!j->has_eval)
         return LR_OK;
@@ -283,16 +340,16 @@ enum lr_status lr_session_sweep(struct lr_session *s, const struct lr_sweep_opts
 
     if (rc != LR_OK || (rc = make_list(&j, e)) != LR_OK)
         goto out;
-    for (int i = 0; i < j.n; i++)
-        j.total += j.tasks[i].work;
+    j.share = o->precision > 0 ? FIRST_SHARE : 1;
     if (j.n > 0 && j.has_eval) {
         double work = 0;
         for (int i = 0; i < s->n_layers; i++)
             work += (double)s->layers[i].macs * (double)j.n_images;
-        j.total += work;
-        struct lr_progress sub = lr_progress_sub(o->progress, 0, work / j.total);
-        j.done = work;
+        struct lr_progress sub = stage(&j, work, work);
         if ((rc = session_need_original(s, j.n_images, &sub, e)) != LR_OK)
+            goto out;
+        if (o->precision > 0 &&
+            (rc = lr_survey_init(&j.survey, s->original, s->settings.seed, e)) != LR_OK)
             goto out;
     }
     for (int i = 0, end; i < j.n; i = end) {

@@ -125,6 +125,11 @@ double sweep_cut_bytes(const struct sweep_cut *c)
     return bytes;
 }
 
+double sweep_cut_used(const struct sweep_cut *c)
+{
+    return sweep_cut_bytes(c) * (double)c->n_used / (double)c->n_images;
+}
+
 static enum lr_status compile(struct lr_net **out, const struct sweep_cut *c,
                               const int *inputs, int n_inputs, struct lr_err *e)
 {

@@ -4,6 +4,7 @@
 #define LR_SESSION_SWEEP_INTERNAL_H
 
 #include "ranklab/engine.h"
+#include "ranklab/survey.h"
 #include "ranklab/sweep.h"
 #include "session/internal.h"
 
@@ -80,6 +81,8 @@ void sweep_cut_free(struct sweep_cut *c);
 void sweep_cut_detach(struct sweep_cut *c);
 /* Bytes that the values of all images take. */
 double sweep_cut_bytes(const struct sweep_cut *c);
+/* Those of the images that are kept now. */
+double sweep_cut_used(const struct sweep_cut *c);
 /* Computes what is missing of n images (any number) and keeps it while there is room. */
 enum lr_status sweep_cut_fill(struct sweep_cut *c, const int64_t *images, int64_t n,
                               struct lr_err *e);
@@ -98,5 +101,12 @@ enum lr_status sweep_net(struct lr_net **out, const struct lr_session *s, int la
 enum lr_status sweep_run(struct lr_eval *evals, struct lr_net *const *nets, int n,
                          struct sweep_cut *c, const struct lr_outcome *original,
                          const struct lr_progress *progress, struct lr_err *e);
+
+/* The same for one net over as many images as the half-width wanted takes; the metric is
+ * that of top1 or agreement. */
+enum lr_status sweep_sample(struct lr_eval *r, struct lr_net *net, struct sweep_cut *c,
+                            struct lr_survey *survey, double wanted,
+                            enum lr_metric metric, const struct lr_outcome *original,
+                            const struct lr_progress *progress, struct lr_err *e);
 
 #endif

@@ -101,3 +101,54 @@ out:
     lr_free(images);
     return rc;
 }
+
+/* What an image adds to the mean that is estimated. */
+static int value_of(enum lr_metric metric, int64_t image, const struct lr_outcome *o,
+                    const struct lr_outcome *original)
+{
+    if (metric == LR_METRIC_TOP1)
+        return (int)o->hit1[image] - (int)original->hit1[image];
+    return o->top1[image] == original->top1[image] ? 0 : -1;
+}
+
+enum lr_status sweep_sample(struct lr_eval *r, struct lr_net *net, struct sweep_cut *c,
+                            struct lr_survey *survey, double wanted,
+                            enum lr_metric metric, const struct lr_outcome *original,
+                            const struct lr_progress *progress, struct lr_err *e)
+{
+    const int32_t *labels = lr_dataset_labels(c->s->eval);
+    int64_t max = c->n_images + c->batch;
+    int64_t *images = lr_alloc((size_t)max, sizeof(*images));
+    const float *const *x = NULL;
+    struct lr_outcome o = {0};
+    enum lr_status rc = lr_outcome_init(&o, c->n_images, original->n_out, labels, e);
+
+    lr_survey_restart(survey);
+    if (!images)
+        rc = lr_enomem(e, (size_t)max * sizeof(*images), "a list of images");
+    if (rc != LR_OK)
+        goto out;
+    do {
+        double drawn = (double)lr_survey_count(survey) / (double)c->n_images;
+        int64_t n = lr_survey_next(images, max, survey, wanted, c->batch);
+        if ((rc = sweep_cut_fill(c, images, n, e)) != LR_OK)
+            goto out;
+        for (int64_t i = 0; i < n; i += c->batch) {
+            int size = n - i < c->batch ? (int)(n - i) : c->batch;
+            if ((rc = lr_progress_tick(progress, drawn + (double)i / (double)c->n_images,
+                                       "evaluating", e)) != LR_OK ||
+                (rc = sweep_cut_get(&x, c, images + i, size, e)) != LR_OK ||
+                (rc = run_batch(&o, net, x, images + i, size, labels, e)) != LR_OK)
+                goto out;
+        }
+        for (int64_t i = 0; i < n; i++)
+            lr_survey_put(survey, images[i], value_of(metric, images[i], &o, original));
+    } while (lr_survey_half_width(survey) > wanted);
+    rc = lr_survey_compare(r, survey, original, &o, e);
+    if (rc == LR_OK)
+        rc = lr_progress_tick(progress, 1, "evaluating", e);
+out:
+    lr_outcome_free(&o);
+    lr_free(images);
+    return rc;
+}

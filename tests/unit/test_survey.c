@@ -1,0 +1,252 @@
+/* Sampling instead of looking at every image: what the draws must obey, and by
+ * simulation that the interval holds what all images would give. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "ranklab/mem.h"
+#include "ranklab/rng.h"
+#include "ranklab/survey.h"
+
+enum { N = 10000, CLASSES = 3, BATCH = 64 };
+
+#define assert_ok(call)                                                                  \
+    do {                                                                                 \
+        struct lr_err *fx_e = &(struct lr_err){0};                                       \
+        if ((call) != LR_OK)                                                             \
+            fail_msg("%s: %s", #call, fx_e->msg);                                        \
+    } while (0)
+
+/* Outputs whose margins spread as a trained network's do: few near 0. */
+static void make_original(struct lr_outcome *o, int64_t n, uint64_t seed)
+{
+    struct lr_rng rng;
+    int32_t *labels = lr_calloc((size_t)n, sizeof(*labels));
+
+    lr_rng_seed(&rng, seed);
+    assert_non_null(labels);
+    assert_ok(lr_outcome_init(o, n, CLASSES, labels, fx_e));
+    for (int64_t i = 0; i < n; i++) {
+        float x[CLASSES] = {0, 0, -5};
+        double margin = 6 * sqrt(-log(1 - lr_rng_uniform(&rng)));
+        bool is_right = lr_rng_uniform(&rng) > 0.5 * exp(-margin);
+        x[is_right ? 0 : 1] = (float)margin;
+        assert_ok(lr_outcome_put(o, i, x, labels, fx_e));
+    }
+    lr_free(labels);
+}
+
+static double margin(const struct lr_outcome *o, int64_t i)
+{
+    return fabs((double)o->out[i * CLASSES] - (double)o->out[i * CLASSES + 1]);
+}
+
+/* A changed mind with this chance. */
+static void draw_values(int8_t *x, const struct lr_outcome *o, double scale, double reach,
+                        struct lr_rng *rng)
+{
+    for (int64_t i = 0; i < o->n; i++) {
+        double chance = scale * exp(-margin(o, i) / reach);
+        x[i] = 0;
+        if (lr_rng_uniform(rng) < chance)
+            x[i] = o->hit1[i] ? -1 : 1;
+    }
+}
+
+static double mean_of(const int8_t *x, int64_t n)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        sum += x[i];
+    return sum / (double)n;
+}
+
+static int64_t run(struct lr_survey *s, const int8_t *x, double wanted)
+{
+    static int64_t images[N + BATCH];
+    int64_t n;
+
+    lr_survey_restart(s);
+    do {
+        n = lr_survey_next(images, N, s, wanted, BATCH);
+        for (int64_t i = 0; i < n; i++)
+            lr_survey_put(s, images[i], x[images[i]]);
+    } while (n > 0 && lr_survey_half_width(s) > wanted);
+    return lr_survey_count(s);
+}
+
+static void survey__covers_all_images__in_nineteen_of_twenty(void **state)
+{
+    /* chance at margin 0, and how far into the sure images changes reach; a reach of 1e9
+     * is the case that strata are no help for */
+    static const double cases[][2] = {{0.02, 1},    {0.1, 0.5},  {0.2, 1},
+                                      {0.5, 1},     {0.5, 3},    {0.9, 6},
+                                      {0.001, 1e9}, {0.01, 1e9}, {0.2, 1e9}};
+    static int8_t x[N];
+    int n_runs = 400;
+    struct lr_outcome o;
+    struct lr_rng rng;
+
+    (void)state;
+    lr_rng_seed(&rng, 5);
+    make_original(&o, N, 1);
+    for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+        int n_covered = 0;
+        for (int k = 0; k < n_runs; k++) {
+            struct lr_survey s;
+            assert_ok(lr_survey_init(&s, &o, (uint64_t)k + 10, fx_e));
+            draw_values(x, &o, cases[c][0], cases[c][1], &rng);
+            run(&s, x, 0.003);
+            double truth = mean_of(x, N), estimate = lr_survey_mean(&s);
+            double half = lr_survey_half_width(&s);
+            assert_true(half <= 0.003);
+            n_covered += fabs(estimate - truth) <= half;
+            lr_survey_free(&s);
+        }
+        if (n_covered < 0.93 * n_runs)
+            fail_msg("chance %g reach %g: %d of %d intervals hold the mean of all",
+                     cases[c][0], cases[c][1], n_covered, n_runs);
+    }
+    lr_outcome_free(&o);
+}
+
+static void survey__saves_most_images__when_changes_are_few(void **state)
+{
+    static int8_t x[N];
+    struct lr_outcome o;
+    struct lr_survey s;
+    struct lr_rng rng;
+
+    (void)state;
+    lr_rng_seed(&rng, 7);
+    make_original(&o, N, 2);
+    assert_ok(lr_survey_init(&s, &o, 1, fx_e));
+    draw_values(x, &o, 0.2, 1, &rng);
+    assert_true(run(&s, x, 0.003) < 4 * N / 10);
+    lr_survey_free(&s);
+    lr_outcome_free(&o);
+}
+
+static void survey__draws_each_image_once__and_is_exact_then(void **state)
+{
+    static int8_t x[N];
+    static int seen[N];
+    int64_t images[N], n, n_seen = 0;
+    struct lr_outcome o;
+    struct lr_survey s;
+    struct lr_rng rng;
+
+    (void)state;
+    lr_rng_seed(&rng, 8);
+    make_original(&o, 1000, 3);
+    assert_ok(lr_survey_init(&s, &o, 1, fx_e));
+    draw_values(x, &o, 0.5, 1e9, &rng);
+    while ((n = lr_survey_next(images, 512, &s, 1e-9, BATCH)) > 0)
+        for (int64_t i = 0; i < n; i++) {
+            assert_in_range(images[i], 0, 999);
+            assert_int_equal(seen[images[i]]++, 0);
+            n_seen++;
+            lr_survey_put(&s, images[i], x[images[i]]);
+        }
+    assert_int_equal(n_seen, 1000);
+    assert_true(fabs(lr_survey_mean(&s) - mean_of(x, 1000)) < 1e-12);
+    assert_true(lr_survey_half_width(&s) <= 0);
+    lr_survey_free(&s);
+    lr_outcome_free(&o);
+}
+
+/* Strata: everything in a later one is less sure than everything in one before. */
+static void survey__orders_strata_by_margin__and_draws_by_seed(void **state)
+{
+    struct lr_outcome o;
+    struct lr_survey s, same, other;
+    int n_equal = 0;
+
+    (void)state;
+    make_original(&o, 3000, 4);
+    assert_ok(lr_survey_init(&s, &o, 1, fx_e));
+    assert_ok(lr_survey_init(&same, &o, 1, fx_e));
+    assert_ok(lr_survey_init(&other, &o, 2, fx_e));
+    for (int h = 0; h + 1 < s.n_strata; h++) {
+        double least = INFINITY, most = 0;
+        for (int64_t i = 0; i < s.strata[h].n; i++)
+            least = fmin(least, margin(&o, s.order[s.strata[h].first + i]));
+        for (int64_t i = 0; i < s.strata[h + 1].n; i++)
+            most = fmax(most, margin(&o, s.order[s.strata[h + 1].first + i]));
+        assert_true(least >= most);
+    }
+    for (int i = 0; i < 3000; i++) {
+        assert_int_equal(s.order[i], same.order[i]);
+        n_equal += s.order[i] == other.order[i];
+    }
+    assert_true(n_equal < 300);
+    lr_survey_free(&s);
+    lr_survey_free(&same);
+    lr_survey_free(&other);
+    lr_outcome_free(&o);
+}
+
+/* All images drawn give what comparing all gives; a part gives its estimate inside. */
+static void survey__compares_as_all_images_do__when_all_are_drawn(void **state)
+{
+    static int64_t images[N];
+    struct lr_outcome a, b;
+    struct lr_survey s;
+    struct lr_eval all, part, full;
+
+    (void)state;
+    make_original(&b, N, 5);
+    make_original(&a, N, 5);
+    for (int64_t i = 0; i < N; i++)
+        if (margin(&b, i) < 0.6) { /* changes its mind */
+            float x[CLASSES] = {b.out[i * CLASSES + 1], b.out[i * CLASSES], -5};
+            int32_t *labels = lr_calloc(N, sizeof(*labels));
+            assert_ok(lr_outcome_put(&a, i, x, labels, fx_e));
+            lr_free(labels);
+        }
+    assert_ok(lr_eval_compare(&all, &b, &a, fx_e));
+    assert_ok(lr_survey_init(&s, &b, 1, fx_e));
+    for (bool is_done = false; !is_done;) {
+        int64_t n = lr_survey_next(images, N, &s, 0.003, BATCH);
+        for (int64_t i = 0; i < n; i++)
+            lr_survey_put(&s, images[i], (int)a.hit1[images[i]] - b.hit1[images[i]]);
+        is_done = lr_survey_half_width(&s) <= 0.003;
+    }
+    assert_ok(lr_survey_compare(&part, &s, &b, &a, fx_e));
+    assert_true(part.images < N);
+    assert_true(fabs(part.top1_difference - all.top1_difference) < 0.004);
+    assert_true(fabs(part.agreement - all.agreement) < 0.01);
+    assert_true(fabs(part.top1_original - all.top1_original) < 1e-12);
+    /* The interval is wider than that of all images. */
+    assert_true(part.difference_high - part.difference_low >
+                all.difference_high - all.difference_low);
+    for (int64_t n; (n = lr_survey_next(images, N, &s, 1e-9, BATCH)) > 0;)
+        for (int64_t i = 0; i < n; i++)
+            lr_survey_put(&s, images[i], (int)a.hit1[images[i]] - b.hit1[images[i]]);
+    assert_ok(lr_survey_compare(&full, &s, &b, &a, fx_e));
+    assert_int_equal(full.images, N);
+    assert_true(fabs(full.difference_low - all.difference_low) < 1e-12);
+    assert_true(fabs(full.top1 - all.top1) < 1e-12);
+    lr_survey_free(&s);
+    lr_outcome_free(&a);
+    lr_outcome_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(survey__saves_most_images__when_changes_are_few),
+        cmocka_unit_test(survey__draws_each_image_once__and_is_exact_then),
+        cmocka_unit_test(survey__orders_strata_by_margin__and_draws_by_seed),
+        cmocka_unit_test(survey__compares_as_all_images_do__when_all_are_drawn),
+        cmocka_unit_test(survey__covers_all_images__in_nineteen_of_twenty),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
