@@ -149,6 +149,22 @@ static enum lr_status compile(struct lr_net **out, const struct sweep_cut *c,
     return rc;
 }
 
+/* Values of the other cut that are needed are fed: nothing before them is. */
+static void take_from_other(struct sweep_cut *c, bool *needed)
+{
+    for (int i = 0; i < c->other->n; i++) {
+        int v = c->other->values[i];
+        bool is_taken = false;
+        if (!needed[v])
+            continue;
+        needed[v] = false;
+        for (int k = 0; k < c->n_other_inputs; k++)
+            is_taken = is_taken || c->other_inputs[k] == i;
+        if (!is_taken)
+            c->other_inputs[c->n_other_inputs++] = i;
+    }
+}
+
 /* Which values of the other cut ours can be computed from; none when they cannot. */
 static enum lr_status find_other(struct sweep_cut *c, struct lr_err *e)
 {
@@ -163,11 +179,7 @@ static enum lr_status find_other(struct sweep_cut *c, struct lr_err *e)
     }
     for (int i = 0; i < c->n; i++)
         needed[c->values[i]] = true;
-    for (int i = 0; i < other->n; i++)
-        if (needed[other->values[i]]) {
-            c->other_inputs[c->n_other_inputs++] = i;
-            needed[other->values[i]] = false;
-        }
+    take_from_other(c, needed);
     for (int k = g->n_nodes - 1; k >= 0; k--) {
         const struct lr_node *node = &g->nodes[k];
         if (!is_any(needed, node->out, node->n_out))
@@ -175,11 +187,7 @@ static enum lr_status find_other(struct sweep_cut *c, struct lr_err *e)
         for (int i = 0; i < node->n_in; i++)
             if (node->in[i] >= 0)
                 needed[node->in[i]] = true;
-        for (int i = 0; i < other->n; i++)
-            if (needed[other->values[i]]) {
-                c->other_inputs[c->n_other_inputs++] = i;
-                needed[other->values[i]] = false;
-            }
+        take_from_other(c, needed);
     }
     for (int i = 0; i < g->n_inputs; i++)
         is_there = is_there && !needed[g->inputs[i]];
