@@ -14,6 +14,10 @@
 #include "ranklab/graph.h"
 #include "ranklab/progress.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- methods: one row per method in src/approx/method.c ---- */
 
 enum lr_method {
@@ -292,5 +296,9 @@ enum lr_status lr_sample_pass(struct lr_rows *rows, const int *values, int n_val
  */
 void lr_sampling_split(size_t *n_fit, size_t *n_valid, size_t *n_held, size_t n,
                        int64_t n_images, const struct lr_sampling *opts);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include "ranklab/session.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { LR_CONFIG_NAME_MAX = 64 };
 
 struct lr_config {
@@ -59,5 +63,9 @@ void lr_config_view_free(struct lr_config *c);
 
 /* Whether two sets of settings agree in all that solving depends on. */
 bool lr_settings_same(const struct lr_settings *a, const struct lr_settings *b);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

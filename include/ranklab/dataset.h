@@ -9,6 +9,10 @@
 #include "ranklab/err.h"
 #include "ranklab/progress.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { LR_MAX_CHANNELS = 16 };
 
 /* value = (x * scale - mean[c]) / std[c]; scale is 1/255 for byte images and 1 for float
@@ -60,5 +64,9 @@ enum lr_status lr_npy_read(struct lr_tensor **out, const char *path, struct lr_e
 /* Float32 C-order .npy, all or nothing. dims as in numpy's shape. */
 enum lr_status lr_npy_write(const char *path, const float *x, const int64_t *dims,
                             int n_dims, struct lr_err *e);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 #include "ranklab/err.h"
 #include "ranklab/graph.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct lr_net;
 
 enum lr_layout {
@@ -73,5 +77,9 @@ const char *lr_engine_version(char *buf, size_t size);
 /* A batch size that keeps activations of g near 64 MB: 1..64. More gains nothing, and
  * work can be stopped between batches only. */
 int lr_engine_good_batch(const struct lr_graph *g);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include <stdarg.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum lr_status {
     LR_OK = 0,
     LR_EINVAL,   /* an argument or a user's value is out of range */
@@ -37,5 +41,9 @@ void lr_err_clear(struct lr_err *e);
 
 /* A short constant name such as "shape". */
 const char *lr_status_name(enum lr_status code);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 #include "ranklab/graph.h"
 #include "ranklab/progress.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Per-image outcome of one network, kept so that another can be compared on the same
  * images and the original need not run again. */
 struct lr_outcome {
@@ -51,5 +55,9 @@ void lr_wilson(double *low, double *high, int64_t k, int64_t n);
  * difference = share(a) - share(b). */
 void lr_paired_interval(double *difference, double *low, double *high, int64_t both,
                         int64_t only_a, int64_t only_b, int64_t neither);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "ranklab/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Reads a regular file of at most max bytes; *data gets len + 1 bytes, the last 0;
  * lr_free it. LR_EIO names the path; a directory, a FIFO or a larger file is refused. */
 enum lr_status lr_file_read(char **data, size_t *len, const char *path, size_t max,
@@ -41,5 +45,9 @@ void lr_sha256(char hex[65], const void *data, size_t len);
  * or "cache". NULL when HOME and the variable are unset or creation failed. lr_free it.
  */
 char *lr_xdg_dir(const char *kind, bool make);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 #include "ranklab/progress.h"
 #include "ranklab/tensor.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Operators known by name. op.def holds one row per operator (type, shape rule, MAC
  * rule). */
 enum lr_op {
@@ -292,5 +296,9 @@ enum lr_status lr_layer_weights(struct lr_tensor **w, struct lr_tensor **bias,
 /* Nodes that the engine cannot run: NULL when there are none, else one line naming the
  * first and the number of others, in buf. */
 const char *lr_graph_blocker(const struct lr_graph *g, char *buf, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

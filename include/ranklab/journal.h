@@ -9,6 +9,10 @@
 #include "ranklab/err.h"
 #include "ranklab/eval.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct lr_journal;
 
 /* One evaluation. What was measured is measure: images fewer than n_images when a sample
@@ -48,5 +52,9 @@ enum lr_status lr_journal_add(struct lr_journal *j, const struct lr_record *r,
 int64_t lr_journal_count(const struct lr_journal *j);
 const struct lr_record *lr_journal_at(const struct lr_journal *j, int64_t i);
 const char *lr_journal_path(const struct lr_journal *j);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "ranklab/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Threads of OpenMP, hence of OpenBLAS and oneDNN too. n >= 1. Called by the one thread
  * that computes. */
 void lr_la_set_threads(int n);
@@ -74,5 +78,9 @@ enum lr_status lr_moments_add(struct lr_moments *m, size_t rows, const float *a,
 void lr_moments_finish(const struct lr_moments *m, double *mean_a, double *mean_b,
                        double *c);
 void lr_moments_free(struct lr_moments *m);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "ranklab/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* n * size bytes, 64-byte aligned, contents undefined; NULL when the product overflows or
  * memory is short. n * size == 0 gives a valid pointer. Release with lr_free. */
 void *lr_alloc(size_t n, size_t size) __attribute__((malloc, warn_unused_result));
@@ -18,9 +22,9 @@ void *lr_calloc(size_t n, size_t size) __attribute__((malloc, warn_unused_result
 void *lr_realloc(void *p, size_t old_n, size_t n, size_t size)
     __attribute__((warn_unused_result));
 void lr_free(void *p);
-/* The most bytes that blocks from here may hold together; 0: no limit of our own. A request
- * beyond it fails as if memory were short, and lr_enomem says so. One account for the whole
- * process, as there is one memory. */
+/* The most bytes that blocks from here may hold together; 0: no limit of our own. A
+ * request beyond it fails as if memory were short, and lr_enomem says so. One account for
+ * the whole process, as there is one memory. */
 void lr_mem_set_limit(size_t bytes);
 size_t lr_mem_limit(void);
 size_t lr_mem_held(void);
@@ -49,5 +53,9 @@ void lr_strbuf_free(struct lr_strbuf *b);
 /* Hands the string over (never NULL unless is_failed); b is empty afterwards. lr_free it.
  */
 char *lr_strbuf_take(struct lr_strbuf *b);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

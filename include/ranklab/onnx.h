@@ -6,6 +6,10 @@
 #include "ranklab/graph.h"
 #include "ranklab/progress.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Reads path (opset 7 to 21; others give a warning note, not an error). The wire format
  * is checked iteratively (lengths, nesting at most 64 levels) before protobuf-c sees it.
  * Nodes are sorted topologically; shapes are NOT inferred. sha256 gets the file's hash.
@@ -24,5 +28,9 @@ enum lr_status lr_onnx_parse(struct lr_graph **out, const void *data, size_t len
  * and compares it node by node with g (LR_EIO when they differ; the old file stays). */
 enum lr_status lr_onnx_write(const struct lr_graph *g, const char *path,
                              struct lr_err *e);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

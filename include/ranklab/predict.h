@@ -6,6 +6,10 @@
 #include "ranklab/session.h"
 #include "ranklab/sweep.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct lr_prediction {
     int n_learned; /* evaluations it rests on; 0: nothing can be said */
     double top1;   /* fraction; NAN without labels or when nothing can be said */
@@ -24,5 +28,9 @@ void lr_session_predict(struct lr_prediction *p, const struct lr_session *s);
 void lr_session_predict_ranks(struct lr_prediction *p, const struct lr_session *s,
                               const enum lr_method *methods,
                               const struct lr_ranks *ranks);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "ranklab/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* tick is called often (at least every 0.2 s in long work) from the thread that does the
  * work. fraction runs from 0 to 1 over the whole command; what is a short phrase such as
  * "solving conv4" valid during the call only. A non-zero return asks the work to stop. */
@@ -30,5 +34,9 @@ struct lr_notes {
 /* Formats and hands on one line. n and n->note may be NULL: the note is dropped. */
 void lr_note(const struct lr_notes *n, enum lr_note_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 #include "ranklab/err.h"
 #include "ranklab/progress.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One pair of ranks at which a layer was measured. error: held-out response error after
  * the nonlinearity. drop: accuracy lost (fraction) when this layer alone is split so;
  * NAN: not measured. */
@@ -35,7 +39,7 @@ struct lr_rank_layer {
     int n_points;
     bool has_bias;
     bool needs_bias; /* all parts of a split have one, even where the layer has none */
-    bool is_kept; /* stays whole whatever the budget */
+    bool is_kept;    /* stays whole whatever the budget */
 };
 
 /* Inputs of one filter: c/g kh kw. */
@@ -136,5 +140,9 @@ const struct lr_rank_rule *lr_rank_rule_find(const char *name);
 /* The objective's value for ranks: sum of log energies, or of errors. */
 double lr_objective_value(enum lr_objective o, const struct lr_rank_layer *layers,
                           const struct lr_ranks *ranks, int n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* xoshiro256** seeded through splitmix64 (Blackman and Vigna 2018). */
 struct lr_rng {
     uint64_t s[4];
@@ -18,5 +22,9 @@ double lr_rng_normal(struct lr_rng *r);  /* mean 0, variance 1 */
 uint64_t lr_hash(uint64_t seed, uint64_t a, uint64_t b);
 /* perm: n entries, filled with a random permutation of 0..n-1. */
 void lr_rng_permutation(struct lr_rng *r, int64_t *perm, int64_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 #include "ranklab/graph.h"
 #include "ranklab/rank.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum lr_mode { LR_MODE_ASYM, LR_MODE_SYM, LR_MODE_SYMHAT };
 const char *lr_mode_name(enum lr_mode m);
 
@@ -251,5 +255,9 @@ enum lr_status lr_session_redo(struct lr_session *s, struct lr_err *e);
  * stale) and @solved may be empty (*n 0). */
 enum lr_status lr_session_layer_set(int **out, int *n, const struct lr_session *s,
                                     const char *text, struct lr_err *e);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "ranklab/session.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One point. eval as by lr_session_evaluate; where a sample stood in for all images,
  * eval.images of n_images were looked at, eval.top1 and the difference are the estimate
  * for all of them, and the intervals cover the sampling too. */
@@ -87,5 +91,9 @@ struct lr_sweep_network_opts {
 enum lr_status lr_session_sweep_network(struct lr_session *s,
                                         const struct lr_sweep_network_opts *o,
                                         struct lr_err *e);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

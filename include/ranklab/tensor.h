@@ -8,6 +8,10 @@
 
 #include "ranklab/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { LR_MAX_DIMS = 8 };
 
 /* Values are ONNX's TensorProto.DataType numbers. */
@@ -63,5 +67,9 @@ float lr_half_to_float(uint16_t h);
 uint16_t lr_float_to_half(float f);
 /* True when all n values are finite. */
 bool lr_all_finite(const float *x, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

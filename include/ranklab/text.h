@@ -7,6 +7,10 @@
 
 #include "ranklab/mem.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Length in bytes (1..4) of the valid UTF-8 sequence at s (n bytes available) and its
  * code point; 0 when it is not valid. */
 int lr_utf8_decode(const char *s, size_t n, unsigned *cp);
@@ -19,5 +23,9 @@ int lr_text_columns(const char *s);
 /* The most similar of names to word (edit distance at most 2 and less than half the
  * word's length), or NULL: for "did you mean". */
 const char *lr_text_nearest(const char *word, const char *const *names, size_t n_names);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
