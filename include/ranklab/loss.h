@@ -7,6 +7,10 @@
 
 #include "ranklab/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One network as the model sees it. lost[i]: share of the energy that layer i loses, 0:
  * whole; kind[i], 0 .. LR_LOSS_KINDS - 1: what it was split by. Borrowed. */
 enum { LR_LOSS_KINDS = 8 };
@@ -51,5 +55,9 @@ double lr_loss_predict(double *deviation, const struct lr_loss_model *m,
 /* Spearman's rank correlation, ties at their mean rank; NAN under 3 or without spread.
  * work: 2 n numbers. */
 double lr_spearman(const double *a, const double *b, int n, double *work);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -48,6 +48,7 @@ include=${include%% *}
 for header in "$include"/ranklab/*.h; do
     name=$(basename "$header")
     echo "#include <ranklab/$name>" >one.c
+    grep -q 'extern "C"' "$header" && ok || fail "$name" "not declared for C++"
     # shellcheck disable=SC2086
     try "$name in C" $cc -std=c11 -Wall -Wextra -Werror $flags -c one.c -o one.o
     command -v g++ >/dev/null 2>&1 &&
