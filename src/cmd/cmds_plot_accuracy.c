@@ -123,7 +123,7 @@ enum lr_status cmd_plot_accuracy(struct cmd_drawing *d, struct cmd_ctx *c,
         return cmd_drawing_check(d, e);
     struct out_series *last = &series[n_curves];
     *last = (struct out_series){.title = "not significant (95 %)",
-                                .style = OUT_POINTS,
+                                .style = OUT_FRAMES,
                                 .x = open,
                                 .y = open + n_points};
     for (int i = 0; i < q->n; i++)

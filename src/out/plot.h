@@ -10,7 +10,8 @@
 #include "ranklab/mem.h"
 #include "ranklab/progress.h"
 
-enum out_series_style { OUT_LINES, OUT_LINESPOINTS, OUT_POINTS, OUT_BARS };
+enum out_series_style { OUT_LINES, OUT_LINESPOINTS, OUT_POINTS, OUT_FRAMES, OUT_BARS };
+/* OUT_FRAMES: black squares about points of other series, to set them apart. */
 /* x NULL: 0, 1, 2, ...; low/high: error bars, or NULL (NaN: none here). A point whose x
  * or y is not finite, or not positive on a logarithmic axis, is a gap. */
 struct out_series {

@@ -144,9 +144,9 @@ static void draw_curve(struct plot_drawing *d, size_t k)
     struct curve c = {.d = d, .s = s};
 
     c.mark = has_points ? '.' : plot_letter(d, k);
-    if (s->style != OUT_POINTS)
+    if (s->style != OUT_POINTS && s->style != OUT_FRAMES)
         plot_thin(d->p, s, d->cols * plot_canvas_dots_x(d->c), draw_step, &c);
-    if (s->style == OUT_POINTS || has_points)
+    if (s->style == OUT_POINTS || s->style == OUT_FRAMES || has_points)
         for (size_t i = 0; i < s->n; i++)
             if (plot_is_visible(d->p, s, i))
                 draw_letter(d, plot_x(s, i), s->y[i], plot_letter(d, k));
@@ -185,6 +185,9 @@ void plot_draw_curves(struct plot_drawing *d)
     draw_marks(d);
     for (size_t k = 0; k < d->p->n_series; k++)
         draw_errors(d, &d->p->series[k]);
-    for (size_t k = 0; k < d->p->n_series; k++)
-        draw_curve(d, k);
+    /* Where there is one character for both, a frame's says more. */
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t k = 0; k < d->p->n_series; k++)
+            if ((d->p->series[k].style == OUT_FRAMES) == (pass == 0))
+                draw_curve(d, k);
 }

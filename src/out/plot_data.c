@@ -113,8 +113,8 @@ double plot_y_at(const struct out_plot *p, const struct out_series *s, double x)
         double x1 = plot_x(s, i);
         if (x1 == x)
             return s->y[i];
-        if (s->style == OUT_POINTS || s->style == OUT_BARS || i + 1 == s->n ||
-            !plot_is_visible(p, s, i + 1))
+        if (s->style == OUT_POINTS || s->style == OUT_FRAMES || s->style == OUT_BARS ||
+            i + 1 == s->n || !plot_is_visible(p, s, i + 1))
             continue;
         double x2 = plot_x(s, i + 1), t = (x - x1) / (x2 - x1);
         if (!(t > 0 && t < 1))

@@ -329,6 +329,10 @@ static void put_curve(struct plot_writer *w, size_t k)
     case OUT_POINTS:
         lr_strbuf_printf(b, "points linetype %zu", type);
         break;
+    case OUT_FRAMES:
+        lr_strbuf_puts(b, "points pointtype 4 pointsize 1.9 linewidth 1.5 linecolor rgb "
+                          "'black'");
+        break;
     case OUT_BARS:
         lr_strbuf_printf(b,
                          "boxes linetype %zu linewidth 1 dashtype 1 fillstyle solid %.2f "
