@@ -230,6 +230,12 @@ struct lr_factors {
     int n_iterations, best_iteration;
     const char *mode; /* "asym", "sym", "symhat" or NULL for weight methods */
     uint64_t seed;
+    /* What it was solved with and on, where mode is not NULL. */
+    int n_iter1, n_iter2;
+    double lambda1, lambda2;
+    bool is_alone;
+    char calib_sha256[65];
+    int64_t calib_images;
     char *note; /* e.g. "rank above the data's 31", or NULL */
 };
 struct lr_factors *lr_factors_ref(struct lr_factors *f); /* returns f; NULL is fine */

@@ -61,6 +61,19 @@ enum lr_status lr_session_view_config(struct lr_config *out, const struct lr_ses
                                       struct lr_err *e);
 void lr_config_view_free(struct lr_config *c);
 
+/* Writes the plan (name NULL) or a kept configuration as a configuration file. What was
+ * told of an imported plan is passed on as it was read, so that export, import, export
+ * gives the same bytes. LR_EINVAL: no such name, or a layer's name that is not UTF-8. */
+enum lr_status lr_session_export_config(struct lr_session *s, const char *name,
+                                        const char *path, struct lr_err *e);
+/* Makes what a configuration file says the plan: one undo step; factors that are solved
+ * the same way already stay, the others must be solved. Differences of network, images,
+ * settings and versions are told as notes, one a line. Of another network LR_EINVAL and
+ * nothing is changed, unless is_force: then what fits is taken and the rest stays whole.
+ */
+enum lr_status lr_session_import_config(struct lr_session *s, const char *path,
+                                        bool is_force, struct lr_err *e);
+
 /* Whether two sets of settings agree in all that solving depends on. */
 bool lr_settings_same(const struct lr_settings *a, const struct lr_settings *b);
 

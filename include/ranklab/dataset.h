@@ -52,6 +52,8 @@ const char *lr_dataset_path(const struct lr_dataset *d);
 /* SHA-256 over stored bytes (uncompressed), order, labels and preprocessing; 64 hex
  * digits. */
 const char *lr_dataset_hash(const struct lr_dataset *d);
+/* As opened; labels is NULL. */
+const struct lr_data_opts *lr_dataset_opts(const struct lr_dataset *d);
 /* Images first..first+n-1 into out [n, c, h, w]. LR_ENUMERIC names an image with NaN/Inf.
  */
 enum lr_status lr_dataset_batch(const struct lr_dataset *d, int64_t first, int64_t n,

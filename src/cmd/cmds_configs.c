@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cmd/changes.h"
+#include "cmd/config_file.h"
 #include "cmd/configs.h"
 
 const char *cmd_time_text(char *buf, size_t size, int64_t when, bool is_short)
@@ -244,6 +245,14 @@ static const struct cmd_param keep_options[] = {
      .help = "even if the name is that of another plan"},
     {0}};
 
+static const char *const imports[] = {"config", NULL};
+static const struct cmd_param import_args[] = {
+    {.name = "WHAT", .type = CMD_T_CHOICE, .choices = imports, .help = "what to read"},
+    {.name = "FILE", .type = CMD_T_PATH_IN},
+    {0}};
+static const struct cmd_param import_options[] = {
+    {.name = "force", .type = CMD_T_FLAG, .help = "take what fits another network"}, {0}};
+
 static const struct cmd_row rows[] = {
     {.name = "k$eep",
      .key = "F8",
@@ -285,6 +294,18 @@ static const struct cmd_row rows[] = {
      .examples = "configs\n",
      .flags = CMD_NEEDS_MODEL | CMD_TABLE | CMD_ASIDE,
      .run = run_configs},
+    {.name = "im$port",
+     .summary = "make a configuration file the plan",
+     .detail =
+         "Methods, ranks and the settings of the solver are taken, in one step that "
+         "undo\n"
+         "takes back; solve then makes the factors. What differs is named: layers,\n"
+         "images, threads, version. A file of another network is refused without\n"
+         "--force, which takes the layers that fit and leaves the others whole.\n",
+     .args = import_args,
+     .options = import_options,
+     .flags = CMD_NEEDS_MODEL,
+     .run = cmd_import_config},
 };
 
 const struct cmd_group cmd_group_configs = {"Configurations", rows,

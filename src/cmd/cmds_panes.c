@@ -95,13 +95,9 @@ void cmd_binds_free(struct cmd_ctx *c)
 /* What the panes fill in, replaced by something that parses. */
 static char *sample_of(const char *command)
 {
-    static const char *const words[][2] = {{"@here", "all"},
-                                           {"@cursor", "1"},
-                                           {"@less", "1"},
-                                           {"@more", "1"},
-                                           {"@lower", "1,1"},
-                                           {"@higher", "1,1"},
-                                           {"@method", "keep"}};
+    static const char *const words[][2] = {
+        {"@here", "all"},  {"@cursor", "1"},   {"@less", "1"},     {"@more", "1"},
+        {"@lower", "1,1"}, {"@higher", "1,1"}, {"@method", "keep"}};
     enum { N_WORDS = sizeof(words) / sizeof(words[0]) };
     struct lr_strbuf b = {0};
 
@@ -201,8 +197,13 @@ static enum lr_status run_bind(struct cmd_ctx *c, const struct cmd_call *call,
         cmd_hint(e, "such as x, Space, Enter, F5, Up, PageDown, C-x, M-x, S-Left");
         return cmd_fail_at(e, key->begin, LR_EINVAL, "there is no key %s", key->text);
     }
-    if (!v->is_set || !v->text[0])
-        return remove_key(c, b.key);
+    if (!v->is_set || !v->text[0]) {
+        size_t n = c->n_binds;
+        st = remove_key(c, b.key);
+        cmd_say(c, n > c->n_binds ? "%s types what it did before" : "%s was not bound",
+                b.key);
+        return st;
+    }
     st = check_command(v, e);
     if (st)
         return st;

@@ -8,4 +8,7 @@
 enum lr_status cmd_export_config(struct cmd_ctx *c, const char *path,
                                  struct cmd_error *e);
 
+enum lr_status cmd_import_config(struct cmd_ctx *c, const struct cmd_call *call,
+                                 struct cmd_error *e);
+
 #endif

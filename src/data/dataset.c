@@ -353,6 +353,11 @@ const char *lr_dataset_path(const struct lr_dataset *d)
     return d->path;
 }
 
+const struct lr_data_opts *lr_dataset_opts(const struct lr_dataset *d)
+{
+    return &d->opts;
+}
+
 const char *lr_dataset_hash(const struct lr_dataset *d)
 {
     return d->hash;

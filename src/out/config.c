@@ -18,20 +18,36 @@
 enum { MAX_FILE = 64 << 20, MAX_SHOWN_PATH = 200 };
 static const uint64_t MAX_EXACT = (uint64_t)1 << 53;
 
+void out_config_init(struct out_config *c)
+{
+    *c = (struct out_config){.schema = CONFIG_SCHEMA};
+    config_set_null(config_fields, config_n_fields, c);
+}
+
+void out_config_layer_init(struct out_config_layer *l)
+{
+    *l = (struct out_config_layer){0};
+    config_set_null(config_layer_fields, config_n_layer_fields, l);
+}
+
 void out_config_free(struct out_config *c)
 {
-    for (size_t k = 0; k < config_n_fields; k++)
-        if (config_fields[k].kind == CONFIG_STRING ||
-            config_fields[k].kind == CONFIG_SHA256)
-            lr_free(*(char **)(void *)((char *)c + config_fields[k].offset));
-    for (int i = 0; c->layers && i < c->n_layers; i++) {
-        lr_free(c->layers[i].name);
-        lr_free(c->layers[i].method);
-        lr_free(c->layers[i].state);
-        lr_free(c->layers[i].mode);
-    }
+    config_free_strings(config_fields, config_n_fields, c);
+    for (int i = 0; c->layers && i < c->n_layers; i++)
+        config_free_strings(config_layer_fields, config_n_layer_fields, &c->layers[i]);
     lr_free(c->layers);
     *c = (struct out_config){0};
+}
+
+bool out_config_layer_copy(struct out_config_layer *to,
+                           const struct out_config_layer *from)
+{
+    return config_copy(config_layer_fields, config_n_layer_fields, to, from);
+}
+
+bool out_config_copy_head(struct out_config *to, const struct out_config *from)
+{
+    return config_copy(config_fields, config_n_fields, to, from);
 }
 
 /* ---- writing ---- */
@@ -52,6 +68,10 @@ static void put_value(struct lr_strbuf *b, const struct config_field *f,
             lr_strbuf_puts(b, "null");
         break;
     }
+    case CONFIG_BOOL:
+        v = *(const int *)at;
+        lr_strbuf_puts(b, v == -1 ? "null" : v ? "true" : "false");
+        break;
     case CONFIG_INT:
     case CONFIG_INT64:
         v = f->kind == CONFIG_INT ? *(const int *)at : *(const int64_t *)at;
@@ -159,7 +179,7 @@ struct step {
     const char *key;
     size_t index;
 };
-enum { MAX_STEPS = 3 };
+enum { MAX_STEPS = 4 };
 struct place {
     struct step steps[MAX_STEPS];
     int n;
@@ -328,6 +348,10 @@ static enum lr_status read_value(struct reader *r, const struct config_field *f,
             *(int64_t *)at = v;
         break;
     }
+    case CONFIG_BOOL:
+        is_ok = is_null || json_is_boolean(j);
+        *(int *)at = is_null ? -1 : json_is_true(j);
+        break;
     case CONFIG_SEED:
         is_ok = is_null || read_seed(at, j);
         break;
@@ -363,8 +387,48 @@ static enum lr_status read_fields(struct reader *r, const struct config_field *f
     return st;
 }
 
+/* Every key of j is a field of the group, a group of the table (group NULL), or one of
+ * the others. */
+static enum lr_status check_keys(struct reader *r, const struct config_field *fields,
+                                 size_t n, const json_t *j, const char *group)
+{
+    static const char *const head[] = {"format", "schema", "layers"};
+    bool is_head = fields == config_fields && !group;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)j, key, value)
+    {
+        bool is_known = false, is_group = false;
+        for (size_t k = 0; is_head && k < 3; k++)
+            is_known = is_known || strcmp(key, head[k]) == 0;
+        for (size_t k = 0; k < n && !is_known; k++) {
+            const char *g = fields[k].group;
+            is_group = !group && g && strcmp(g, key) == 0;
+            is_known = is_group || ((g ? group && strcmp(g, group) == 0 : !group) &&
+                                    strcmp(fields[k].key, key) == 0);
+        }
+        enter(r, key, 0);
+        if (!is_known)
+            return expected(r, "no key of that name");
+        if (is_group && json_is_object(value)) {
+            enum lr_status st = check_keys(r, fields, n, value, key);
+            if (st != LR_OK)
+                return st;
+        }
+        leave(r);
+    }
+    return LR_OK;
+}
+
+static enum lr_status check_head_keys(struct reader *r, const json_t *j)
+{
+    return check_keys(r, config_fields, config_n_fields, j, NULL);
+}
+
 static enum lr_status read_layers(struct reader *r, struct out_config *c, const json_t *j)
 {
+    bool is_old = c->schema == 1;
     enum lr_status st = LR_OK;
     json_t *seen = NULL;
 
@@ -386,8 +450,13 @@ static enum lr_status read_layers(struct reader *r, struct out_config *c, const 
             st = expected(r, "an object");
             goto out;
         }
-        st = read_fields(r, config_layer_fields, config_n_layer_fields, layer,
-                         &c->layers[i]);
+        out_config_layer_init(&c->layers[i]);
+        st = is_old ? read_fields(r, config1_layer_fields, config1_n_layer_fields, layer,
+                                  &c->layers[i])
+                    : read_fields(r, config_layer_fields, config_n_layer_fields, layer,
+                                  &c->layers[i]);
+        if (st == LR_OK && !is_old)
+            st = check_keys(r, config_layer_fields, config_n_layer_fields, layer, NULL);
         if (st != LR_OK)
             goto out;
         if (json_object_get(seen, c->layers[i].name)) {
@@ -420,13 +489,18 @@ static enum lr_status read_all(struct reader *r, struct out_config *c, const jso
     enter(r, "schema", 0);
     if (!json_is_integer(schema))
         return expected(r, "an integer");
-    if (json_integer_value(schema) != CONFIG_SCHEMA)
+    if (json_integer_value(schema) < 1 || json_integer_value(schema) > CONFIG_SCHEMA)
         return lr_err_set(r->e, LR_EPARSE,
-                          "%d: schema version %lld; this program reads version %d",
+                          "%d: schema version %lld; this program reads versions 1 to %d",
                           line_of(r->text, &r->place),
                           (long long)json_integer_value(schema), CONFIG_SCHEMA);
     leave(r);
-    enum lr_status st = read_fields(r, config_fields, config_n_fields, j, c);
+    c->schema = (int)json_integer_value(schema);
+    enum lr_status st = c->schema == 1
+                            ? read_fields(r, config1_fields, config1_n_fields, j, c)
+                            : read_fields(r, config_fields, config_n_fields, j, c);
+    if (st == LR_OK && c->schema != 1)
+        st = check_head_keys(r, j);
     if (st == LR_OK)
         st = read_layers(r, c, json_object_get(j, "layers"));
     return st;
@@ -463,7 +537,7 @@ enum lr_status out_config_read(struct out_config *c, const char *path, struct lr
     json_t *j = NULL;
     size_t len;
 
-    *c = (struct out_config){0};
+    out_config_init(c);
     enum lr_status st = lr_file_read(&text, &len, path, MAX_FILE, e);
     if (st != LR_OK)
         return st;

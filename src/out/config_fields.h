@@ -10,18 +10,19 @@
 #include "config.h"
 
 #define CONFIG_FORMAT "ranklab configuration"
-enum { CONFIG_SCHEMA = 1, CONFIG_MAX_STRING = 65536, CONFIG_MAX_LAYERS = 100000 };
+enum { CONFIG_SCHEMA = 2, CONFIG_MAX_STRING = 65536, CONFIG_MAX_LAYERS = 100000 };
 
 enum config_kind {
     CONFIG_STRING,
     CONFIG_SHA256,
+    CONFIG_BOOL,
     CONFIG_INT,
     CONFIG_INT64,
     CONFIG_SEED,
     CONFIG_REAL
 };
-/* Numbers lie in min..max, both included. Null stands for NULL, -1, NAN or a
- * seed that is not known. */
+/* Numbers lie in min..max, both included. Null stands for NULL, -1, NAN or a seed that is
+ * not known. A BOOL is an int, 0 or 1. */
 struct config_field {
     const char *group, *key; /* group: the object the key lies in, or NULL */
     enum config_kind kind;
@@ -31,6 +32,15 @@ struct config_field {
 };
 extern const struct config_field config_fields[], config_layer_fields[];
 extern const size_t config_n_fields, config_n_layer_fields;
+/* Those of schema 1. */
+extern const struct config_field config1_fields[], config1_layer_fields[];
+extern const size_t config1_n_fields, config1_n_layer_fields;
+
+/* Sets every field of the table to null. */
+void config_set_null(const struct config_field *fields, size_t n, void *object);
+/* Frees the strings, or copies every field (false: no memory). */
+void config_free_strings(const struct config_field *fields, size_t n, void *object);
+bool config_copy(const struct config_field *fields, size_t n, void *to, const void *from);
 
 /* NULL when the value of field f in object is acceptable, else what is expected. */
 const char *config_check(const struct config_field *f, const void *object);

@@ -10,6 +10,23 @@ struct lr_told {
     struct out_config file;
 };
 
+struct lr_told *session_told_new(struct out_config *file)
+{
+    struct lr_told *t = lr_calloc(1, sizeof(*t));
+
+    if (!t)
+        return NULL;
+    t->refs = 1;
+    t->file = *file;
+    out_config_init(file);
+    return t;
+}
+
+const struct out_config *session_told_file(const struct lr_told *t)
+{
+    return t ? &t->file : NULL;
+}
+
 struct lr_told *session_told_ref(struct lr_told *t)
 {
     if (t)

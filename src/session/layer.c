@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ranklab/mem.h"
 
@@ -272,6 +273,15 @@ enum lr_status session_solve_layer(struct lr_factors **out, const struct lr_sess
     f->rank_spatial = q->ranks.spatial;
     f->mode = info->needs_samples ? lr_mode_name(q->mode) : NULL;
     f->seed = s->settings.seed;
+    f->n_iter1 = opts->n_iter1;
+    f->n_iter2 = opts->n_iter2;
+    f->lambda1 = opts->lambda1;
+    f->lambda2 = opts->lambda2;
+    f->is_alone = q->is_alone;
+    if (q->has_samples && s->calib) {
+        memcpy(f->calib_sha256, lr_dataset_hash(s->calib), sizeof(f->calib_sha256));
+        f->calib_images = lr_dataset_count(s->calib);
+    }
     if (k.has_m && (rc = set_note(f, q, &k.m, e)) != LR_OK)
         goto out;
     *out = f;

@@ -323,6 +323,28 @@ static enum lr_status embedded_data(char **images, char **labels, struct lr_data
     return LR_OK;
 }
 
+/* Factors stay as they are; that they come from other images than are loaded now must be
+ * known to whoever solves only some of the layers again. */
+static void note_other_images(const struct lr_session *s)
+{
+    const char *first = NULL;
+    int n = 0;
+
+    for (int i = 0; i < s->n_layers; i++) {
+        const struct lr_factors *f = s->plan[i].factors;
+        if (!f || !f->calib_sha256[0] ||
+            strcmp(f->calib_sha256, lr_dataset_hash(s->calib)) == 0)
+            continue;
+        if (n++ == 0)
+            first = s->layers[i].name;
+    }
+    if (n)
+        lr_note(&s->notes, LR_NOTE_INFO,
+                "%d layer%s, the first %s, stay solved on other images; solve all works "
+                "from these",
+                n, n == 1 ? "" : "s", first);
+}
+
 enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
                                const struct lr_data_opts *opts, struct lr_err *e)
 {
@@ -350,6 +372,7 @@ enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
         session_drop_calib(s);
         lr_dataset_free(s->calib);
         s->calib = d;
+        note_other_images(s);
     } else {
         session_drop_eval(s);
         lr_dataset_free(s->eval);
