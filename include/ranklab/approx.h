@@ -217,6 +217,7 @@ struct lr_factors {
     int n_parts;
     struct lr_conv_part parts[3]; /* weights owned by weights below */
     float *weights;
+    char digest[65]; /* of the parts, by the session; "": not computed yet */
     /* Relative errors as in lr_response_error, NAN: not known. Whatever the layer was
      * fitted to, the target is the original's response and yhat and shortcut are those of
      * the network as it was approximated when the layer was solved. */

@@ -43,6 +43,8 @@ struct lr_settings {
     int n_iter1, n_iter2;    /* schedule of the nonlinear solver: 25 and 25 */
     double lambda1, lambda2; /* 0.01 and 1 */
     int64_t cache_memory; /* bytes for cached activations while solving, default 2 GiB */
+    bool has_journal; /* evaluations are kept in the cache folder, and asked for there;
+                         off until the program turns it on */
 };
 
 struct lr_session {
@@ -77,7 +79,8 @@ struct lr_session {
     /* undo */
     struct lr_history *history;
     /* each of these is NULL until first needed; see the header of its name */
-    struct lr_journal *journal;
+    struct lr_journal *journal; /* outlives the network */
+    bool has_journal_failed;    /* said once */
     struct lr_sweeps *sweeps;
     struct lr_predictor *predictor;
     struct lr_timings *timings;

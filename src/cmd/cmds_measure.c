@@ -6,20 +6,26 @@
 #include <string.h>
 
 #include "ranklab/engine.h"
+#include "ranklab/journal.h"
 
 static enum lr_status run_eval(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
 {
     const struct cmd_value *count = cmd_option(call, "count");
-    struct lr_eval r;
+    const struct lr_question q = {.count = count->is_set ? count->i : 0,
+                                  .is_again = cmd_option(call, "again")->is_set,
+                                  .progress = &c->progress};
+    struct lr_answer a;
     struct out_table t;
-    enum lr_status st;
+    char when[CMD_TIME_SIZE];
 
-    st = lr_session_evaluate(&r, c->session, count->is_set ? count->i : 0, &c->progress,
-                             &e->err);
+    enum lr_status st = lr_session_ask(&a, c->session, &q, &e->err);
     if (st)
         return st;
-    cmd_eval_table(&t, &r);
+    if (a.is_from_journal)
+        cmd_say(c, "answered from the journal, measured %s; eval --again measures anew",
+                cmd_time(when, a.when));
+    cmd_eval_table(&t, &a.eval);
     return cmd_table(c, &t, e);
 }
 
@@ -162,6 +168,9 @@ static const struct cmd_param eval_options[] = {{.name = "count",
                                                  .min = 1,
                                                  .max = 1e12,
                                                  .help = "only the first images"},
+                                                {.name = "again",
+                                                 .type = CMD_T_FLAG,
+                                                 .help = "measure, whatever the journal knows"},
                                                 {0}};
 static const struct cmd_param run_args[] = {
     {.name = "IN",
@@ -180,7 +189,8 @@ static const struct cmd_row rows[] = {
      .detail =
          "Both networks see the same images. difference is approximated minus original\n"
          "in points, with its paired 95 % interval low..high; agree is the share of\n"
-         "images with the same answer; output error is |o - o'|^2 / |o|^2.\n",
+         "images with the same answer; output error is |o - o'|^2 / |o|^2. A question\n"
+         "asked before is answered from the journal (see journal) and says so.\n",
      .examples = "solve; eval --count 200\n",
      .options = eval_options,
      .flags = CMD_NEEDS_MODEL | CMD_NEEDS_EVAL | CMD_TABLE,

@@ -224,6 +224,9 @@ void cmd_say_totals(struct cmd_ctx *c);
 /* One line with the layers that stay whole, each with its reason; nothing while all
  * of them do, or none. */
 void cmd_say_whole(struct cmd_ctx *c);
+/* "2026-03-01 17:05 UTC"; returns buf. */
+enum { CMD_TIME_SIZE = 32 };
+const char *cmd_time(char buf[CMD_TIME_SIZE], int64_t seconds);
 /* "12.3 M" and so on. buf of at least 32 bytes. */
 char *cmd_amount(char *buf, size_t size, double x);
 

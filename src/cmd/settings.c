@@ -199,6 +199,19 @@ static enum lr_status set_terminal(struct cmd_ctx *c, const struct cmd_value *v,
     return LR_OK;
 }
 
+static void get_journal(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_puts(b, switches[c->session->settings.has_journal]);
+}
+
+static enum lr_status set_journal(struct cmd_ctx *c, const struct cmd_value *v,
+                                  struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.has_journal = v->i == 1;
+    return LR_OK;
+}
+
 static void get_mouse(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
     lr_strbuf_puts(b, switches[c->settings.has_mouse]);
@@ -268,6 +281,11 @@ const struct cmd_setting cmd_settings_table[] = {
      {.name = "plot-terminal", .type = CMD_T_CHOICE, .choices = terminals},
      get_terminal,
      set_terminal},
+    {"journal",
+     "whether evaluations are kept on disk and asked for there: on or off",
+     {.name = "journal", .type = CMD_T_CHOICE, .choices = switches},
+     get_journal,
+     set_journal},
     {"mouse",
      "whether the panes take the mouse: on or off",
      {.name = "mouse", .type = CMD_T_CHOICE, .choices = switches},

@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 #include "ranklab/configs.h"
+#include "ranklab/journal.h"
+#include "ranklab/mem.h"
 #include "ranklab/session.h"
 
 /* ---- session.c ---- */
@@ -115,6 +117,13 @@ enum lr_method session_default_method(const struct lr_layer *l);
 bool session_is_whole(const struct lr_session *s, int layer, enum lr_method m,
                       struct lr_ranks r);
 
+/* ---- build.c ---- */
+
+/* use[i]: layer i is split in the approximated network of the plan; as in
+ * lr_session_build. */
+enum lr_status session_layers_used(bool *use, const struct lr_session *s, bool is_partial,
+                                   struct lr_err *e);
+
 /* ---- measure.c ---- */
 
 /* How responses are sampled, and the schedule of the solver, in this session. */
@@ -122,12 +131,28 @@ struct lr_sampling session_sampling(const struct lr_session *s);
 struct lr_solve_opts session_solve_opts(const struct lr_session *s);
 /* The sampled rows of a value in the original network, or NULL. */
 const struct lr_rows *session_rows(const struct lr_session *s, int value);
+/* Evaluates the network in which the layers of use are split over the first count
+ * images. */
+enum lr_status session_measure(struct lr_eval *r, struct lr_session *s, const bool *use,
+                               int64_t count, const struct lr_progress *progress,
+                               struct lr_err *e);
 void session_drop_calib(struct lr_session *s);
 void session_drop_eval(struct lr_session *s);
 /* Sees to it that s->original is the original's outcome on the first count images. */
 enum lr_status session_need_original(struct lr_session *s, int64_t count,
                                      const struct lr_progress *progress,
                                      struct lr_err *e);
+
+/* ---- journal_eval.c ---- */
+
+/* The product of the energies of the layers that are split; NAN: not known. */
+double session_plan_energy(const struct lr_session *s);
+/* "relu:6 3d:12,20 keep:10", one word a layer. */
+void session_plan_text(struct lr_strbuf *b, const struct lr_session *s);
+/* A record of the whole network as it is planned, without key and measure. */
+enum lr_status session_record_network(struct lr_record *r, const struct lr_session *s,
+                                      int64_t count, const char *detail,
+                                      struct lr_err *e);
 
 /* ---- solve.c ---- */
 

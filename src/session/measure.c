@@ -217,29 +217,20 @@ enum lr_status session_need_original(struct lr_session *s, int64_t count,
     return LR_OK;
 }
 
-enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int64_t count,
-                                   const struct lr_progress *progress, struct lr_err *e)
+enum lr_status session_measure(struct lr_eval *r, struct lr_session *s, const bool *use,
+                               int64_t count, const struct lr_progress *progress,
+                               struct lr_err *e)
 {
     struct lr_graph *g = NULL;
     struct lr_outcome approximated = {0};
-    struct lr_eval result;
     double split_at = 0;
     bool is_whole = true;
-    enum lr_status rc = session_need_network(s, e);
+    enum lr_status rc = session_split(&g, s, s->plan, use, e);
 
     if (rc != LR_OK)
         return rc;
-    if (!s->eval)
-        return lr_err_set(e, LR_EINVAL, "no evaluation images: use data eval");
-    if (count < 0)
-        return lr_err_set(e, LR_EINVAL, "count %lld is below 0", (long long)count);
-    if (count == 0 || count > lr_dataset_count(s->eval))
-        count = lr_dataset_count(s->eval);
-    if ((rc = session_need_run(s, e)) != LR_OK ||
-        (rc = lr_session_build(&g, s, false, e)) != LR_OK)
-        return rc;
     for (int i = 0; i < s->n_layers; i++)
-        is_whole = is_whole && lr_session_state(s, i) == LR_STATE_WHOLE;
+        is_whole = is_whole && !use[i];
     if (!s->original || s->original_count != count) {
         split_at = is_whole ? 1 : 0.5;
         struct lr_progress sub = lr_progress_sub(progress, 0, split_at);
@@ -252,14 +243,7 @@ enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int6
         if (rc != LR_OK)
             goto out;
     }
-    rc = lr_eval_compare(&result, s->original, is_whole ? s->original : &approximated, e);
-    if (rc != LR_OK)
-        goto out;
-    s->last_eval = result;
-    s->has_eval = true;
-    s->evaluated_at = session_now();
-    *r = result;
-    rc = session_predict_note(s, &result, e);
+    rc = lr_eval_compare(r, s->original, is_whole ? s->original : &approximated, e);
 out:
     lr_outcome_free(&approximated);
     lr_graph_free(g);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ranklab/journal.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 #include "ranklab/onnx.h"
@@ -29,6 +30,8 @@ void lr_session_close(struct lr_session *s)
 {
     struct lr_settings settings = s->settings;
     struct lr_notes notes = s->notes;
+    struct lr_journal *journal = s->journal;
+    bool has_failed = s->has_journal_failed;
 
     session_drop_calib(s);
     session_drop_eval(s);
@@ -44,13 +47,19 @@ void lr_session_close(struct lr_session *s)
     lr_free(s->model_path);
     lr_dataset_free(s->calib);
     lr_dataset_free(s->eval);
-    *s = (struct lr_session){.settings = settings, .notes = notes};
+    *s = (struct lr_session){.settings = settings,
+                             .notes = notes,
+                             .journal = journal,
+                             .has_journal_failed = has_failed};
 }
 
 void lr_session_free(struct lr_session *s)
 {
-    if (s)
-        lr_session_close(s);
+    if (!s)
+        return;
+    lr_session_close(s);
+    lr_journal_close(s->journal);
+    s->journal = NULL;
 }
 
 enum lr_status session_need_network(const struct lr_session *s, struct lr_err *e)
@@ -288,6 +297,8 @@ enum lr_status lr_session_open(struct lr_session *s, const char *model,
     if ((rc = lr_progress_tick(progress, 1, "opening", e)) != LR_OK)
         goto out;
     lr_session_close(s);
+    t.journal = s->journal;
+    t.has_journal_failed = s->has_journal_failed;
     *s = t;
     t = (struct lr_session){0};
 out:

@@ -157,6 +157,7 @@ void ui_signals_install(void)
         if (sigaction(crashes[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
             sigaction(crashes[i], &a, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write that fails says so */
 }
 
 int ui_signal_pending(void)

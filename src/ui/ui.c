@@ -266,6 +266,7 @@ int ui_main(int argc, char **argv)
         goto out;
     }
     lr_session_init(&session);
+    session.settings.has_journal = true;
     ui_screen_init(&screen, &c.settings);
     struct cmd_sink sink = ui_screen_sink(&screen);
     cmd_init(&c, &session, &sink);
