@@ -163,15 +163,14 @@ done:
     return st;
 }
 
-static const struct cmd_param eval_options[] = {{.name = "count",
-                                                 .type = CMD_T_INT,
-                                                 .min = 1,
-                                                 .max = 1e12,
-                                                 .help = "only the first images"},
-                                                {.name = "again",
-                                                 .type = CMD_T_FLAG,
-                                                 .help = "measure, whatever the journal knows"},
-                                                {0}};
+static const struct cmd_param eval_options[] = {
+    {.name = "count",
+     .type = CMD_T_INT,
+     .min = 1,
+     .max = 1e12,
+     .help = "only the first images"},
+    {.name = "again", .type = CMD_T_FLAG, .help = "measure, whatever the journal knows"},
+    {0}};
 static const struct cmd_param run_args[] = {
     {.name = "IN",
      .type = CMD_T_PATH_IN,

@@ -187,8 +187,7 @@ static bool is_unchanged(const struct lr_journal *j)
     if (stat(j->path, &st) != 0)
         return errno == ENOENT && !j->has_file;
     return j->has_file && st.st_dev == j->seen.st_dev && st.st_ino == j->seen.st_ino &&
-           st.st_size == j->seen.st_size &&
-           st.st_mtim.tv_sec == j->seen.st_mtim.tv_sec &&
+           st.st_size == j->seen.st_size && st.st_mtim.tv_sec == j->seen.st_mtim.tv_sec &&
            st.st_mtim.tv_nsec == j->seen.st_mtim.tv_nsec;
 }
 
@@ -342,7 +341,8 @@ enum lr_status lr_journal_add(struct lr_journal *j, const struct lr_record *r,
     if ((rc = lock(&fd, j, e)) == LR_OK)
         rc = append(j, fd, r, e);
     for (size_t i = 0; rc == LR_OK && i < j->n; i++)
-        if (j->entries[i].is_unsaved && append(j, fd, &j->entries[i].record, NULL) == LR_OK)
+        if (j->entries[i].is_unsaved &&
+            append(j, fd, &j->entries[i].record, NULL) == LR_OK)
             j->entries[i].is_unsaved = false;
     if (fd >= 0)
         close(fd);

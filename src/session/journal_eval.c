@@ -51,15 +51,15 @@ static enum lr_status digest_factors(struct lr_factors *f, struct lr_err *e)
     for (int i = 0; i < f->n_parts; i++) {
         const struct lr_conv_part *p = &f->parts[i];
         char w[65], bias[65] = "none";
-        size_t n = (size_t)p->cout * (size_t)(p->cin / p->group) * (size_t)p->kh *
-                   (size_t)p->kw;
+        size_t n =
+            (size_t)p->cout * (size_t)(p->cin / p->group) * (size_t)p->kh * (size_t)p->kw;
         lr_sha256(w, p->w, n * sizeof(*p->w));
         if (p->b)
             lr_sha256(bias, p->b, (size_t)p->cout * sizeof(*p->b));
-        lr_strbuf_printf(&b, "%d %d %d %d %d, %d %d, %d %d, %d %d %d %d, %s %s\n", p->cout,
-                         p->cin, p->kh, p->kw, p->group, p->stride_h, p->stride_w,
-                         p->dil_h, p->dil_w, p->pad_top, p->pad_left, p->pad_bottom,
-                         p->pad_right, w, bias);
+        lr_strbuf_printf(&b, "%d %d %d %d %d, %d %d, %d %d, %d %d %d %d, %s %s\n",
+                         p->cout, p->cin, p->kh, p->kw, p->group, p->stride_h,
+                         p->stride_w, p->dil_h, p->dil_w, p->pad_top, p->pad_left,
+                         p->pad_bottom, p->pad_right, w, bias);
     }
     bool is_failed = b.is_failed;
     if (!is_failed)
@@ -74,10 +74,9 @@ static enum lr_status make_key(char key[65], const struct lr_session *s, const b
     struct lr_strbuf b = {0};
     enum lr_status rc = LR_OK;
 
-    lr_strbuf_printf(&b, "evaluation\nmodel %s, input %dx%dx%d\nimages %s, first %" PRId64
-                         "\n",
-                     s->model_sha256, s->in_c, s->in_h, s->in_w, lr_dataset_hash(s->eval),
-                     count);
+    lr_strbuf_printf(
+        &b, "evaluation\nmodel %s, input %dx%dx%d\nimages %s, first %" PRId64 "\n",
+        s->model_sha256, s->in_c, s->in_h, s->in_w, lr_dataset_hash(s->eval), count);
     for (int i = 0; rc == LR_OK && i < s->n_layers; i++) {
         if (!use[i])
             continue;

@@ -24,8 +24,7 @@ enum lr_status journal_error(struct lr_err *e, const char *path, const char *wha
 
     lr_text_escape(&shown, path);
     lr_err_set(e, LR_EIO, "%.300s: cannot %s: %s", shown.is_failed ? "?" : shown.s, what,
-               err == 0 ? "it is not a regular file"
-                        : strerror_r(err, buf, sizeof(buf)));
+               err == 0 ? "it is not a regular file" : strerror_r(err, buf, sizeof(buf)));
     lr_strbuf_free(&shown);
     return LR_EIO;
 }
