@@ -193,7 +193,8 @@ bool lr_op_needs_constant(enum lr_op op, int i);
 
 /* Folds each BatchNormalization into the convolution (or Gemm) before it where exact: the
  * convolution's only consumer, inference mode, constant parameters; drops Identity and
- * inference Dropout; joins a MatMul on [batch, c] and the constant bias added to it into
+ * inference Dropout; folds an Add or Mul of one constant per channel into the convolution
+ * before it; joins a MatMul on [batch, c] and the constant bias added to it into
  * one Gemm. *n_folded (may be NULL) counts the BN nodes removed. */
 enum lr_status lr_graph_fold_bn(struct lr_graph *g, int *n_folded, struct lr_err *e);
 /* Why BatchNormalization node n is still there after lr_graph_fold_bn: a clause in buf

@@ -196,9 +196,61 @@ static enum lr_status scaled(struct lr_tensor **w, struct lr_tensor **b,
     return LR_OK;
 }
 
-/* Folds bn into n where that is exact. */
+/* One number per channel of a convolution's output, or one for all? */
+static bool is_per_channel(const struct lr_tensor *t, int64_t d)
+{
+    const int n = t->shape.n_dims;
+    int64_t count;
+
+    if (t->dtype != LR_DT_F32 || n > 4 ||
+        lr_shape_count(&count, &t->shape, NULL) != LR_OK)
+        return false;
+    return count == 1 || (n >= 3 && count == d && t->shape.dims[n - 3] == d);
+}
+
+/* The constant that an Add or Mul puts on a convolution's output x; NULL when it is none.
+ */
+static const struct lr_tensor *channel_constant(const struct lr_graph *g,
+                                                const struct lr_node *n, int *x)
+{
+    if ((n->op != LR_OP_ADD && n->op != LR_OP_MUL) || g->opset < 7 || n->n_in != 2 ||
+        n->in[0] < 0 || n->in[1] < 0 || n->n_out != 1 || n->out[0] < 0)
+        return NULL;
+    int c = g->values[n->in[0]].tensor ? 0 : 1;
+    const struct lr_tensor *t = g->values[n->in[c]].tensor;
+    const struct lr_value *v = &g->values[ *x = n->in[1 - c]];
+    if (!t || v->tensor || v->producer < 0 || !v->has_shape || v->shape.n_dims != 4 ||
+        g->nodes[v->producer].op != LR_OP_CONV || !is_per_channel(t, v->shape.dims[1]))
+        return NULL;
+    return t;
+}
+
+/* The same for an addition or multiplication by such a constant. */
+static enum lr_status constant_affine(double **k, double **shift, const struct lr_node *n,
+                                      const struct lr_tensor *t, int64_t n_out,
+                                      struct lr_err *e)
+{
+    int64_t count = 0;
+    enum lr_status st = lr_shape_count(&count, &t->shape, e);
+
+    *k = lr_alloc((size_t)n_out, sizeof(**k));
+    *shift = lr_alloc((size_t)n_out, sizeof(**shift));
+    if (st == LR_OK && (!*k || !*shift))
+        st = lr_enomem(e, (size_t)n_out * sizeof(double), "a bias");
+    for (int64_t i = 0; st == LR_OK && i < n_out; i++) {
+        double x = (double)((const float *)t->data)[count == 1 ? 0 : i];
+        (*k)[i] = n->op == LR_OP_MUL ? x : 1;
+        (*shift)[i] = n->op == LR_OP_MUL ? 0 : x;
+    }
+    return st;
+}
+
+/* Folds bn, a normalisation or an Add or Mul of the constant t, into n where that is
+ * exact.
+ */
 static enum lr_status fold(struct pass *p, struct lr_node *n, const struct lr_node *bn,
-                           bool *is_done, struct lr_err *e)
+                           const struct lr_tensor *constant, bool *is_done,
+                           struct lr_err *e)
 {
     double *k = NULL, *shift = NULL;
     struct lr_tensor *w = NULL, *b = NULL;
@@ -209,7 +261,9 @@ static enum lr_status fold(struct pass *p, struct lr_node *n, const struct lr_no
     *is_done = false;
     if (!find_target(&t, p->g, n))
         return LR_OK;
-    st = affine(&k, &shift, p->g, bn, t.n_out, &is_ok, e);
+    is_ok = constant != NULL;
+    st = constant ? constant_affine(&k, &shift, bn, constant, t.n_out, e)
+                  : affine(&k, &shift, p->g, bn, t.n_out, &is_ok, e);
     if (st == LR_OK && is_ok)
         st = scaled(&w, &b, &t, k, shift, &is_ok, e);
     if (st != LR_OK || !is_ok)
@@ -375,22 +429,26 @@ enum lr_status lr_graph_fold_bn(struct lr_graph *g, int *n_folded, struct lr_err
         if ((st = join_bias(&p, bn, &is_done, e)) != LR_OK)
             break;
         is_dead[k] = is_done;
-        if (!is_plain_bn(g, bn))
+        int x = bn->n_in > 0 ? bn->in[0] : -1;
+        const bool is_bn = is_plain_bn(g, bn);
+        const struct lr_tensor *constant = is_bn ? NULL : channel_constant(g, bn, &x);
+        if ((!is_bn && !constant) || x >= p.n_values)
             continue;
-        int x = bn->in[0], producer = g->values[x].producer;
+        int producer = g->values[x].producer;
         if (producer < 0 || p.uses[x] != 1 || g->values[x].is_output)
             continue;
         struct lr_node *n = &g->nodes[producer];
-        st = fold(&p, n, bn, &is_done, e);
+        st = fold(&p, n, bn, constant, &is_done, e);
         if (st != LR_OK || !is_done)
             continue;
         n->out[0] = bn->out[0];
         g->values[bn->out[0]].producer = producer;
         g->values[x].producer = -1;
-        for (int i = 1; i < 5; i++)
-            p.is_touched[bn->in[i]] = true;
+        for (int i = 0; i < bn->n_in; i++)
+            if (bn->in[i] >= 0 && bn->in[i] < p.n_values)
+                p.is_touched[bn->in[i]] = true;
         is_dead[k] = true;
-        folded++;
+        folded += is_bn;
     }
     if (is_dead)
         lr_graph_compact(g, is_dead);

@@ -279,6 +279,22 @@ static void eval_gemm(const struct lr_graph *g, const struct lr_node *n, const d
     }
 }
 
+/* Where element i of value v of one image comes from in operand x, broadcast to it. */
+static int64_t operand_index(const struct lr_graph *g, int x, int v, int64_t i)
+{
+    const struct lr_shape *s = &g->values[x].shape, *out = &g->values[v].shape;
+    int64_t at = 0, step = 1;
+
+    for (int k = out->n_dims - 1, m = s->n_dims - 1; m >= 0; k--, m--) {
+        int64_t size = out->dims[k] < 0 ? 1 : out->dims[k];
+        int64_t own = s->dims[m] < 0 ? 1 : s->dims[m];
+        at += own == 1 ? 0 : i % size * step;
+        step *= own;
+        i /= size;
+    }
+    return at;
+}
+
 double *mb_eval(const struct lr_graph *g, int v, const double *input, int64_t *count)
 {
     const struct lr_value *x = &g->values[v];
@@ -319,11 +335,13 @@ double *mb_eval(const struct lr_graph *g, int v, const double *input, int64_t *c
             y[i] = a[i] > 0 ? a[i] : 0;
         break;
     case LR_OP_ADD:
+    case LR_OP_MUL:
         b = mb_eval(g, n->in[1], input, &n_b);
-        for (int64_t i = 0; i < *count; i++)
-            y[i] = a[n_a == 1 ? 0 : i] + b[n_b == 1 ? 0 : i];
-        assert_true(n_a == *count || n_a == 1);
-        assert_true(n_b == *count || n_b == 1);
+        for (int64_t i = 0; i < *count; i++) {
+            double u = a[operand_index(g, n->in[0], v, i)];
+            double w = b[operand_index(g, n->in[1], v, i)];
+            y[i] = n->op == LR_OP_ADD ? u + w : u * w;
+        }
         break;
     case LR_OP_IDENTITY:
     case LR_OP_DROPOUT:

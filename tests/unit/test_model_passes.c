@@ -43,6 +43,36 @@ static void fold_bn__keeps_the_function_when_conv_has_bias_or_not(void **state)
         }
 }
 
+/* A constant per channel, or one for all, added to or multiplied with the response; one
+ * per column stays. */
+static void fold_bn__takes_constants_per_channel_into_a_convolution(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 8; kind++) {
+        static const struct {
+            int n;
+            int64_t dims[4];
+            bool is_kept;
+        } c[] = {{3, {6, 1, 1}, false},
+                 {4, {1, 6, 1, 1}, false},
+                 {1, {1}, false},
+                 {1, {7}, true}};
+        struct lr_graph *g = mb_graph(13);
+        int x = mb_conv(g, "conv", mb_image(g, -1, 4, 6, 7), 4, 6, 3, 1, 1);
+        int w = mb_weight(g, "c", c[kind / 2].n, c[kind / 2].dims);
+        x = mb_binary(g, kind % 2 ? "Mul" : "Add", "a", kind % 2 ? w : x,
+                      kind % 2 ? x : w);
+        mb_output(g, mb_unary(g, "Relu", "relu", x));
+        mb_infer(g);
+        struct lr_graph *old = mb_clone(g);
+        assert_int_equal(fold(g), 0);
+        assert_int_equal(g->n_nodes, c[kind / 2].is_kept ? 3 : 2);
+        mb_assert_equal(old, g, "relu_out", 1e-6);
+        lr_graph_free(old);
+        lr_graph_free(g);
+    }
+}
+
 static void fold_bn__keeps_the_function_when_gemm_has_beta(void **state)
 {
     (void)state;
@@ -269,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fold_bn__keeps_the_function_when_conv_has_bias_or_not),
+        cmocka_unit_test(fold_bn__takes_constants_per_channel_into_a_convolution),
         cmocka_unit_test(fold_bn__keeps_the_function_when_gemm_has_beta),
         cmocka_unit_test(fold_bn__copies_weights_when_shared),
         cmocka_unit_test(fold_bn__leaves_it_when_not_exact),
