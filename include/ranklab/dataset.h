@@ -29,6 +29,11 @@ struct lr_data_opts {
     bool has_scale;
     float scale;
     bool is_bgr; /* swap the first and third of 3 channels */
+    /* Folders of pictures only: resized to exactly h x w, or (w 0) the shorter side to h,
+     * or (both 0) just to cover the network's input, whose size is then cut from the
+     * middle. */
+    int resize_h, resize_w;
+    const struct lr_progress *progress; /* while the set is opened; may be NULL */
 };
 
 struct lr_dataset;
@@ -37,13 +42,19 @@ struct lr_dataset;
  * n,c,h,w; also n,h,w,c for u1; either may be compressed). c, h, w: what the network
  * wants; grey images for a 3-channel network are repeated; any other mismatch is
  * LR_ESHAPE saying both shapes. Zero images: LR_EINVAL. LR_ENUMERIC names the first image
- * drawn that has a NaN or Inf. The whole file is held in memory as stored. */
+ * drawn that has a NaN or Inf. The whole file is held in memory as stored.
+ * A folder holds pictures (JPEG, PNG, WebP, BMP, PPM, PGM), or a sub-folder for each
+ * class, sorted by bytes; labels may then be a text file. All that take part are decoded
+ * once, up to 1 GiB of them is kept, the others are decoded again when asked for. What
+ * cannot be read is skipped with a warning; with count the next drawn takes its place. */
 enum lr_status lr_dataset_open(struct lr_dataset **out, const char *path, int c, int h,
                                int w, const struct lr_data_opts *opts,
                                const struct lr_notes *notes, struct lr_err *e);
 void lr_dataset_free(struct lr_dataset *d);
 
 int64_t lr_dataset_count(const struct lr_dataset *d);
+/* Pictures that could not be read. */
+int64_t lr_dataset_skipped(const struct lr_dataset *d);
 /* Labels (int32, count entries, >= 0), or NULL. */
 const int32_t *lr_dataset_labels(const struct lr_dataset *d);
 /* The largest label + 1, or 0. */

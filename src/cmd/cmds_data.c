@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct out_column data_columns[] = {
     {"role", "", OUT_TEXT, 0, 0},        {"source", "source", OUT_TEXT, 0, 0},
@@ -53,6 +54,83 @@ static enum lr_status take_reals(int *n, float *to, const struct cmd_value *v,
     return LR_OK;
 }
 
+struct preset {
+    const char *name;
+    float mean[3], std[3], scale; /* scale 0: 1/255 */
+    bool is_bgr;
+};
+/* imagenet: torchvision's constants. caffe: the blue-green-red means of the networks that
+ * were trained with it. Both resize the shorter side to 256 for an input of 224. */
+static const struct preset presets[] = {
+    {"imagenet", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 0, false},
+    {"caffe", {103.939f, 116.779f, 123.68f}, {1, 1, 1}, 1, true},
+};
+static const char *const preset_names[] = {"imagenet", "caffe", "none", NULL};
+
+static enum lr_status take_preset(struct lr_data_opts *o, const struct cmd_ctx *c,
+                                  const struct cmd_value *v, bool is_folder,
+                                  struct cmd_error *e)
+{
+    const struct preset *p;
+    int least = c->session->in_h < c->session->in_w ? c->session->in_h : c->session->in_w;
+
+    if (!v->is_set || (size_t)v->i >= sizeof(presets) / sizeof(presets[0]))
+        return LR_OK;
+    p = &presets[v->i];
+    if (c->session->in_c != 3)
+        return cmd_fail_at(e, v->begin, LR_EINVAL,
+                           "preset %s is for 3 channels; the network's input has %d",
+                           p->name, c->session->in_c);
+    o->n_mean = o->n_std = 3;
+    memcpy(o->mean, p->mean, sizeof(p->mean));
+    memcpy(o->std, p->std, sizeof(p->std));
+    o->is_bgr = p->is_bgr;
+    if (p->scale > 0) {
+        o->has_scale = true;
+        o->scale = p->scale;
+    }
+    if (is_folder)
+        o->resize_h = (int)((least * 256LL + 112) / 224);
+    return LR_OK;
+}
+
+/* One number or two, of pixels. */
+static bool is_size(const struct cmd_value *v, int *h, int *w)
+{
+    if (v->n_reals < 1 || v->n_reals > 2)
+        return false;
+    for (int i = 0; i < v->n_reals; i++)
+        if (!(v->reals[i] >= 1) || v->reals[i] > 16384 ||
+            v->reals[i] != (double)(int)v->reals[i])
+            return false;
+    *h = (int)v->reals[0];
+    *w = v->n_reals == 2 ? (int)v->reals[1] : 0;
+    return true;
+}
+
+static enum lr_status take_sizes(struct lr_data_opts *o, const struct cmd_ctx *c,
+                                 const struct cmd_call *call, struct cmd_error *e)
+{
+    const struct cmd_value *resize = cmd_option(call, "resize"),
+                           *crop = cmd_option(call, "crop");
+    int h, w;
+
+    if (resize->is_set && !is_size(resize, &o->resize_h, &o->resize_w))
+        return cmd_fail_at(e, resize->begin, LR_EINVAL,
+                           "%s: N (the shorter side) or H,W in pixels is expected",
+                           resize->text);
+    if (!crop->is_set)
+        return LR_OK;
+    if (!is_size(crop, &h, &w))
+        return cmd_fail_at(e, crop->begin, LR_EINVAL,
+                           "%s: N or H,W in pixels is expected", crop->text);
+    if (h != c->session->in_h || (w ? w : h) != c->session->in_w)
+        return cmd_fail_at(e, crop->begin, LR_ESHAPE,
+                           "%s is not the size of the network's input, %d,%d", crop->text,
+                           c->session->in_h, c->session->in_w);
+    return LR_OK;
+}
+
 static enum lr_status take_options(struct lr_data_opts *o, struct cmd_ctx *c,
                                    const struct cmd_call *call, struct cmd_error *e)
 {
@@ -61,6 +139,15 @@ static enum lr_status take_options(struct lr_data_opts *o, struct cmd_ctx *c,
     int channels = c->session->in_c;
 
     *o = (struct lr_data_opts){.seed = c->session->settings.seed};
+    struct stat info;
+    char *path = NULL;
+    if ((st = cmd_path(&path, cmd_arg(call, "SRC"), e)) != LR_OK)
+        return st;
+    bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    lr_free(path);
+    st = take_preset(o, c, cmd_option(call, "preset"), is_folder, e);
+    if (st)
+        return st;
     if ((v = cmd_option(call, "count"))->is_set)
         o->count = v->i;
     if ((v = cmd_option(call, "seed"))->is_set)
@@ -69,7 +156,10 @@ static enum lr_status take_options(struct lr_data_opts *o, struct cmd_ctx *c,
         o->has_scale = true;
         o->scale = (float)v->r;
     }
-    o->is_bgr = cmd_option(call, "bgr")->is_set;
+    o->is_bgr = o->is_bgr || cmd_option(call, "bgr")->is_set;
+    st = take_sizes(o, c, call, e);
+    if (st)
+        return st;
     st = take_reals(&o->n_mean, o->mean, cmd_option(call, "mean"), channels, false, e);
     if (!st)
         st = take_reals(&o->n_std, o->std, cmd_option(call, "std"), channels, true, e);
@@ -99,6 +189,7 @@ static enum lr_status run_data(struct cmd_ctx *c, const struct cmd_call *call,
     if (!st && labels_value->is_set)
         st = cmd_path(&labels, labels_value, e);
     o.labels = labels;
+    o.progress = &c->progress;
     if (!st)
         st = cmd_path(&path, src, e);
     if (!st) {
@@ -117,6 +208,8 @@ static enum lr_status run_data(struct cmd_ctx *c, const struct cmd_call *call,
     else
         cmd_say(c, "%s: %" PRId64 " images without labels", role->text,
                 lr_dataset_count(d));
+    if (lr_dataset_skipped(d))
+        cmd_say(c, "%" PRId64 " skipped", lr_dataset_skipped(d));
     return LR_OK;
 }
 
@@ -142,6 +235,14 @@ static const struct cmd_param data_options[] = {
      .type = CMD_T_REAL,
      .help = "factor of the stored values; 1/255 for bytes, 1 for floats"},
     {.name = "labels", .type = CMD_T_PATH_IN, .help = "classes of the images"},
+    {.name = "preset",
+     .type = CMD_T_CHOICE,
+     .choices = preset_names,
+     .help = "mean, std, scale, order and resize that networks were trained with"},
+    {.name = "resize",
+     .type = CMD_T_REALS,
+     .help = "of pictures: N the shorter side, H,W exactly"},
+    {.name = "crop", .type = CMD_T_REALS, .help = "of their middle: the network's input"},
     {.name = "bgr", .type = CMD_T_FLAG, .help = "swap the first and the third channel"},
     {0}};
 
@@ -151,7 +252,16 @@ static const struct cmd_row rows[] = {
      .detail =
          "Without arguments: what is loaded. value = (stored * scale - mean) / std.\n"
          "Embedded images (@fashion) know their own mean and std. New calibration\n"
-         "images change what solve works from, not what is solved already.\n",
+         "images change what solve works from, not what is solved already.\n"
+         "SRC is an idx or .npy file or a folder of pictures (JPEG, PNG, WebP, BMP, PPM, "
+         "PGM)\n"
+         "or of a sub-folder for each class, sorted. They are resized, by default just "
+         "to\n"
+         "cover the network's input, and the middle is taken. What cannot be read is "
+         "named\n"
+         "and skipped. --labels is idx, .npy or, for folders, a text file: NUMBER or "
+         "NAME\n"
+         "NUMBER on each line.\n",
      .examples =
          "data\ndata calib @fashion --count 300\ndata eval @fashion --count 500\n",
      .args = data_args,

@@ -11,6 +11,7 @@
 
 #include "array.h"
 #include "labels.h"
+#include "pictures.h"
 #include "ranklab/file.h"
 #include "ranklab/mem.h"
 #include "ranklab/rng.h"
@@ -20,7 +21,8 @@ enum { N_BYTES = 256 };
 
 struct lr_dataset {
     char *path;
-    struct data_array images;
+    struct data_array images;       /* of a file, or */
+    struct data_pictures *pictures; /* of a folder; NULL: a file */
     int64_t n_stored, n;
     int64_t *order;  /* [n] stored indices; NULL: 0..n-1 */
     int32_t *labels; /* [n], in that order */
@@ -155,14 +157,11 @@ static enum lr_status draw(struct lr_dataset *d, struct lr_err *e)
     return LR_OK;
 }
 
-static enum lr_status take_labels(struct lr_dataset *d, const char *path,
-                                  struct lr_err *e)
+/* Labels of all stored images; stored is taken over. */
+static enum lr_status use_labels(struct lr_dataset *d, int32_t *stored, struct lr_err *e)
 {
-    int32_t *stored = NULL;
+    enum lr_status st = LR_OK;
 
-    enum lr_status st = data_labels_read(&stored, path, d->n_stored, e);
-    if (st != LR_OK)
-        return st;
     d->labels = lr_alloc((size_t)d->n, sizeof(*d->labels));
     if (!d->labels) {
         st = lr_enomem(e, (size_t)d->n * sizeof(*d->labels), "labels");
@@ -177,6 +176,15 @@ static enum lr_status take_labels(struct lr_dataset *d, const char *path,
 out:
     lr_free(stored);
     return st;
+}
+
+static enum lr_status take_labels(struct lr_dataset *d, const char *path,
+                                  struct lr_err *e)
+{
+    int32_t *stored = NULL;
+
+    enum lr_status st = data_labels_read(&stored, path, d->n_stored, e);
+    return st == LR_OK ? use_labels(d, stored, e) : st;
 }
 
 static enum lr_status find_labels(struct lr_dataset *d, const struct lr_data_opts *o,
@@ -205,6 +213,95 @@ static enum lr_status find_labels(struct lr_dataset *d, const struct lr_data_opt
     return st;
 }
 
+static enum lr_status open_file(struct lr_dataset *d, const struct lr_data_opts *o,
+                                const struct lr_notes *notes, struct lr_err *e)
+{
+    if (o->resize_h)
+        return lr_err_set(e, LR_EINVAL, "only the pictures of a folder are resized");
+    enum lr_status st = data_array_read(&d->images, d->path, e);
+    if (st != LR_OK)
+        return st;
+    st = match_shape(d, e);
+    if (st == LR_OK)
+        st = draw(d, e);
+    if (st != LR_OK) {
+        data_prefix_path(e, d->path);
+        return st;
+    }
+    return find_labels(d, o, notes, e);
+}
+
+/* Labels of a folder: those given, else its classes. */
+static enum lr_status folder_labels(int32_t **out, const struct data_folder *f,
+                                    const char *path, struct lr_err *e)
+{
+    static const char *const arrays[] = {".npy", ".idx", ".gz", "-ubyte"};
+
+    *out = NULL;
+    for (size_t i = 0; path && i < sizeof(arrays) / sizeof(arrays[0]); i++) {
+        size_t n = strlen(path), m = strlen(arrays[i]);
+        if (n > m && strcmp(path + n - m, arrays[i]) == 0)
+            return data_labels_read(out, path, f->n, e);
+    }
+    if (path && *path)
+        return data_folder_labels(out, f, path, e);
+    if (path || !f->classes)
+        return LR_OK;
+    *out = lr_alloc((size_t)f->n, sizeof(**out));
+    if (!*out)
+        return lr_enomem(e, (size_t)f->n * sizeof(**out), "labels");
+    memcpy(*out, f->classes, (size_t)f->n * sizeof(**out));
+    return LR_OK;
+}
+
+static enum lr_status open_folder(struct lr_dataset *d, const struct lr_data_opts *o,
+                                  const struct lr_notes *notes, struct lr_err *e)
+{
+    struct data_pictures *p = d->pictures = lr_calloc(1, sizeof(*p));
+    int32_t *labels = NULL;
+
+    if (!p)
+        return lr_enomem(e, sizeof(*p), "a folder");
+    if (d->c != 1 && d->c != 3)
+        return lr_err_set(e, LR_ESHAPE,
+                          "the network's input has %d channels; pictures have 1 or 3",
+                          d->c);
+    enum lr_status st = data_folder_list(&p->folder, d->path, notes, e);
+    if (st != LR_OK)
+        return st;
+    d->n_stored = p->folder.n;
+    d->stored_c = d->c;
+    d->is_channels_last = true;
+    d->images.dtype = LR_DT_U8;
+    p->fit = (struct data_fit){d->c, o->resize_h, o->resize_w, d->h, d->w};
+    /* Bad labels are known before the long work. */
+    if ((st = folder_labels(&labels, &p->folder, o->labels, e)) != LR_OK)
+        return st;
+    if ((st = draw(d, e)) != LR_OK)
+        data_prefix_path(e, d->path);
+    else
+        st = data_pictures_open(p, d->order, d->n, notes, o->progress, e);
+    if (st != LR_OK) {
+        lr_free(labels);
+        return st;
+    }
+    if (d->opts.count && p->n < d->n)
+        lr_note(notes, LR_NOTE_WARNING, "only %lld of the %lld images asked for",
+                (long long)p->n, (long long)d->n);
+    d->n = p->n;
+    if (!d->order)
+        d->order = lr_alloc((size_t)d->n, sizeof(*d->order));
+    if (!d->order) {
+        lr_free(labels);
+        return lr_enomem(e, (size_t)d->n * sizeof(*d->order), "the order of images");
+    }
+    memcpy(d->order, p->order, (size_t)d->n * sizeof(*d->order));
+    st = labels ? use_labels(d, labels, e) : LR_OK;
+    if (labels && !o->labels)
+        d->n_classes = p->folder.n_classes;
+    return st;
+}
+
 static enum lr_status make_table(struct lr_dataset *d, struct lr_err *e)
 {
     if (d->images.dtype != LR_DT_U8)
@@ -226,8 +323,11 @@ static enum lr_status make_hash(struct lr_dataset *d, struct lr_err *e)
     char text[8 * 21], stored[65], order[65] = "", labels[65] = "";
     struct lr_strbuf b = {0};
 
-    lr_sha256(stored, d->images.data, d->images.n_bytes);
-    if (d->order)
+    if (d->pictures)
+        lr_sha256(stored, d->pictures->digests, (size_t)d->n * DATA_DIGEST);
+    else
+        lr_sha256(stored, d->images.data, d->images.n_bytes);
+    if (d->order && !d->pictures)
         lr_sha256(order, d->order, (size_t)d->n * sizeof(*d->order));
     if (d->labels)
         lr_sha256(labels, d->labels, (size_t)d->n * sizeof(*d->labels));
@@ -243,6 +343,8 @@ static enum lr_status make_hash(struct lr_dataset *d, struct lr_err *e)
     lr_strbuf_puts(&b, " std");
     for (int i = 0; i < o->n_std; i++)
         lr_strbuf_printf(&b, " %a", (double)o->std[i]);
+    if (d->pictures)
+        lr_strbuf_printf(&b, "\nresized %dx%d", o->resize_h, o->resize_w);
     if (b.is_failed) {
         lr_strbuf_free(&b);
         return lr_enomem(e, 1024, "a digest");
@@ -290,22 +392,14 @@ enum lr_status lr_dataset_open(struct lr_dataset **out, const char *path, int c,
     }
     d->opts = *opts;
     d->opts.labels = NULL;
+    d->opts.progress = NULL;
     if (!opts->has_scale)
         d->opts.scale = 1.0f;
     d->c = c;
     d->h = h;
     d->w = w;
-    st = data_array_read(&d->images, path, e);
-    if (st != LR_OK)
-        goto out;
-    st = match_shape(d, e);
-    if (st == LR_OK)
-        st = draw(d, e);
-    if (st != LR_OK) {
-        data_prefix_path(e, path);
-        goto out;
-    }
-    st = find_labels(d, opts, notes, e);
+    st = data_is_folder(path) ? open_folder(d, opts, notes, e)
+                              : open_file(d, opts, notes, e);
     if (st == LR_OK)
         st = make_table(d, e);
     if (st == LR_OK)
@@ -326,6 +420,9 @@ void lr_dataset_free(struct lr_dataset *d)
     if (!d)
         return;
     data_array_free(&d->images);
+    if (d->pictures)
+        data_pictures_free(d->pictures);
+    lr_free(d->pictures);
     lr_free(d->path);
     lr_free(d->order);
     lr_free(d->labels);
@@ -336,6 +433,11 @@ void lr_dataset_free(struct lr_dataset *d)
 int64_t lr_dataset_count(const struct lr_dataset *d)
 {
     return d->n;
+}
+
+int64_t lr_dataset_skipped(const struct lr_dataset *d)
+{
+    return d->pictures ? d->pictures->n_skipped : 0;
 }
 
 const int32_t *lr_dataset_labels(const struct lr_dataset *d)
@@ -371,10 +473,10 @@ static int stored_channel(const struct lr_dataset *d, int k)
     return d->opts.is_bgr && k != 1 ? 2 - k : k;
 }
 
-static void take_bytes(const struct lr_dataset *d, int64_t image, float *out)
+/* base: the stored image. */
+static void take_bytes(const struct lr_dataset *d, const unsigned char *base, float *out)
 {
     size_t plane = (size_t)d->h * (size_t)d->w, n_c = (size_t)d->stored_c;
-    const unsigned char *base = d->images.data + (size_t)image * plane * n_c;
 
     for (int k = 0; k < d->c; k++) {
         const float *table = d->table + k * N_BYTES;
@@ -398,6 +500,34 @@ static void take_floats(const struct lr_dataset *d, int64_t image, float *out)
     }
 }
 
+/* The first failure in the order of images is the one reported. */
+static enum lr_status picture_batch(const struct lr_dataset *d, int64_t first, int64_t n,
+                                    float *out, struct lr_err *e)
+{
+    size_t size = (size_t)d->c * (size_t)d->h * (size_t)d->w;
+    int64_t failed = n;
+    enum lr_status st = LR_OK;
+
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t i = 0; i < n; i++) {
+        struct lr_err err = {0};
+        unsigned char *bytes = lr_alloc(size, 1);
+        enum lr_status rc = bytes ? data_pictures_get(bytes, d->pictures, first + i, &err)
+                                  : lr_enomem(&err, size, "a picture");
+        if (rc == LR_OK)
+            take_bytes(d, bytes, out + (size_t)i * size);
+        lr_free(bytes);
+#pragma omp critical(data_picture_failed)
+        if (rc != LR_OK && i < failed) {
+            failed = i;
+            st = rc;
+            if (e)
+                *e = err;
+        }
+    }
+    return st;
+}
+
 enum lr_status lr_dataset_batch(const struct lr_dataset *d, int64_t first, int64_t n,
                                 float *out, struct lr_err *e)
 {
@@ -406,10 +536,15 @@ enum lr_status lr_dataset_batch(const struct lr_dataset *d, int64_t first, int64
     if (first < 0 || n < 0 || first > d->n || n > d->n - first)
         return lr_err_set(e, LR_EINVAL, "%lld images from image %lld of a set of %lld",
                           (long long)n, (long long)first, (long long)d->n);
+    if (d->pictures)
+        return picture_batch(d, first, n, out, e);
     for (int64_t i = first; i < first + n; i++, out += size) {
         int64_t image = d->order ? d->order[i] : i;
         if (d->table)
-            take_bytes(d, image, out);
+            take_bytes(d,
+                       d->images.data +
+                           (size_t)image * size / (size_t)d->c * (size_t)d->stored_c,
+                       out);
         else
             take_floats(d, image, out);
         if (!lr_all_finite(out, size)) {

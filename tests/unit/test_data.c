@@ -190,7 +190,7 @@ static void idx__refuses_when_the_header_lies(void **state)
     open_fails(p.s, 1, 1, 1, NULL, LR_EPARSE, "9 dimensions");
     save(state, "x.idx", "hello", 5);
     open_fails(p.s, 1, 1, 1, NULL, LR_EPARSE, "neither idx nor .npy");
-    open_fails(*state, 1, 1, 1, NULL, LR_EUNSUP, "folders of images");
+    open_fails(*state, 1, 1, 1, NULL, LR_EINVAL, "holds no pictures");
     open_fails(in(state, "missing").s, 1, 1, 1, NULL, LR_EIO, "missing");
     lr_strbuf_free(&b);
 }
