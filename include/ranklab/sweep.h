@@ -85,9 +85,16 @@ struct lr_sweep_network_opts {
     int64_t count;
     const struct lr_progress *progress;
     void (*on_point)(void *ctx, const struct lr_sweep_point *p);
+    /* Called for a speedup that cannot be reached; may be NULL. method: NULL as planned.
+     */
+    void (*on_unmet)(void *ctx, const char *rule, const char *method, double speedup,
+                     const char *reason);
     void *ctx;
 };
-/* For every rule, method and speedup: choose, solve, evaluate. The plan is as before. */
+/* For every rule, method and speedup: choose, solve, evaluate; what the journal knows is
+ * not computed again. A method is given to every convolution that is not kept whole. The
+ * points are added to the session's, LR_EINTR keeps those that were finished. The plan
+ * is as before in any case. */
 enum lr_status lr_session_sweep_network(struct lr_session *s,
                                         const struct lr_sweep_network_opts *o,
                                         struct lr_err *e);

@@ -1,6 +1,7 @@
 /* Sweeps: curves of accuracy and error against rank. The table has the points that were
  * asked for; the session keeps them for plots and predictions. */
 #include "cmd/context.h"
+#include "cmd/sweep_network.h"
 
 #include <math.h>
 #include <string.h>
@@ -141,6 +142,8 @@ static enum lr_status run_sweep(struct cmd_ctx *c, const struct cmd_call *call,
     int *layers = NULL;
     enum lr_status st;
 
+    if (cmd_option(call, "speedup")->is_set)
+        return cmd_sweep_network(c, call, e);
     if (ranks->is_set && points->is_set)
         return cmd_fail_at(e, points->begin, LR_EINVAL,
                            "give one of --ranks and --points");
@@ -182,6 +185,7 @@ static enum lr_status run_sweep(struct cmd_ctx *c, const struct cmd_call *call,
     return st;
 }
 
+static const char *const modes[] = {"asym", "sym", "symhat", NULL};
 static const char *const metrics[] = {"top1", "error", "agreement", NULL};
 static const struct cmd_param sweep_args[] = {
     {.name = "SET", .type = CMD_T_SET, .flags = CMD_OPTIONAL}, {0}};
@@ -206,6 +210,15 @@ static const struct cmd_param sweep_options[] = {
      .min = 1,
      .max = 1e12,
      .help = "only the first evaluation images"},
+    {.name = "speedup",
+     .type = CMD_T_RANGE,
+     .help = "whole networks instead, from A times to B times by STEP"},
+    {.name = "rule", .type = CMD_T_TEXT, .help = "of networks: rules with commas"},
+    {.name = "method", .type = CMD_T_TEXT, .help = "of networks: methods with commas"},
+    {.name = "mode",
+     .type = CMD_T_CHOICE,
+     .choices = modes,
+     .help = "of networks: what solve compares with"},
     {0}};
 
 static const struct cmd_row rows[] = {
@@ -229,10 +242,15 @@ static const struct cmd_row rows[] = {
          "original was in doubt about, where answers change most. images is how many\n"
          "that took; what is shown is the estimate for all of them, and low..high\n"
          "covers the drawing as well as what all images would leave open, so it is\n"
-         "wider than P. The same seed draws the same images.\n",
+         "wider than P. The same seed draws the same images.\n"
+         "--speedup A:B:STEP is about whole networks instead of single layers: for each\n"
+         "rule, method and speedup ranks are chosen, solved and evaluated, and the plan\n"
+         "stays as it is. A speedup that cannot be reached is named with the reason;\n"
+         "points that the journal knows are not computed again.\n",
      .examples = "sweep conv4 --points 3 --count 500\n"
                  "sweep conv7 --points 2 --precision 1\n"
-                 "sweep conv5,conv6 --ranks 8:40:16 --metric error\n",
+                 "sweep conv5,conv6 --ranks 8:40:16 --metric error\n"
+                 "sweep --speedup 2:4:2 --method svd --rule uniform --count 200\n",
      .args = sweep_args,
      .options = sweep_options,
      .flags = CMD_NEEDS_MODEL | CMD_TABLE,
