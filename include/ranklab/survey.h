@@ -12,6 +12,10 @@
 #include "ranklab/err.h"
 #include "ranklab/eval.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { LR_MAX_STRATA = 16 };
 
 struct lr_stratum {
@@ -56,5 +60,9 @@ double lr_survey_weight(const struct lr_survey *s, int64_t image);
 enum lr_status lr_survey_compare(struct lr_eval *r, const struct lr_survey *s,
                                  const struct lr_outcome *original,
                                  const struct lr_outcome *approximated, struct lr_err *e);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

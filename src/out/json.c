@@ -61,7 +61,9 @@ out:
 
 void out_json_real(struct lr_strbuf *b, double v)
 {
-    if (isfinite(v))
+    if (v == 0 && signbit(v))
+        lr_strbuf_puts(b, "-0.0"); /* -0 would be read as an integer, without its sign */
+    else if (isfinite(v))
         out_number_shortest(b, v);
     else
         lr_strbuf_puts(b, "null");
