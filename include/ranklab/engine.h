@@ -61,6 +61,10 @@ void lr_net_free(struct lr_net *net);
  * run. Runs on as many threads as lr_la_set_threads allowed when the net was compiled. */
 enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
                           struct lr_err *e);
+/* The same; what the steps of node k of the graph took is added to ms[k]. A node that was
+ * fused into the one before it (an activation, an addition) counts there. */
+enum lr_status lr_net_run_timed(struct lr_net *net, int n, const float *const *in,
+                                double *ms, struct lr_err *e);
 /* Output i of the last run: n images in the layout asked for; borrowed. Elements per
  * image through *per_image (may be NULL). */
 const float *lr_net_output(const struct lr_net *net, int i, size_t *per_image);

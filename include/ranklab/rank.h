@@ -23,6 +23,19 @@ struct lr_rank_point {
     double error, drop;
 };
 
+/* How long one layer takes at ranks it was measured at: median and quartiles of the runs,
+ * for one batch of a deployment. */
+struct lr_ms_point {
+    struct lr_ranks ranks;
+    double ms, low, high;
+    int n_runs;
+};
+struct lr_ms_table {
+    struct lr_ms_point whole; /* ranks unused */
+    int n;
+    struct lr_ms_point *points; /* by d', then d''; owned by whoever made the table */
+};
+
 /* One layer as rank selection sees it. A split has a bias in its last part always, in an
  * earlier one only where the layer had one (a k x 1 part never has any). */
 struct lr_rank_layer {
@@ -37,6 +50,7 @@ struct lr_rank_layer {
                               the spatial split, borrowed; NULL: unknown */
     const struct lr_rank_point *points; /* measured, in any order, borrowed; or NULL */
     int n_points;
+    const struct lr_ms_table *times; /* measured, borrowed; or NULL */
     bool has_bias;
     bool needs_bias; /* all parts of a split have one, even where the layer has none */
     bool is_kept;    /* stays whole whatever the budget */
@@ -97,7 +111,20 @@ struct lr_ranks lr_ranks_round(const struct lr_rank_layer *l, struct lr_ranks r,
  * whole), or NAN where there are none. */
 double lr_ranks_error(const struct lr_rank_layer *l, struct lr_ranks r);
 
-enum lr_budget_kind { LR_BUDGET_MACS, LR_BUDGET_PARAMS };
+/* Milliseconds at r; NAN without a table. Measured ranks have what was measured. Between
+ * them the steps of the vector width are kept: ranks are seen in cells of 16, multiples
+ * of 4 apart from the others; within a cell values are joined by lines, and a cell that
+ * was not measured lies between its neighbours, place by place. Pairs of ranks have the
+ * rate of the nearest measured ones, each weighted by its inverse squared distance in
+ * logarithms. */
+double lr_ms_at(const struct lr_rank_layer *l, struct lr_ranks r);
+/* Ranks worth measuring for that, sorted; at most max of them, fewer with is_coarse.
+ * Whole ones are left out. Returns how many. */
+int lr_ms_ranks(struct lr_ranks *out, int max, const struct lr_rank_layer *l,
+                bool is_coarse);
+
+/* LR_BUDGET_MS: limit and fixed are in nanoseconds, for layers with times. */
+enum lr_budget_kind { LR_BUDGET_MACS, LR_BUDGET_PARAMS, LR_BUDGET_MS };
 enum lr_objective {
     LR_OBJECTIVE_ENERGY, /* the largest sum of log energies */
     LR_OBJECTIVE_ERROR   /* the smallest sum of held-out response errors */
@@ -118,6 +145,7 @@ struct lr_rank_rule {
     bool needs_errors;  /* points with error, under LR_OBJECTIVE_ERROR only if
                            has_objective */
     bool needs_drops;   /* points with drop */
+    bool has_ms;        /* takes budgets of milliseconds */
     enum lr_status (*select)(struct lr_ranks *ranks, const struct lr_rank_layer *layers,
                              int n, const struct lr_budget *b, struct lr_err *e);
 };

@@ -36,6 +36,15 @@ struct lr_layer_plan {
     struct lr_factors *factors; /* a reference, or NULL */
 };
 
+/* What the approximated network is meant to run on: milliseconds are measured there. */
+enum lr_deploy_engine { LR_DEPLOY_ONEDNN, LR_DEPLOY_ONNXRUNTIME };
+const char *lr_deploy_engine_name(enum lr_deploy_engine e);
+struct lr_deploy {
+    enum lr_deploy_engine engine;
+    int batch, threads; /* threads 0: as many as compute here */
+    int convolution;    /* enum lr_convolution of engine.h, for oneDNN alone */
+};
+
 struct lr_settings {
     uint64_t seed;
     int threads, round;
@@ -45,6 +54,7 @@ struct lr_settings {
     int64_t cache_memory; /* bytes for cached activations while solving, default 2 GiB */
     bool has_journal; /* evaluations are kept in the cache folder, and asked for there;
                          off until the program turns it on */
+    struct lr_deploy deploy;
 };
 
 struct lr_session {
@@ -192,6 +202,13 @@ enum lr_status lr_session_set_ranks(struct lr_session *s, const int *layers,
 enum lr_status lr_session_set_method(struct lr_session *s, const int *layers, int n,
                                      enum lr_method m, struct lr_err *e);
 
+/* What ranks chosen by milliseconds will do, as measured with the network that has them
+ * right after they were chosen: filters that are not solved yet take the same time. */
+struct lr_ms_promise {
+    double ms, ms_original; /* medians, in turn */
+    double ms_table;        /* what the tables of the layers had added up to */
+};
+
 struct lr_select_opts {
     const struct lr_rank_rule *rule;
     enum lr_objective objective;
@@ -200,7 +217,11 @@ struct lr_select_opts {
                              are not kept are chosen too */
     double speedup;       /* > 0 */
     int64_t macs, params; /* > 0: limits */
-    double energy;        /* > 0: every layer at this share of its energy, no budget */
+    /* > 0: limits of the time of one batch of the deployment, whole network; rules with
+     * has_ms only */
+    double ms, speedup_ms;
+    struct lr_ms_promise *promise; /* filled in for them; or NULL */
+    double energy; /* > 0: every layer at this share of its energy, no budget */
     int round;
     const int *keep; /* layers that stay whole */
     int n_keep;

@@ -147,6 +147,7 @@ static enum lr_status run_cost(struct cmd_ctx *c, const struct cmd_call *call,
             "%.3g MB",
             4e-6 * (double)t.net_params_original, 4e-6 * (double)t.net_params,
             1e-6 * (double)t.net_bytes_original, 1e-6 * (double)t.net_bytes);
+    cmd_say_ms(c);
     return LR_OK;
 }
 

@@ -140,10 +140,10 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
 
 /* As the choices of the command, in this order. */
 static const char *const kinds[] = {"energy",   "error", "propagation", "accuracy",
-                                    "tradeoff", "ranks", NULL};
-static cmd_plot_fn *const draw[] = {cmd_plot_energy,      cmd_plot_error,
-                                    cmd_plot_propagation, cmd_plot_accuracy,
-                                    cmd_plot_tradeoff,    cmd_plot_ranks};
+                                    "tradeoff", "ranks", "latency",     NULL};
+static cmd_plot_fn *const draw[] = {
+    cmd_plot_energy,   cmd_plot_error, cmd_plot_propagation, cmd_plot_accuracy,
+    cmd_plot_tradeoff, cmd_plot_ranks, cmd_plot_latency};
 
 static enum lr_status run_plot(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
@@ -201,7 +201,8 @@ static const struct cmd_row rows[] = {
          "or,\n"
          "for several layers, its share of the full one; tradeoff: networks of sweeps,\n"
          "kept configurations and the plan, accuracy against speedup; ranks: those\n"
-         "chosen, of the plan and of kept configurations.\n"
+         "chosen, of the plan and of kept configurations; latency: milliseconds against\n"
+         "ranks, and of the layer whole, as time --ranks.\n"
          "Without --to the plot is drawn as text, unless --script asks for the script.\n",
      .examples =
          "plot energy conv3,conv4 --width 60 --height 16\nplot error\nplot propagation\n"

@@ -1,5 +1,6 @@
 /* Choosing the ranks of all layers for a budget. */
 #include "cmd/changes.h"
+#include "ranklab/timing.h"
 
 /* Spatial ranks are shown where there are any. */
 #define COLUMNS(spatial_before, spatial)                                                 \
@@ -66,6 +67,8 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
                            *macs = cmd_option(call, "macs"),
                            *params = cmd_option(call, "params"),
                            *energy = cmd_option(call, "energy"),
+                           *ms = cmd_option(call, "ms"),
+                           *speedup_ms = cmd_option(call, "speedup-ms"),
                            *rule = cmd_option(call, "rule"),
                            *objective = cmd_option(call, "objective"),
                            *of = cmd_option(call, "of"), *keep = cmd_option(call, "keep");
@@ -76,12 +79,19 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
     bool has_spatial = false;
     enum lr_status st;
 
-    if (speedup->is_set + macs->is_set + params->is_set + energy->is_set != 1) {
+    bool is_timed = ms->is_set || speedup_ms->is_set;
+    struct lr_ms_promise promise = {0};
+    if (speedup->is_set + macs->is_set + params->is_set + energy->is_set + ms->is_set +
+            speedup_ms->is_set !=
+        1) {
         cmd_hint(e, "such as select --speedup 4");
         return lr_err_set(&e->err, LR_EINVAL,
-                          "give one of --speedup, --macs, --params and --energy");
+                          "give one of --speedup, --macs, --params, --energy, --ms and "
+                          "--speedup-ms");
     }
-    o.rule = lr_rank_rule_find(rule->is_set ? rule->text : "energy");
+    o.rule = lr_rank_rule_find(rule->is_set ? rule->text
+                               : is_timed   ? "knapsack"
+                                            : "energy");
     if (objective->is_set && !o.rule->has_objective) {
         cmd_hint(e, "--rule knapsack has");
         return cmd_fail_at(e, objective->begin, LR_EINVAL,
@@ -91,6 +101,16 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
         objective->is_set ? (enum lr_objective)objective->i : LR_OBJECTIVE_ENERGY;
     o.is_network = of->is_set && of->i == 1;
     o.speedup = speedup->is_set ? speedup->r : 0;
+    o.ms = ms->is_set ? ms->r : 0;
+    o.speedup_ms = speedup_ms->is_set ? speedup_ms->r : 0;
+    o.promise = &promise;
+    if (is_timed && !o.rule->has_ms)
+        return cmd_fail_at(e, rule->begin, LR_EINVAL,
+                           "the rule %s counts no milliseconds; knapsack does",
+                           o.rule->name);
+    struct lr_deploy deploy = lr_session_deploy(c->session);
+    if (is_timed && (st = cmd_check_deploy(c, &deploy, e)) != LR_OK)
+        return st;
     o.macs = macs->is_set ? macs->i : 0;
     o.params = params->is_set ? params->i : 0;
     o.energy = energy->is_set ? energy->r : 0;
@@ -106,10 +126,12 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
         st = lr_session_select(c->session, &o, &e->err);
     lr_free(kept);
     if (st) {
-        const struct cmd_value *asked = speedup->is_set  ? speedup
-                                        : macs->is_set   ? macs
-                                        : params->is_set ? params
-                                                         : energy;
+        const struct cmd_value *asked = speedup->is_set      ? speedup
+                                        : macs->is_set       ? macs
+                                        : params->is_set     ? params
+                                        : ms->is_set         ? ms
+                                        : speedup_ms->is_set ? speedup_ms
+                                                             : energy;
         if (st == LR_EINVAL && (c->session->calib || !o.rule->needs_spectra))
             cmd_blame(e, asked);
         cmd_before_free(&old);
@@ -125,6 +147,12 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
         cmd_say_whole(c);
         cmd_say_totals(c);
     }
+    if (!st && is_timed)
+        cmd_say(c,
+                "promised: %.4g ms of %.4g ms, %.2fx, measured with these ranks (tables "
+                "alone: %.2fx)",
+                promise.ms, promise.ms_original, promise.ms_original / promise.ms,
+                promise.ms_original / promise.ms_table);
     return st;
 }
 
@@ -146,6 +174,16 @@ static const struct cmd_param select_options[] = {
      .min = 1,
      .max = 9e18,
      .help = "limit of their parameters"},
+    {.name = "ms",
+     .type = CMD_T_REAL,
+     .min = 1e-6,
+     .max = 1e9,
+     .help = "limit of the network's milliseconds, as time measures them"},
+    {.name = "speedup-ms",
+     .type = CMD_T_FACTOR,
+     .min = 1,
+     .max = 1e9,
+     .help = "of the network in milliseconds"},
     {.name = "energy", .type = CMD_T_SHARE, .help = "every layer keeps this share"},
     {.name = "round",
      .type = CMD_T_INT,
@@ -175,7 +213,9 @@ static const struct cmd_row rows[] = {
          "network it is that of the row network, and fully connected layers whose\n"
          "method is not keep are chosen too. Layers with method keep stay whole. For\n"
          "3d the pair of ranks that fits a layer's share of the budget with the lowest\n"
-         "held-out error is taken. help rules has the rules.\n",
+         "held-out error is taken. --ms and --speedup-ms measure layers against ranks\n"
+         "(see time) and time what the rule knapsack chose; the budget is that of the\n"
+         "whole network on the deployment of the settings. help rules has the rules.\n",
      .examples = "select --speedup 2.5\nselect --energy 99% --keep conv2\n"
                  "select --speedup 3 --round 4 --rule uniform\n"
                  "select --speedup 3 --rule knapsack --objective error\n",

@@ -227,6 +227,13 @@ void cmd_say_whole(struct cmd_ctx *c);
 /* "2026-03-01 17:05 UTC"; returns buf. */
 enum { CMD_TIME_SIZE = 32 };
 const char *cmd_time(char buf[CMD_TIME_SIZE], int64_t seconds);
+/* Whether milliseconds may be measured with d's engine: not with one that is another
+ * program when none may be started. */
+enum lr_status cmd_check_deploy(const struct cmd_ctx *c, const struct lr_deploy *d,
+                                struct cmd_error *e);
+/* Milliseconds beside multiply-adds where they were measured: of the network, and of every
+ * layer whose ranks make it slower than it is whole. */
+void cmd_say_ms(struct cmd_ctx *c);
 /* "12.3 M" and so on. buf of at least 32 bytes. */
 char *cmd_amount(char *buf, size_t size, double x);
 

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "ranklab/predict.h"
+#include "ranklab/timing.h"
 
 /* COLUMN(key, type, scale, digits, title in layers, in cost, in error). SPATIAL: the
- * title of the spatial rank, shown only where a layer has one. */
+ * title of the spatial rank, shown only where a layer has one. TIMED: the title once
+ * milliseconds are known, and before. */
 #define COLUMNS(COLUMN)                                                                  \
     COLUMN("layer", OUT_TEXT, 0, 0, "layer", "layer", "layer")                           \
     COLUMN("op", OUT_TEXT, 0, 0, NULL, NULL, NULL)                                       \
@@ -26,11 +28,11 @@
     COLUMN("macs_original", OUT_INT, 1e6, 2, NULL, "of MMAC", NULL)                      \
     COLUMN("params", OUT_INT, 1e3, 1, NULL, "kparam", NULL)                              \
     COLUMN("params_original", OUT_INT, 1e3, 1, NULL, "of kparam", NULL)                  \
-    COLUMN("bytes", OUT_INT, 1e3, 0, NULL, "kB", NULL)                                   \
-    COLUMN("bytes_original", OUT_INT, 1e3, 0, NULL, "of kB", NULL)                       \
+    COLUMN("bytes", OUT_INT, 1e3, 0, NULL, TIMED(NULL, "kB"), NULL)                      \
+    COLUMN("bytes_original", OUT_INT, 1e3, 0, NULL, TIMED(NULL, "of kB"), NULL)          \
     COLUMN("speedup", OUT_REAL, 0, 2, "x", "speedup", NULL)                              \
-    COLUMN("ms", OUT_REAL, 0, 3, NULL, NULL, NULL)                                       \
-    COLUMN("ms_original", OUT_REAL, 0, 3, NULL, NULL, NULL)                              \
+    COLUMN("ms", OUT_REAL, 0, 3, NULL, TIMED("ms", NULL), NULL)                          \
+    COLUMN("ms_original", OUT_REAL, 0, 3, NULL, TIMED("of ms", NULL), NULL)              \
     COLUMN("error_linear", OUT_REAL, 0, 4, NULL, NULL, "linear")                         \
     COLUMN("error_calib", OUT_REAL, 0, 4, NULL, NULL, "calib")                           \
     COLUMN("error_heldout", OUT_REAL, 0, 4, "error", NULL, "held-out")                   \
@@ -44,6 +46,7 @@
 #define IN_LAYERS(key, type, scale, digits, a, b, c) {key, a, type, scale, digits},
 #define IN_COST(key, type, scale, digits, a, b, c) {key, b, type, scale, digits},
 #define IN_ERROR(key, type, scale, digits, a, b, c) {key, c, type, scale, digits},
+#define TIMED(timed, otherwise) otherwise
 #define SPATIAL NULL
 static const struct out_column columns_layers[] = {COLUMNS(IN_LAYERS)};
 static const struct out_column columns_cost[] = {COLUMNS(IN_COST)};
@@ -54,6 +57,15 @@ static const struct out_column spatial_layers[] = {COLUMNS(IN_LAYERS)};
 static const struct out_column spatial_cost[] = {COLUMNS(IN_COST)};
 static const struct out_column spatial_error[] = {COLUMNS(IN_ERROR)};
 #undef SPATIAL
+#undef TIMED
+#define TIMED(timed, otherwise) timed
+#define SPATIAL NULL
+static const struct out_column timed_cost[] = {COLUMNS(IN_COST)};
+#undef SPATIAL
+#define SPATIAL "sp."
+static const struct out_column timed_spatial_cost[] = {COLUMNS(IN_COST)};
+#undef SPATIAL
+#undef TIMED
 enum { N_COLUMNS = sizeof(columns_layers) / sizeof(columns_layers[0]) };
 
 static void pair_text(char *buf, size_t size, int a, int b)
@@ -76,6 +88,7 @@ static void add_layer(struct out_table *t, struct cmd_ctx *c, int layer)
 {
     struct lr_layer_row r;
     char shape[64], stride[32], reason[256];
+    double ms, ms_original;
 
     lr_session_row(&r, c->session, layer);
     const struct lr_layer *l = r.layer;
@@ -100,8 +113,9 @@ static void add_layer(struct out_table *t, struct cmd_ctx *c, int layer)
     add_int_or_null(t, r.bytes);
     add_int_or_null(t, r.bytes_original);
     out_real(t, r.speedup);
-    out_null(t);
-    out_null(t);
+    lr_session_ms(&ms, &ms_original, c->session, layer);
+    out_real(t, ms);
+    out_real(t, ms_original);
     out_real(t, r.error_linear);
     out_real(t, r.error_calib);
     out_real(t, r.error_heldout);
@@ -115,7 +129,7 @@ static void add_layer(struct out_table *t, struct cmd_ctx *c, int layer)
 
 struct sums {
     int64_t macs, macs0, params, params0, bytes, bytes0;
-    double speedup;
+    double speedup, ms, ms0;
 };
 
 static void add_total(struct out_table *t, const char *name, const struct sums *s)
@@ -137,6 +151,10 @@ static void add_total(struct out_table *t, const char *name, const struct sums *
             out_int(t, s->bytes0);
         else if (strcmp(key, "speedup") == 0)
             out_real(t, s->speedup);
+        else if (strcmp(key, "ms") == 0)
+            out_real(t, s->ms);
+        else if (strcmp(key, "ms_original") == 0)
+            out_real(t, s->ms0);
         else
             out_null(t);
     }
@@ -150,20 +168,33 @@ enum lr_status cmd_layer_table(struct out_table *t, struct cmd_ctx *c, const int
         {spatial_layers, spatial_cost, spatial_error}};
     struct lr_totals sum;
     bool has_spatial = false;
+    double ms = 0, ms0 = 0, net_ms, net_ms0;
 
+    lr_session_ms(&net_ms, &net_ms0, c->session, -1);
+    for (int i = 0; i < c->session->n_layers; i++) {
+        double now, original;
+        if (c->session->layers[i].kind != LR_LAYER_CONV)
+            continue;
+        lr_session_ms(&now, &original, c->session, i);
+        ms += now;
+        ms0 += original;
+    }
     for (int i = 0; i < n; i++)
         has_spatial = has_spatial || c->session->plan[layers[i]].ranks.spatial > 0;
-    out_table_init(t, views[has_spatial][view], N_COLUMNS);
+    const struct out_column *columns = views[has_spatial][view];
+    if (view == CMD_VIEW_COST && !isnan(net_ms0))
+        columns = has_spatial ? timed_spatial_cost : timed_cost;
+    out_table_init(t, columns, N_COLUMNS);
     for (int i = 0; i < n; i++)
         add_layer(t, c, layers[i]);
     lr_session_totals(&sum, c->session);
     add_total(t, "total",
               &(struct sums){sum.macs, sum.macs_original, sum.params, sum.params_original,
-                             sum.bytes, sum.bytes_original, sum.speedup});
+                             sum.bytes, sum.bytes_original, sum.speedup, ms, ms0});
     add_total(t, "network",
               &(struct sums){sum.net_macs, sum.net_macs_original, sum.net_params,
                              sum.net_params_original, sum.net_bytes,
-                             sum.net_bytes_original, sum.net_speedup});
+                             sum.net_bytes_original, sum.net_speedup, net_ms, net_ms0});
     if (!t->is_failed)
         return LR_OK;
     out_table_free(t);

@@ -30,6 +30,6 @@ struct cmd_plot_call {
 typedef enum lr_status cmd_plot_fn(struct cmd_drawing *d, struct cmd_ctx *c,
                                    const struct cmd_plot_call *q, struct cmd_error *e);
 cmd_plot_fn cmd_plot_accuracy, cmd_plot_ranks, cmd_plot_tradeoff, cmd_plot_energy,
-    cmd_plot_error, cmd_plot_propagation;
+    cmd_plot_error, cmd_plot_latency, cmd_plot_propagation;
 
 #endif

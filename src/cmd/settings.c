@@ -225,6 +225,64 @@ static enum lr_status set_mouse(struct cmd_ctx *c, const struct cmd_value *v,
     return LR_OK;
 }
 
+/* ---- the deployment ---- */
+
+static const char *const engines[] = {"onednn", "onnxruntime", NULL};
+/* In the order of enum lr_convolution. */
+static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
+
+static void get_deploy_batch(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_printf(b, "%d", c->session->settings.deploy.batch);
+}
+
+static enum lr_status set_deploy_batch(struct cmd_ctx *c, const struct cmd_value *v,
+                                       struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.deploy.batch = (int)v->i;
+    return LR_OK;
+}
+
+static void get_deploy_threads(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_printf(b, "%d", c->session->settings.deploy.threads);
+}
+
+static enum lr_status set_deploy_threads(struct cmd_ctx *c, const struct cmd_value *v,
+                                         struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.deploy.threads = (int)v->i;
+    return LR_OK;
+}
+
+static void get_deploy_engine(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_puts(b, engines[c->session->settings.deploy.engine]);
+}
+
+static enum lr_status set_deploy_engine(struct cmd_ctx *c, const struct cmd_value *v,
+                                        struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.deploy.engine = (enum lr_deploy_engine)v->i;
+    return LR_OK;
+}
+
+static void get_convolution(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_puts(b, convolutions[c->session->settings.deploy.convolution]);
+}
+
+static enum lr_status set_convolution(struct cmd_ctx *c, const struct cmd_value *v,
+                                      struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.deploy.convolution = (int)v->i;
+    return LR_OK;
+}
+
 const struct cmd_setting cmd_settings_table[] = {
     {"threads",
      "threads that compute",
@@ -276,6 +334,26 @@ const struct cmd_setting cmd_settings_table[] = {
      {.name = "max-memory", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15},
      get_max_memory,
      set_max_memory},
+    {"deploy-batch",
+     "images in a batch where milliseconds are measured",
+     {.name = "deploy-batch", .type = CMD_T_INT, .min = 1, .max = 65536},
+     get_deploy_batch,
+     set_deploy_batch},
+    {"deploy-threads",
+     "threads where milliseconds are measured; 0: as threads",
+     {.name = "deploy-threads", .type = CMD_T_INT, .min = 0, .max = 4096},
+     get_deploy_threads,
+     set_deploy_threads},
+    {"deploy-engine",
+     "what milliseconds are measured with: onednn or onnxruntime",
+     {.name = "deploy-engine", .type = CMD_T_CHOICE, .choices = engines},
+     get_deploy_engine,
+     set_deploy_engine},
+    {"convolution",
+     "how oneDNN convolves there: direct, winograd or auto",
+     {.name = "convolution", .type = CMD_T_CHOICE, .choices = convolutions},
+     get_convolution,
+     set_convolution},
     {"plot-terminal",
      "where plot draws without --to: text, builtin or window",
      {.name = "plot-terminal", .type = CMD_T_CHOICE, .choices = terminals},

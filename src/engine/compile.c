@@ -319,7 +319,7 @@ enum lr_status lr_net_compile(struct lr_net **out, const struct lr_graph *g,
                               const struct lr_net_opts *opts, struct lr_err *e)
 {
     struct lr_net_output *graph_outputs = NULL;
-    struct lr_eng_build b = {.g = g, .opts = opts, .e = e};
+    struct lr_eng_build b = {.g = g, .opts = opts, .node = -1, .e = e};
     enum lr_status s = LR_OK;
     *out = NULL;
     if (opts->batch < 1)

@@ -39,6 +39,7 @@ struct lr_eng_use {
 
 /* Either a primitive or a kernel with its argument block (owned). */
 struct lr_eng_step {
+    int node; /* of the graph, that it was built for; -1: none */
     struct lr_dn_prim *prim;
     lr_eng_kernel kernel;
     void *arg;
@@ -98,7 +99,7 @@ struct lr_eng_build {
     struct lr_eng_val *vals; /* one per value of g */
     bool *is_needed;         /* per node */
     bool *is_done;           /* per node: computed, or absorbed by an earlier one */
-    int node;                /* the node being built */
+    int node;                /* the node being built, -1 before the first */
     struct lr_err *e;
 };
 

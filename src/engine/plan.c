@@ -44,6 +44,7 @@ static enum lr_status add(struct lr_eng_build *b, struct lr_eng_step *s, int n,
                           const struct lr_eng_use *uses)
 {
     struct lr_net *net = b->net;
+    s->node = b->node;
     s->uses = lr_alloc((size_t)n, sizeof *s->uses);
     s->bufs = lr_calloc((size_t)n, sizeof *s->bufs);
     if (!s->uses || !s->bufs)

@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ranklab/mem.h"
 
@@ -19,8 +20,7 @@ static void *stage(struct lr_net *net, int i, int n, const void *in)
     return x->padded;
 }
 
-static enum lr_status set_input(struct lr_net *net, int buf, void *data,
-                                struct lr_err *e)
+static enum lr_status set_input(struct lr_net *net, int buf, void *data, struct lr_err *e)
 {
     if (net->bufs[buf].data == data)
         return LR_OK;
@@ -42,35 +42,38 @@ static enum lr_status set_input(struct lr_net *net, int buf, void *data,
     return LR_OK;
 }
 
-static enum lr_status run_steps(struct lr_net *net, struct lr_err *e)
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+/* ms (NULL: not wanted) gets what the steps of each node took: a primitive has ended when
+ * its call returns. */
+static enum lr_status run_steps(struct lr_net *net, double *ms, struct lr_err *e)
 {
     enum lr_status s = LR_OK;
+    double begin = ms ? now_ms() : 0;
     for (int i = 0; !s && i < net->n_steps; i++) {
         const struct lr_eng_step *st = &net->steps[i];
         if (st->prim)
             s = lr_dn_prim_run(net->dn, st->prim, e);
         else
             st->kernel(st->arg, st->bufs);
+        if (ms) {
+            double end = now_ms();
+            if (st->node >= 0)
+                ms[st->node] += end - begin;
+            begin = end;
+        }
     }
     enum lr_status w = lr_dn_wait(net->dn, s ? NULL : e);
     return s ? s : w;
 }
 
-enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
+static enum lr_status run(struct lr_net *net, int n, const void *const *in, double *ms,
                           struct lr_err *e)
-{
-    const void **any = lr_alloc((size_t)net->n_inputs, sizeof *any);
-    if (!any)
-        return lr_enomem(e, (size_t)net->n_inputs * sizeof *any, "inputs");
-    for (int i = 0; i < net->n_inputs; i++)
-        any[i] = in[i];
-    enum lr_status s = lr_net_run_typed(net, n, any, e);
-    lr_free(any);
-    return s;
-}
-
-enum lr_status lr_net_run_typed(struct lr_net *net, int n, const void *const *in,
-                                struct lr_err *e)
 {
     if (n < 1 || n > net->batch)
         return lr_err_set(e, LR_EINVAL, "%d images: 1 to %d fit this net", n, net->batch);
@@ -84,10 +87,41 @@ enum lr_status lr_net_run_typed(struct lr_net *net, int n, const void *const *in
     int threads = omp_get_max_threads();
     if (threads != net->n_threads)
         omp_set_num_threads(net->n_threads);
-    enum lr_status s = run_steps(net, e);
+    enum lr_status s = run_steps(net, ms, e);
     if (threads != net->n_threads)
         omp_set_num_threads(threads);
     return s;
+}
+
+static enum lr_status run_floats(struct lr_net *net, int n, const float *const *in,
+                                 double *ms, struct lr_err *e)
+{
+    const void **any = lr_alloc((size_t)net->n_inputs, sizeof *any);
+    if (!any)
+        return lr_enomem(e, (size_t)net->n_inputs * sizeof *any, "inputs");
+    for (int i = 0; i < net->n_inputs; i++)
+        any[i] = in[i];
+    enum lr_status s = run(net, n, any, ms, e);
+    lr_free(any);
+    return s;
+}
+
+enum lr_status lr_net_run(struct lr_net *net, int n, const float *const *in,
+                          struct lr_err *e)
+{
+    return run_floats(net, n, in, NULL, e);
+}
+
+enum lr_status lr_net_run_timed(struct lr_net *net, int n, const float *const *in,
+                                double *ms, struct lr_err *e)
+{
+    return run_floats(net, n, in, ms, e);
+}
+
+enum lr_status lr_net_run_typed(struct lr_net *net, int n, const void *const *in,
+                                struct lr_err *e)
+{
+    return run(net, n, in, NULL, e);
 }
 
 const void *lr_net_output_typed(const struct lr_net *net, int i, size_t *per_image)

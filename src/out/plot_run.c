@@ -13,47 +13,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "plot_spawn.h"
+#include "folder.h"
+#include "spawn.h"
 #include "ranklab/file.h"
 #include "ranklab/text.h"
 
-enum { TIMEOUT_MS = 30000, WINDOW_MS = 700, DIR_SIZE = 512, PATH_SIZE = DIR_SIZE + 64 };
-
-/* ---- the private folder ---- */
-
-static enum lr_status make_folder(char dir[DIR_SIZE], struct lr_err *e)
-{
-    char buf[128];
-    const char *base = getenv("TMPDIR");
-
-    if (!base || base[0] != '/' || strlen(base) > DIR_SIZE - 32)
-        base = "/tmp";
-    snprintf(dir, DIR_SIZE, "%s/ranklab-plot-XXXXXX", base);
-    if (mkdtemp(dir))
-        return LR_OK;
-    int err = errno;
-    dir[0] = '\0';
-    return lr_err_set(e, LR_EIO, "%s: cannot make a folder for a plot: %s", base,
-                      strerror_r(err, buf, sizeof(buf)));
-}
-
-static void remove_folder(const char *dir)
-{
-    char path[PATH_SIZE + 256];
-    DIR *d = *dir ? opendir(dir) : NULL;
-    struct dirent *entry;
-
-    if (!d)
-        return;
-    while ((entry = readdir(d))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-        unlink(path);
-    }
-    closedir(d);
-    rmdir(dir);
-}
+enum {
+    TIMEOUT_MS = 30000,
+    WINDOW_MS = 700,
+    DIR_SIZE = OUT_FOLDER_SIZE,
+    PATH_SIZE = DIR_SIZE + 64
+};
 
 static void join(char path[PATH_SIZE], const char *dir, const char *name)
 {
@@ -86,8 +56,9 @@ static enum lr_status run(struct lr_strbuf *out, const char *dir, const char *sc
                           const struct lr_progress *progress, struct lr_err *e)
 {
     const char *argv[] = {"gnuplot", "-d", script, NULL};
+    const struct out_program p = {.argv = argv, .dir = dir, .timeout_ms = TIMEOUT_MS};
 
-    return plot_spawn(out, argv, dir, TIMEOUT_MS, progress, e);
+    return out_spawn(out, &p, progress, e);
 }
 
 /* What gnuplot says of itself: its version, then its terminals between spaces. */
@@ -127,7 +98,8 @@ const char *out_plot_version(char *buf, size_t size, const struct lr_progress *p
     struct lr_strbuf out = {0};
     char version[16] = "", level[16] = "";
 
-    enum lr_status st = plot_spawn(&out, argv, "/", TIMEOUT_MS, progress, NULL);
+    const struct out_program p = {.argv = argv, .dir = "/", .timeout_ms = TIMEOUT_MS};
+    enum lr_status st = out_spawn(&out, &p, progress, NULL);
     bool is_ok = st == LR_OK && out.s &&
                  sscanf(out.s, "gnuplot %15s patchlevel %15s", version, level) >= 1;
     lr_strbuf_free(&out);
@@ -203,7 +175,7 @@ enum lr_status out_plot_file(const struct out_plot *p, const char *path,
     enum lr_status st = plot_measure(&extent, p, e);
     if (st != LR_OK)
         return st;
-    st = make_folder(dir, e);
+    st = out_folder_make(dir, "plot", e);
     if (st == LR_OK)
         st = choose(&terminal, t, dir, progress, e);
     if (st == LR_OK)
@@ -221,7 +193,7 @@ enum lr_status out_plot_file(const struct out_plot *p, const char *path,
     }
     st = lr_file_install(result, path, e);
 out:
-    remove_folder(dir);
+    out_folder_remove(dir);
     lr_strbuf_free(&script);
     return st;
 }
@@ -254,7 +226,7 @@ enum lr_status out_plot_window(const struct out_plot *p,
         return lr_err_set(e, LR_EBACKEND,
                           "no window: neither DISPLAY nor WAYLAND_DISPLAY "
                           "is set; a plot can go to a file");
-    enum lr_status st = make_folder(dir, e);
+    enum lr_status st = out_folder_make(dir, "plot", e);
     if (st == LR_OK)
         st = probe(&terminals, dir, progress, e);
     if (st != LR_OK)
@@ -275,9 +247,9 @@ enum lr_status out_plot_window(const struct out_plot *p,
         goto out;
     join(input, dir, "plot.gp");
     join(errors, dir, "errors");
-    st = plot_spawn_detached(argv, input, errors, WINDOW_MS, e);
+    st = out_spawn_detached(argv, input, errors, WINDOW_MS, e);
 out:
-    remove_folder(dir);
+    out_folder_remove(dir);
     lr_strbuf_free(&terminals);
     lr_strbuf_free(&script);
     return st;
@@ -351,7 +323,7 @@ enum lr_status plot_dumb(struct lr_strbuf *b, const struct out_plot *p, int widt
     snprintf(terminal, sizeof(terminal), "dumb size %d,%d", width, height);
     enum lr_status st = out_plot_script(&script, p, terminal, NULL, e);
     if (st == LR_OK)
-        st = make_folder(dir, e);
+        st = out_folder_make(dir, "plot", e);
     if (st == LR_OK)
         st = put_file(dir, "plot.gp", script.s, script.len, e);
     if (st == LR_OK)
@@ -368,7 +340,7 @@ enum lr_status plot_dumb(struct lr_strbuf *b, const struct out_plot *p, int widt
     if (b->is_failed)
         st = lr_enomem(e, out.len, "a plot");
 out:
-    remove_folder(dir);
+    out_folder_remove(dir);
     lr_strbuf_free(&script);
     lr_strbuf_free(&out);
     return st;

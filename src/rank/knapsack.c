@@ -420,6 +420,13 @@ static enum lr_status check_cheapest(const struct search *s, const struct lr_bud
     if (least <= s->capacity)
         return LR_OK;
     double total = b->fixed + (double)least;
+    if (b->kind == LR_BUDGET_MS)
+        return lr_err_set(
+            e, LR_EINVAL,
+            "%.4g ms (%.4gx) cannot be met: with every layer at its fastest "
+            "rank %.4g ms are left, %.3fx",
+            b->limit / 1e6, whole / b->limit, total / 1e6,
+            floor(whole / total * 1000) / 1000);
     return lr_err_set(
         e, LR_EINVAL,
         "a budget of %.0f (speedup %.4g) cannot be met with the ranks whose "

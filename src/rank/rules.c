@@ -8,6 +8,8 @@
 int64_t lr_budget_cost(const struct lr_budget *b, const struct lr_rank_layer *l,
                        struct lr_ranks r)
 {
+    if (b->kind == LR_BUDGET_MS)
+        return llround(fmin(1e6 * lr_ms_at(l, r), 9e18));
     return b->kind == LR_BUDGET_PARAMS ? lr_params_at(l, r) : lr_macs_at(l, r);
 }
 
@@ -128,13 +130,18 @@ enum lr_status lr_budget_check(const struct lr_budget *b,
     for (int i = 0; i < n; i++) {
         const struct lr_rank_layer *l = &layers[i];
         enum lr_status st = check_layer(l, needs, e);
+        if (st == LR_OK && b->kind == LR_BUDGET_MS &&
+            !(l->times && l->times->whole.ms > 0))
+            st =
+                lr_err_set(e, LR_EINVAL, "%s was not timed", l->name ? l->name : "layer");
         if (st != LR_OK)
             return st;
         whole += (double)lr_budget_cost(b, l, lr_ranks_whole(l));
         least += (double)lr_budget_cost(b, l, lr_budget_lowest(b, l));
         is_simple = is_simple && !lr_split_has_spatial(l) && l->group <= 1;
     }
-    return check_total(b, whole, least, is_simple, e);
+    /* The lowest ranks need not be the fastest: the rule itself looks for those. */
+    return b->kind == LR_BUDGET_MS ? LR_OK : check_total(b, whole, least, is_simple, e);
 }
 
 /* ---- rules ---- */
@@ -204,15 +211,15 @@ static enum lr_status select_paper(struct lr_ranks *ranks,
 
 const struct lr_rank_rule lr_rank_rules[] = {
     {"energy", "largest product of kept energies, each rank at its full cost", false,
-     true, false, false, select_energy},
+     true, false, false, false, select_energy},
     {"paper", "the same with the cost of a rank as the paper counts it", false, true,
-     false, false, select_paper},
-    {"uniform", "the same speedup for every layer", false, false, false, false,
+     false, false, false, select_paper},
+    {"uniform", "the same speedup for every layer", false, false, false, false, false,
      select_uniform},
     {"knapsack", "the best of all ranks, for the energies or the measured errors", true,
-     true, true, false, lr_rank_knapsack},
+     true, true, false, true, lr_rank_knapsack},
     {"sensitivity", "the same loss of accuracy for every layer split alone", false, false,
-     false, true, lr_rank_sensitivity},
+     false, true, false, lr_rank_sensitivity},
 };
 const int lr_n_rank_rules = (int)(sizeof(lr_rank_rules) / sizeof(lr_rank_rules[0]));
 

@@ -161,6 +161,23 @@ enum lr_status session_solve_alone(struct lr_factors **out, struct lr_session *s
                                    int layer, struct lr_ranks ranks,
                                    const struct lr_progress *progress, struct lr_err *e);
 
+/* ---- timing.c ---- */
+
+void session_timings_free(struct lr_session *s);
+/* The milliseconds of a layer against its ranks with this split, for the deployment of
+ * the settings; NULL while not measured. */
+const struct lr_ms_table *session_ms_table(const struct lr_session *s, int layer,
+                                           enum lr_split split);
+
+/* ---- select_ms.c ---- */
+
+/* Ranks of the n layers listed for a budget of milliseconds, their tables measured when
+ * they are not there. */
+enum lr_status session_select_ms(struct lr_ranks *ranks, const int *index, int n,
+                                 struct lr_session *s, const struct lr_select_opts *o,
+                                 int round, const struct lr_progress *progress,
+                                 struct lr_err *e);
+
 /* ---- layer.c: one layer ---- */
 
 /* The sampled rows a layer is solved from and judged by; NULL: the original's will do.

@@ -71,6 +71,8 @@ struct lr_rank_layer lr_session_rank_layer_as(const struct lr_session *s, int la
         .spatial = spectrum ? spectrum->spatial : NULL,
         .points = is_measured ? curve->points : NULL,
         .n_points = is_measured ? curve->n : 0,
+        .times =
+            session_ms_table(s, layer, split == LR_SPLIT_NONE ? LR_SPLIT_CHANNEL : split),
         .has_bias = has_bias(s, layer),
         .needs_bias = l->kind == LR_LAYER_FC,
         .is_kept = !l->is_approximable || m == LR_METHOD_KEEP,

@@ -17,20 +17,32 @@ static bool is_listed(const int *layers, int n, int layer)
     return false;
 }
 
+static bool is_timed(const struct lr_select_opts *o)
+{
+    return o->ms > 0 || o->speedup_ms > 0;
+}
+
 static enum lr_status check_options(const struct lr_select_opts *o, struct lr_err *e)
 {
-    int n = (o->speedup > 0) + (o->macs > 0) + (o->params > 0) + (o->energy > 0);
+    int n = (o->speedup > 0) + (o->macs > 0) + (o->params > 0) + (o->energy > 0) +
+            (o->ms > 0) + (o->speedup_ms > 0);
 
     if (n != 1)
-        return lr_err_set(
-            e, LR_EINVAL,
-            "give one of a speedup, a limit of MACs or parameters, or an energy");
+        return lr_err_set(e, LR_EINVAL,
+                          "give one of a speedup, a limit of MACs, parameters or "
+                          "milliseconds, or an energy");
+    if (o->speedup_ms > 0 && !(o->speedup_ms >= 1 && isfinite(o->speedup_ms)))
+        return lr_err_set(e, LR_EINVAL, "speedup %g is below 1", o->speedup_ms);
     if (o->speedup > 0 && !(o->speedup >= 1 && isfinite(o->speedup)))
         return lr_err_set(e, LR_EINVAL, "speedup %g is below 1", o->speedup);
     if (o->energy > 1)
         return lr_err_set(e, LR_EINVAL, "energy %g exceeds 1 (100 %%)", o->energy);
     if (o->energy <= 0 && !o->rule)
         return lr_err_set(e, LR_EINVAL, "a rule is needed");
+    if (is_timed(o) && !o->rule->has_ms)
+        return lr_err_set(e, LR_EINVAL,
+                          "the rule %s counts no milliseconds; knapsack does",
+                          o->rule->name);
     return LR_OK;
 }
 
@@ -172,6 +184,9 @@ enum lr_status lr_session_select(struct lr_session *s, const struct lr_select_op
     if (o->energy > 0) {
         for (int i = 0; i < n; i++)
             ranks[i] = lr_ranks_for_energy(&layers[i], o->energy, round);
+    } else if (is_timed(o)) {
+        if ((rc = session_select_ms(ranks, index, n, s, o, round, &rest, e)) != LR_OK)
+            goto out;
     } else {
         struct lr_budget b = make_budget(s, o, is_free, round);
         b.progress = &rest;

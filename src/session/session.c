@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ranklab/journal.h"
+#include "ranklab/engine.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 #include "ranklab/onnx.h"
@@ -24,6 +25,7 @@ void lr_session_init(struct lr_session *s)
     s->settings.lambda1 = 0.01;
     s->settings.lambda2 = 1;
     s->settings.cache_memory = CACHE_MEMORY;
+    s->settings.deploy = (struct lr_deploy){.batch = 1, .convolution = LR_CONV_DIRECT};
 }
 
 void lr_session_close(struct lr_session *s)
@@ -40,6 +42,7 @@ void lr_session_close(struct lr_session *s)
     session_history_free(s);
     lr_configs_free(s->configs, s->n_layers);
     session_told_unref(s->told);
+    session_timings_free(s);
     session_plan_free(s->plan, s->n_layers);
     lr_layers_free(s->layers, s->n_layers);
     lr_graph_free(s->graph);

@@ -56,6 +56,18 @@ check order 0 "" "$r" -b -e 'echo 1' -f sub/inner.rl -e 'echo 3'
 check stops 1 "" "$r" -b -e 'echo 1' -e nonsense -e 'echo 3'
 grep -q 3 "$work/out" && fail stops "went on"
 check keeps-going 1 "^3$" "$r" -k -e 'echo 1' -e nonsense -e 'echo 3'
+check ort-safe 1 "safe starts no program" "$r" -b --safe net.onnx -e 'time --via onnxruntime'
+check ort-select-safe 1 "safe starts no program" "$r" -b --safe net.onnx \
+    -e 'set deploy-engine onnxruntime; select --ms 1'
+check ms-rule 1 "rule energy counts no milliseconds" "$r" -b net.onnx \
+    -e 'select --speedup-ms 2 --rule energy'
+sh_check no-node 1 "node is not installed" \
+    'PATH=/nowhere "$0" -b net.onnx -e "time --via onnxruntime"'
+mkdir -p "$work/bin"
+printf '#!/bin/sh\necho "node 0 v1 what"\n' >"$work/bin/node"
+chmod +x "$work/bin/node"
+check odd-helper 1 "timing helper printed" env PATH="$work/bin:$PATH" "$r" -b net.onnx \
+    -e 'time --via onnxruntime'
 check position 1 "^-e:1:7: unknown command nonsense" "$r" -e 'echo; nonsense'
 check prefix-in-script 1 "scripts need whole words" "$r" -e 'ech 1'
 check quit-stops 0 "" "$r" -e 'echo 1; quit; echo 2' -e 'echo 3'

@@ -6,10 +6,19 @@
 #include <signal.h>
 
 #include "out/plot_data.h"
-#include "out/plot_spawn.h"
+#include "out/spawn.h"
 #include "ranklab/rng.h"
 
 /* ---- running programs ---- */
+
+static enum lr_status run_in(struct lr_strbuf *out, const char *const argv[],
+                             const char *dir, int timeout_ms,
+                             const struct lr_progress *progress, struct lr_err *e)
+{
+    struct out_program p = {.argv = argv, .dir = dir, .timeout_ms = timeout_ms};
+
+    return out_spawn(out, &p, progress, e);
+}
 
 static void spawn__gives_a_clean_world(void **state)
 {
@@ -22,7 +31,7 @@ static void spawn__gives_a_clean_world(void **state)
     setenv("GNUTERM", "x11", 1);
     setenv("GNUPLOT_LIB", "/evil", 1);
     setenv("LC_NUMERIC", "de_DE.UTF-8", 1);
-    assert_int_equal(plot_spawn(&out, env, place->dir, 5000, NULL, &e), LR_OK);
+    assert_int_equal(run_in(&out, env, place->dir, 5000, NULL, &e), LR_OK);
     assert_null(strstr(out.s, "GNUTERM"));
     assert_null(strstr(out.s, "GNUPLOT_LIB"));
     assert_null(strstr(out.s, "LC_NUMERIC"));
@@ -31,10 +40,10 @@ static void spawn__gives_a_clean_world(void **state)
     unsetenv("GNUPLOT_LIB");
     unsetenv("LC_NUMERIC");
     lr_strbuf_reset(&out);
-    assert_int_equal(plot_spawn(&out, pwd, place->dir, 5000, NULL, &e), LR_OK);
+    assert_int_equal(run_in(&out, pwd, place->dir, 5000, NULL, &e), LR_OK);
     assert_int_equal(strncmp(out.s, place->dir, strlen(place->dir)), 0);
     lr_strbuf_reset(&out);
-    assert_int_equal(plot_spawn(&out, cat, place->dir, 5000, NULL, &e), LR_OK);
+    assert_int_equal(run_in(&out, cat, place->dir, 5000, NULL, &e), LR_OK);
     assert_int_equal(out.len, 0);
     lr_strbuf_free(&out);
 }
@@ -46,20 +55,20 @@ static void spawn__reports_what_went_wrong(void **state)
                              *const failing[] = {"gnuplot", NULL};
     struct lr_err e = {0};
 
-    assert_int_equal(plot_spawn(NULL, missing, place->dir, 5000, NULL, &e), LR_EBACKEND);
+    assert_int_equal(run_in(NULL, missing, place->dir, 5000, NULL, &e), LR_EBACKEND);
     assert_non_null(strstr(e.msg, "not installed"));
     fake_gnuplot(state,
                  "#!/bin/sh\nprintf '\\nplot x y\\n       ^\\n\"plot.gp\", line 3: "
                  "undefined variable: y\\n\\n' >&2\nexit 1\n");
-    assert_int_equal(plot_spawn(NULL, failing, place->dir, 5000, NULL, &e), LR_EBACKEND);
+    assert_int_equal(run_in(NULL, failing, place->dir, 5000, NULL, &e), LR_EBACKEND);
     assert_string_equal(e.msg, "gnuplot failed: line 3: undefined variable: y");
     fake_gnuplot(state, "#!/bin/sh\necho 'out of cheese' >&2\nexit 3\n");
-    assert_int_equal(plot_spawn(NULL, failing, place->dir, 5000, NULL, &e), LR_EBACKEND);
+    assert_int_equal(run_in(NULL, failing, place->dir, 5000, NULL, &e), LR_EBACKEND);
     assert_string_equal(e.msg, "gnuplot failed: out of cheese");
     fake_gnuplot(state, "#!/bin/sh\nkill -9 $$\n");
-    assert_int_equal(plot_spawn(NULL, failing, place->dir, 5000, NULL, &e), LR_EBACKEND);
+    assert_int_equal(run_in(NULL, failing, place->dir, 5000, NULL, &e), LR_EBACKEND);
     assert_non_null(strstr(e.msg, "signal 9"));
-    assert_int_equal(plot_spawn(NULL, failing, "/no/such/folder", 5000, NULL, &e),
+    assert_int_equal(run_in(NULL, failing, "/no/such/folder", 5000, NULL, &e),
                      LR_EBACKEND);
 }
 
@@ -75,7 +84,7 @@ static void spawn__stops_the_whole_group_when_it_takes_too_long(void **state)
                  "#!/bin/sh\n(trap '' TERM HUP INT; echo $$ >/dev/null; sleep 60) &\n"
                  "echo $! > helper\nsleep 60\n");
     double start = seconds();
-    assert_int_equal(plot_spawn(NULL, argv, place->dir, 400, NULL, &e), LR_EBACKEND);
+    assert_int_equal(run_in(NULL, argv, place->dir, 400, NULL, &e), LR_EBACKEND);
     assert_true(seconds() - start < 5);
     assert_non_null(strstr(e.msg, "took over 0.4 s"));
     char *text = load(in(state, "helper").s, &n);
@@ -149,7 +158,7 @@ static void spawn__survives_floods_of_output(void **state)
 
     fake_gnuplot(state, "#!/bin/sh\nhead -c 40000000 /dev/zero | tr '\\0' x\n"
                         "head -c 1000000 /dev/zero | tr '\\0' y >&2\nexit 1\n");
-    assert_int_equal(plot_spawn(&out, argv, place->dir, 20000, NULL, &e), LR_EBACKEND);
+    assert_int_equal(run_in(&out, argv, place->dir, 20000, NULL, &e), LR_EBACKEND);
     assert_true(out.len <= 16u << 20);
     assert_true(strlen(e.msg) < 400);
     lr_strbuf_free(&out);
@@ -257,7 +266,7 @@ static void quote__is_read_by_gnuplot_whatever_the_text(void **state)
     lr_strbuf_printf(&b, "%sEOD\nplot $names using 1:1:xtic(2) with points notitle\n",
                      names.s);
     save(state, "q.gp", b.s);
-    if (plot_spawn(NULL, argv, place->dir, 20000, NULL, &e) != LR_OK)
+    if (run_in(NULL, argv, place->dir, 20000, NULL, &e) != LR_OK)
         fail_msg("%s", e.msg);
     assert_int_equal(n_entries(place->dir), 3); /* temp, q.gp, q.svg */
     lr_strbuf_free(&b);
@@ -353,7 +362,7 @@ static void script__runs_when_saved(void **state)
 
     need_gnuplot();
     assert_int_equal(out_plot_save_script(&line_plot, in(state, "line.gp").s, &e), LR_OK);
-    if (plot_spawn(&out, argv, place->dir, 10000, NULL, &e) != LR_OK)
+    if (run_in(&out, argv, place->dir, 10000, NULL, &e) != LR_OK)
         fail_msg("%s", e.msg);
     assert_non_null(strstr(out.s, "a line"));
     lr_strbuf_free(&out);

@@ -1,10 +1,10 @@
-/* Running gnuplot. posix_spawn, because a process with threads and much memory should not
- * fork when it can be avoided. The program gets a clean environment (no settings of
- * gnuplot's own, a UTF-8 locale with a decimal point), default signals (a worker thread
- * blocks all of them) and no terminal. Its end is awaited without reaping first, so that
- * the process group's number cannot have been reused when the rest of the group is
- * killed. */
-#include "plot_spawn.h"
+/* Running another program. posix_spawn, because a process with threads and much memory
+ * should not fork when it can be avoided. The program gets a clean environment (no
+ * settings of gnuplot's own, a UTF-8 locale with a decimal point), default signals (a
+ * worker thread blocks all of them) and no terminal. Its end is awaited without reaping
+ * first, so that the process group's number cannot have been reused when the rest of the
+ * group is killed. */
+#include "spawn.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -233,11 +233,12 @@ enum ending { ENDED, LATE, STOPPED };
 
 static enum ending wait_for(pid_t pid, siginfo_t *info, int *out_fd, int *err_fd,
                             struct lr_strbuf *out, struct lr_strbuf *messages,
-                            int64_t deadline, const struct lr_progress *progress)
+                            int64_t deadline, const char *doing,
+                            const struct lr_progress *progress)
 {
     while (!has_ended(pid, info)) {
         struct pollfd fds[2] = {{*out_fd, POLLIN, 0}, {*err_fd, POLLIN, 0}};
-        if (lr_progress_tick(progress, 0, "waiting for gnuplot", NULL) != LR_OK)
+        if (lr_progress_tick(progress, 0, doing, NULL) != LR_OK)
             return STOPPED;
         if (now_ms() >= deadline)
             return LATE;
@@ -250,10 +251,11 @@ static enum ending wait_for(pid_t pid, siginfo_t *info, int *out_fd, int *err_fd
     return ENDED;
 }
 
-enum lr_status plot_spawn(struct lr_strbuf *out, const char *const argv[],
-                          const char *dir, int timeout_ms,
-                          const struct lr_progress *progress, struct lr_err *e)
+enum lr_status out_spawn(struct lr_strbuf *out, const struct out_program *p,
+                         const struct lr_progress *progress, struct lr_err *e)
 {
+    const char *name = p->argv[0];
+    char waiting[64];
     int out_pipe[2] = {-1, -1}, err_pipe[2] = {-1, -1};
     struct lr_strbuf messages = {0};
     siginfo_t info = {0};
@@ -261,19 +263,20 @@ enum lr_status plot_spawn(struct lr_strbuf *out, const char *const argv[],
     enum ending ending;
     pid_t pid = -1;
 
+    snprintf(waiting, sizeof(waiting), "waiting for %s", name);
     int rc = make_pipe(out_pipe, 3);
     if (rc == 0)
         rc = make_pipe(err_pipe, 3);
     if (rc == 0)
-        rc = spawn(&pid, argv, dir, out_pipe[1], err_pipe[1]);
+        rc = spawn(&pid, p->argv, p->dir, out_pipe[1], err_pipe[1]);
     close_end(&out_pipe[1]);
     close_end(&err_pipe[1]);
     if (rc != 0) {
-        st = start_error(argv[0], rc, e);
+        st = start_error(name, rc, e);
         goto out;
     }
     ending = wait_for(pid, &info, &out_pipe[0], &err_pipe[0], out, &messages,
-                      now_ms() + timeout_ms, progress);
+                      now_ms() + p->timeout_ms, p->doing ? p->doing : waiting, progress);
     kill(-pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
@@ -281,12 +284,12 @@ enum lr_status plot_spawn(struct lr_strbuf *out, const char *const argv[],
     if (ending == STOPPED)
         st = lr_err_set(e, LR_EINTR, "interrupted");
     else if (ending == LATE)
-        st = lr_err_set(e, LR_EBACKEND, "%s took over %g s and was stopped", argv[0],
-                        timeout_ms / 1000.0);
+        st = lr_err_set(e, LR_EBACKEND, "%s took over %g s and was stopped", name,
+                        p->timeout_ms / 1000.0);
     else if (messages.is_failed || (out && out->is_failed))
         st = lr_enomem(e, MAX_MESSAGES, "what a program printed");
     else
-        st = report(argv[0], &info, messages.s, e);
+        st = report(name, &info, messages.s, e);
 out:
     close_end(&out_pipe[0]);
     close_end(&err_pipe[0]);
@@ -367,8 +370,8 @@ static bool ends_within(int fd, int timeout_ms)
     return false;
 }
 
-enum lr_status plot_spawn_detached(const char *const argv[], const char *input,
-                                   const char *errors, int timeout_ms, struct lr_err *e)
+enum lr_status out_spawn_detached(const char *const argv[], const char *input,
+                                  const char *errors, int timeout_ms, struct lr_err *e)
 {
     char message[256] = "", text[1024];
     int in = -1, script = -1, log = -1, rc = 0;

@@ -1,0 +1,160 @@
+'use strict';
+// Times ONNX networks in ONNX Runtime on the CPU, in turn, in the folder it is started in:
+//   node ort-time.js --threads N --batch B --shape C,H,W --min R --max R --target MS
+//     [--whole] MODEL.onnx...
+// Prints `version X`, then lines `KIND MODEL NAME MS...`: NAME is the number that stands in
+// a node's or value's name (v12_, n7_), or - for the whole. Kinds: run (by the clock around
+// whole runs, with --whole), node and all (from the profile of other runs).
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+
+function load() {
+  const share = process.env.XDG_DATA_HOME || path.join(os.homedir(), '.local', 'share');
+  const own = path.join(share, 'ranklab', 'node_modules', 'onnxruntime-node');
+  for (const name of ['onnxruntime-node', own]) {
+    try {
+      return [require(name), require(path.join(name, 'package.json')).version];
+    } catch (e) {
+      if (e.code !== 'MODULE_NOT_FOUND' || !String(e.message).includes(name)) throw e;
+    }
+  }
+  throw new Error('onnxruntime-node is not found; npm install --prefix ' +
+    `${path.join(share, 'ranklab')} onnxruntime-node installs it, NODE_PATH names other places`);
+}
+
+function options(args) {
+  const o = { whole: false, models: [] };
+  while (args.length) {
+    const a = args.shift();
+    if (a === '--whole') o.whole = true;
+    else if (a === '--shape') o.shape = args.shift().split(',').map(Number);
+    else if (a.startsWith('--')) o[a.slice(2)] = Number(args.shift());
+    else o.models.push(a);
+  }
+  return o;
+}
+
+const now = () => Number(process.hrtime.bigint()) / 1e6;
+
+// Values of a normal distribution, the same each time.
+function images(o) {
+  const x = new Float32Array(o.shape.reduce((a, b) => a * b, o.batch));
+  let state = 1;
+  const uniform = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state + 0.5) / 4294967296;
+  };
+  for (let i = 0; i < x.length; i++)
+    x[i] = Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+  return x;
+}
+
+// Runs all sessions in turn, each some times in a row, the first of which does not count.
+// Returns, per session, which of its runs counted and what they took.
+async function rounds(sessions, x, o) {
+  const feed = sessions.map((s) => ({ [s.inputNames[0]]: x }));
+  const seen = sessions.map(() => ({ n: 0, counted: [], ms: [] }));
+  const run = async (i, counts) => {
+    const begin = now();
+    await sessions[i].run(feed[i]);
+    const ms = now() - begin;
+    if (counts) {
+      seen[i].counted.push(seen[i].n);
+      seen[i].ms.push(ms);
+    }
+    seen[i].n++;
+    return ms;
+  };
+  let longest = 0;
+  for (let i = 0; i < sessions.length; i++) {
+    await run(i, false);
+    let ms = await run(i, false);
+    if (ms < 50) ms = await run(i, false);
+    longest = Math.max(longest, ms);
+  }
+  const n = Math.max(o.min, Math.min(o.max, Math.floor(o.target / longest)));
+  const lead = sessions.length > 1 && longest < 50;
+  const burst = lead ? 5 : 1;
+  for (let first = 0, round = 0; first < n; first += burst, round++) {
+    for (let j = 0; j < sessions.length; j++) {
+      const i = round % 2 ? sessions.length - 1 - j : j;
+      if (lead) await run(i, false);
+      for (let k = first; k < Math.min(first + burst, n); k++) await run(i, true);
+    }
+  }
+  return seen;
+}
+
+// The profile counts whole microseconds: equal ones are spread over their microsecond, so
+// that quantiles of short times are not steps.
+function spread(us) {
+  us.sort((a, b) => a - b);
+  for (let i = 0, j; i < us.length; i = j) {
+    const k = us[i];
+    for (j = i; j < us.length && us[j] === k; j++);
+    for (let m = i; m < j; m++) us[m] = k + (m - i + 0.5) / (j - i);
+  }
+  return us.map((x) => x / 1e3);
+}
+
+function print(kind, model, name, ms) {
+  process.stdout.write(`${kind} ${model} ${name} ${ms.map((x) => x.toFixed(6)).join(' ')}\n`);
+}
+
+// Sums of what nodes took in the runs that counted, by the number in their names.
+function readProfile(model, seen) {
+  const file = fs.readdirSync('.').find((f) => f.startsWith(`profile${model}_`));
+  const counted = new Map(seen.counted.map((run, k) => [run, k]));
+  const sums = new Map();
+  const all = [];
+  let current = new Map();
+  let run = 0;
+  for (const x of JSON.parse(fs.readFileSync(file, 'utf8'))) {
+    if (x.cat === 'Node' && x.name.endsWith('_kernel_time')) {
+      const m = /[vn]([0-9]+)_/.exec(x.name);
+      const name = m ? m[0].slice(0, -1) : 'other';
+      current.set(name, (current.get(name) || 0) + x.dur);
+    } else if (x.cat === 'Session' && x.name === 'model_run') {
+      if (counted.has(run)) {
+        all.push(x.dur);
+        for (const [name, us] of current) {
+          if (!sums.has(name)) sums.set(name, []);
+          sums.get(name).push(us);
+        }
+      }
+      current = new Map();
+      run++;
+    }
+  }
+  for (const [name, us] of sums) print('node', model, name, spread(us));
+  print('all', model, '-', spread(all));
+  fs.unlinkSync(file);
+}
+
+async function main(o) {
+  const [ort, version] = load();
+  process.stdout.write(`version ${version}\n`);
+  const x = new ort.Tensor('float32', images(o), [o.batch, ...o.shape]);
+  const open = (profiled) => Promise.all(o.models.map((m, i) => ort.InferenceSession.create(m, {
+    executionProviders: ['cpu'], intraOpNumThreads: o.threads, interOpNumThreads: 1,
+    logSeverityLevel: 3, enableProfiling: profiled, profileFilePrefix: `profile${i}`,
+  })));
+  if (o.whole) {
+    const sessions = await open(false);
+    const seen = await rounds(sessions, x, o);
+    seen.forEach((s, i) => print('run', i, '-', s.ms));
+    for (const s of sessions) await s.release();
+  }
+  const sessions = await open(true);
+  const seen = await rounds(sessions, x, o);
+  for (let i = 0; i < sessions.length; i++) {
+    sessions[i].endProfiling();
+    readProfile(i, seen[i]);
+  }
+}
+
+main(options(process.argv.slice(2))).catch((e) => {
+  process.stderr.write(`${String(e.message).split('\n')[0]}\n`);
+  process.exit(1);
+});

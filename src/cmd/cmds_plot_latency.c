@@ -1,0 +1,80 @@
+/* Milliseconds of layers against their ranks. */
+#include "cmd/plots.h"
+
+#include <stdio.h>
+
+#include "ranklab/timing.h"
+
+/* Two series a layer: what was measured, with quartiles, and the layer whole. */
+static void draw_layer(struct cmd_drawing *d, struct cmd_ctx *c,
+                       const struct lr_ms_table *m, int layer, struct out_series *series,
+                       struct out_mark *marks)
+{
+    const struct lr_session *s = c->session;
+    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
+    bool is_spatial = l.split == LR_SPLIT_SPATIAL;
+    size_t n = (size_t)m->n, k = d->plot.n_series;
+    double *x = cmd_drawing_take(d, 4 * n + 4, sizeof(*x));
+
+    if (!x)
+        return;
+    double *y = x + n, *low = y + n, *high = low + n, *ends = high + n;
+    for (size_t i = 0; i < n; i++) {
+        const struct lr_ms_point *p = &m->points[i];
+        x[i] = is_spatial ? p->ranks.spatial : p->ranks.channel;
+        y[i] = p->ms;
+        low[i] = p->low;
+        high[i] = p->high;
+    }
+    ends[0] = n > 0 ? x[0] : 1;
+    ends[1] = n > 0 ? x[n - 1] : 2;
+    ends[2] = ends[3] = m->whole.ms;
+    series[k] = (struct out_series){l.name, OUT_LINESPOINTS, n, x, y, low, high};
+    series[k + 1] = (struct out_series){cmd_drawing_text(d, "%s whole", l.name),
+                                        OUT_LINES,
+                                        2,
+                                        ends,
+                                        ends + 2,
+                                        NULL,
+                                        NULL};
+    d->plot.n_series += 2;
+    if (lr_session_state(s, layer) == LR_STATE_WHOLE)
+        return;
+    struct lr_ranks r = s->plan[layer].ranks;
+    int rank = is_spatial ? r.spatial : r.channel;
+    marks[d->plot.n_marks++] =
+        (struct out_mark){rank, cmd_drawing_text(d, "%d", rank), (int)k};
+}
+
+enum lr_status cmd_plot_latency(struct cmd_drawing *d, struct cmd_ctx *c,
+                                const struct cmd_plot_call *q, struct cmd_error *e)
+{
+    struct lr_deploy deploy = lr_session_deploy(c->session);
+    struct out_series *series =
+        cmd_drawing_take(d, 2 * (size_t)q->n + 1, sizeof(*series));
+    struct out_mark *marks = cmd_drawing_take(d, (size_t)q->n + 1, sizeof(*marks));
+    enum lr_status st = cmd_check_deploy(c, &deploy, e);
+    char where[96];
+
+    if (!st && !d->is_failed)
+        st = lr_session_time_ranks(c->session, &deploy, q->layers, q->n, false,
+                                   &c->progress, &e->err);
+    if (st || d->is_failed)
+        return st ? st : cmd_drawing_check(d, e);
+    d->plot.series = series;
+    d->plot.marks = marks;
+    for (int i = 0; i < q->n; i++) {
+        const struct lr_ms_table *m =
+            lr_session_ms_table(c->session, &deploy, q->layers[i]);
+        if (m && m->n > 0)
+            draw_layer(d, c, m, q->layers[i], series, marks);
+    }
+    if (d->plot.n_series == 0)
+        return lr_err_set(&e->err, LR_EINVAL,
+                          "none of these layers can be approximated: no milliseconds");
+    d->plot.title = cmd_drawing_text(d, "time of one batch: %s",
+                                     lr_deploy_text(where, sizeof(where), &deploy));
+    d->plot.x_label = "rank";
+    d->plot.y_label = "ms";
+    return LR_OK;
+}
