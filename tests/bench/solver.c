@@ -144,8 +144,6 @@ static int products(size_t d, size_t n, size_t rank, size_t runs)
     double thin = 2.0 * 2 * (double)d * (double)rank, cross = 2.0 * (double)d * (double)d;
     double flops = SCHEDULE * ((double)(n_fit + n_valid) * thin + (double)n_fit * cross);
     float *x = lr_calloc(3 * m * m, sizeof(float));
-    double flops = SCHEDULE * 2.0 * (double)n_fit *
-                   ((double)d * (double)rank * 2 + (double)d * (double)d);
     int bad = !x;
 
     for (size_t i = 0; x && i < 2 * m * m; i++)
