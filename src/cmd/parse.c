@@ -86,8 +86,14 @@ int cmd_find_option(const struct cmd_row *row, const char *name, size_t len,
             continue;
         if (row->options[i].name[len] == '\0')
             return i;
+        /* --sp is speedup although there is speedup-ms: the one all others begin with. */
+        const char *best = found >= 0 ? row->options[found].name : NULL;
+        if (best && strncmp(best, row->options[i].name, strlen(best)) == 0)
+            continue;
+        if (!best ||
+            strncmp(best, row->options[i].name, strlen(row->options[i].name)) != 0)
+            n_found++;
         found = i;
-        n_found++;
     }
     return is_prompt && n_found == 1 && len > 0 ? found : -1;
 }
