@@ -30,6 +30,7 @@ struct lr_record {
     int rank, rank_spatial;
     int64_t macs;
     double speedup, energy, error_linear, error_heldout;
+    double sampling;  /* of a point of a sweep, see sweep.h */
     int64_t n_images; /* in question; measure.images of them were evaluated */
     struct lr_eval measure;
     char *version; /* of the program */

@@ -4,6 +4,7 @@
 #include "cmd/sweep_network.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ranklab/mem.h"
@@ -104,15 +105,31 @@ static void add_row(struct out_table *t, const struct lr_session *s,
     out_real(t, v->seconds);
 }
 
+/* By layer and rank, wherever they come from. */
+static int in_order(const void *a, const void *b)
+{
+    const struct lr_sweep_point *x = a, *y = b;
+
+    if (x->layer != y->layer)
+        return x->layer < y->layer ? -1 : 1;
+    if (x->ranks.channel != y->ranks.channel)
+        return x->ranks.channel < y->ranks.channel ? -1 : 1;
+    return (x->ranks.spatial > y->ranks.spatial) - (x->ranks.spatial < y->ranks.spatial);
+}
+
 static enum lr_status show(struct points *k, enum lr_metric metric, struct cmd_error *e)
 {
     static const int place[] = {
         [LR_METRIC_TOP1] = 0, [LR_METRIC_ERROR] = 1, [LR_METRIC_AGREEMENT] = 2};
     struct out_table t;
-    int n_open = 0, n_spatial = 0;
+    int n_open = 0, n_spatial = 0, n_known = 0;
+
+    if (k->n > 1)
+        qsort(k->p, (size_t)k->n, sizeof(*k->p), in_order);
 
     for (int i = 0; i < k->n; i++) {
         n_spatial += k->p[i].ranks.spatial > 0;
+        n_known += k->p[i].is_from_journal;
         n_open +=
             !isnan(k->p[i].eval.top1_difference) && !lr_sweep_is_significant(&k->p[i]);
     }
@@ -124,6 +141,8 @@ static enum lr_status show(struct points *k, enum lr_metric metric, struct cmd_e
         cmd_say(k->c,
                 "%d of %d differences are not significant: their 95 %% interval holds 0",
                 n_open, k->n);
+    if (!st && n_known)
+        cmd_say(k->c, "%d of %d answered from the journal", n_known, k->n);
     return st;
 }
 

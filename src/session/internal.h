@@ -149,6 +149,10 @@ enum lr_status session_need_original(struct lr_session *s, int64_t count,
 double session_plan_energy(const struct lr_session *s);
 /* "relu:6 3d:12,20 keep:10", one word a layer. */
 void session_plan_text(struct lr_strbuf *b, const struct lr_session *s);
+/* A record of the session's inputs, now. detail may be NULL. */
+enum lr_status session_record_init(struct lr_record *r, const struct lr_session *s,
+                                   const char *what, const char *detail,
+                                   struct lr_err *e);
 /* A record of the whole network as it is planned, without key and measure. */
 enum lr_status session_record_network(struct lr_record *r, const struct lr_session *s,
                                       int64_t count, const char *detail,

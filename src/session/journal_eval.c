@@ -102,10 +102,9 @@ static void copy_hash(char to[65], const char *from)
         to[i + 1] = '\0';
 }
 
-enum lr_status session_record_network(struct lr_record *r, const struct lr_session *s,
-                                      int64_t count, const char *detail, struct lr_err *e)
+enum lr_status session_record_init(struct lr_record *r, const struct lr_session *s,
+                                   const char *what, const char *detail, struct lr_err *e)
 {
-    struct lr_totals t;
     enum lr_status rc = lr_record_init(r, e);
 
     if (rc != LR_OK)
@@ -113,19 +112,30 @@ enum lr_status session_record_network(struct lr_record *r, const struct lr_sessi
     copy_hash(r->model, s->model_sha256);
     if (s->calib)
         copy_hash(r->calib, lr_dataset_hash(s->calib));
-    copy_hash(r->eval, lr_dataset_hash(s->eval));
-    r->what = lr_strdup("network");
-    r->detail = lr_strdup(detail);
-    if (!r->what || !r->detail) {
-        lr_record_free(r);
-        return lr_enomem(e, 64, "a record");
-    }
+    if (s->eval)
+        copy_hash(r->eval, lr_dataset_hash(s->eval));
+    r->when = session_now();
+    r->what = lr_strdup(what);
+    r->detail = detail ? lr_strdup(detail) : NULL;
+    if (r->what && (r->detail || !detail))
+        return LR_OK;
+    lr_record_free(r);
+    return lr_enomem(e, 64, "a record");
+}
+
+enum lr_status session_record_network(struct lr_record *r, const struct lr_session *s,
+                                      int64_t count, const char *detail, struct lr_err *e)
+{
+    struct lr_totals t;
+    enum lr_status rc = session_record_init(r, s, "network", detail, e);
+
+    if (rc != LR_OK)
+        return rc;
     lr_session_totals(&t, s);
     r->macs = t.macs;
     r->speedup = t.speedup;
     r->energy = session_plan_energy(s);
     r->n_images = count;
-    r->when = session_now();
     return LR_OK;
 }
 

@@ -35,8 +35,8 @@ static const struct out_journal_field fields[] = {
     {"energy", OUT_JOURNAL_REAL, AT(energy), SHARE},
     {"error_linear", OUT_JOURNAL_REAL, AT(error_linear), ANY},
     {"error_heldout", OUT_JOURNAL_REAL, AT(error_heldout), ANY},
-    {"n_images", OUT_JOURNAL_INT64, AT(n_images), false, 1, MAX_COUNT},
-    {"images", OUT_JOURNAL_INT64, AT(measure.images), false, 1, MAX_COUNT},
+    {"n_images", OUT_JOURNAL_INT64, AT(n_images), false, 0, MAX_COUNT},
+    {"images", OUT_JOURNAL_INT64, AT(measure.images), false, 0, MAX_COUNT},
     {"top1", OUT_JOURNAL_REAL, AT(measure.top1), SHARE},
     {"top1_original", OUT_JOURNAL_REAL, AT(measure.top1_original), SHARE},
     {"top1_difference", OUT_JOURNAL_REAL, AT(measure.top1_difference), DIFFERENCE},
@@ -48,6 +48,7 @@ static const struct out_journal_field fields[] = {
     {"top5_original", OUT_JOURNAL_REAL, AT(measure.top5_original), SHARE},
     {"agreement", OUT_JOURNAL_REAL, AT(measure.agreement), SHARE},
     {"output_error", OUT_JOURNAL_REAL, AT(measure.output_error), ANY},
+    {"sampling", OUT_JOURNAL_REAL, AT(sampling), ANY},
     {"seconds", OUT_JOURNAL_REAL, AT(measure.seconds), ANY},
 };
 enum { N_FIELDS = sizeof(fields) / sizeof(fields[0]) };
@@ -68,7 +69,7 @@ enum lr_status lr_record_init(struct lr_record *r, struct lr_err *e)
     struct lr_eval *m = &r->measure;
 
     *r = (struct lr_record){.rank = -1, .rank_spatial = -1, .macs = -1};
-    r->speedup = r->energy = r->error_linear = r->error_heldout = NAN;
+    r->speedup = r->energy = r->error_linear = r->error_heldout = r->sampling = NAN;
     m->top1 = m->top1_original = m->top1_difference = NAN;
     m->difference_low = m->difference_high = m->top1_low = m->top1_high = NAN;
     m->top5 = m->top5_original = m->agreement = m->output_error = m->seconds = NAN;

@@ -191,9 +191,28 @@ static enum lr_status finish(struct job *j, struct task *t, struct lr_err *e)
     struct lr_sweep_point p = t->p;
     enum lr_status rc = session_sweeps_add(j->s, &p, e);
 
+    if (rc == LR_OK && !t->p.is_from_journal)
+        rc = sweep_keep(&t->p, j->s, j->o, e);
     j->n_done++;
     if (rc == LR_OK && j->o->on_point)
         j->o->on_point(j->o->ctx, &t->p);
+    return rc;
+}
+
+/* What the journal knows is finished at once and goes to the front of the list. */
+static enum lr_status recall(struct job *j, struct lr_err *e)
+{
+    enum lr_status rc = LR_OK;
+
+    for (int i = 0; i < j->n && rc == LR_OK; i++) {
+        struct task t = j->tasks[i];
+        if (!sweep_recall(&t.p, j->s, j->o))
+            continue;
+        for (int k = i; k > j->n_done; k--)
+            j->tasks[k] = j->tasks[k - 1];
+        j->tasks[j->n_done] = t;
+        rc = finish(j, &j->tasks[j->n_done], e);
+    }
     return rc;
 }
 
@@ -338,10 +357,10 @@ enum lr_status lr_session_sweep(struct lr_session *s, const struct lr_sweep_opts
     struct job j = {.s = s, .o = o};
     enum lr_status rc = check(&j, e);
 
-    if (rc != LR_OK || (rc = make_list(&j, e)) != LR_OK)
+    if (rc != LR_OK || (rc = make_list(&j, e)) != LR_OK || (rc = recall(&j, e)) != LR_OK)
         goto out;
     j.share = o->precision > 0 ? FIRST_SHARE : 1;
-    if (j.n > 0 && j.has_eval) {
+    if (j.n > j.n_done && j.has_eval) {
         double work = 0;
         for (int i = 0; i < s->n_layers; i++)
             work += (double)s->layers[i].macs * (double)j.n_images;
@@ -352,7 +371,7 @@ enum lr_status lr_session_sweep(struct lr_session *s, const struct lr_sweep_opts
             (rc = lr_survey_init(&j.survey, s->original, s->settings.seed, e)) != LR_OK)
             goto out;
     }
-    for (int i = 0, end; i < j.n; i = end) {
+    for (int i = j.n_done, end; i < j.n; i = end) {
         for (end = i + 1; end < j.n && j.tasks[end].p.layer == j.tasks[i].p.layer;)
             end++;
         if ((rc = run_layer(&j, i, end, e)) != LR_OK)

@@ -21,6 +21,14 @@ struct lr_sweep_point sweep_point(const struct lr_session *s, int layer,
  * what an image costs when only that part runs. */
 double sweep_macs_behind(const struct lr_session *s, int layer);
 
+/* ---- sweep_journal.c ---- */
+
+/* Fills in a point that the journal knows. */
+bool sweep_recall(struct lr_sweep_point *p, struct lr_session *s,
+                  const struct lr_sweep_opts *o);
+enum lr_status sweep_keep(const struct lr_sweep_point *p, struct lr_session *s,
+                          const struct lr_sweep_opts *o, struct lr_err *e);
+
 /* ---- sweep_solve.c: the points of one layer ---- */
 
 struct sweep_solver {
