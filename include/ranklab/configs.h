@@ -53,6 +53,12 @@ const struct lr_config *lr_session_config(const struct lr_session *s, const char
 enum lr_status lr_session_find_config(const struct lr_config **out,
                                       const struct lr_session *s, const char *name,
                                       struct lr_err *e);
+/* A layer's row, or the network, as a configuration has it. */
+void lr_session_config_row(struct lr_layer_row *r, const struct lr_session *s,
+                           const struct lr_config *c, int layer);
+enum lr_status lr_session_config_build(struct lr_graph **out, const struct lr_session *s,
+                                       const struct lr_config *c, bool is_partial,
+                                       struct lr_err *e);
 /* Whether the plan now is that of c: methods, ranks, factors and settings. */
 bool lr_session_is_config(const struct lr_session *s, const struct lr_config *c);
 /* A view of the plan now in the form of a configuration, with the name "current". Its

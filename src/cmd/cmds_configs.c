@@ -245,6 +245,14 @@ static const struct cmd_param keep_options[] = {
      .help = "even if the name is that of another plan"},
     {0}};
 
+static const struct cmd_param compare_args[] = {
+    {.name = "A", .type = CMD_T_CONFIG},
+    {.name = "B",
+     .type = CMD_T_CONFIG,
+     .flags = CMD_OPTIONAL,
+     .help = "the plan as it is when left out"},
+    {0}};
+
 static const char *const imports[] = {"config", NULL};
 static const struct cmd_param import_args[] = {
     {.name = "WHAT", .type = CMD_T_CHOICE, .choices = imports, .help = "what to read"},
@@ -294,6 +302,17 @@ static const struct cmd_row rows[] = {
      .examples = "configs\n",
      .flags = CMD_NEEDS_MODEL | CMD_TABLE | CMD_ASIDE,
      .run = run_configs},
+    {.name = "comp$are",
+     .summary = "two configurations side by side",
+     .detail =
+         "One row per layer, those that differ first, then the convolutions together\n"
+         "(total) and every node (network); methods are shown where they differ. A\n"
+         "second table has what was measured of either, and the settings that differ.\n"
+         "csv and json have more columns, and numbers as they are.\n",
+     .examples = "keep fast; compare fast\nkeep slow; compare fast slow\n",
+     .args = compare_args,
+     .flags = CMD_NEEDS_MODEL | CMD_TABLE | CMD_ASIDE,
+     .run = cmd_compare},
     {.name = "im$port",
      .summary = "make a configuration file the plan",
      .detail =

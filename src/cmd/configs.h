@@ -10,6 +10,8 @@
 const char *cmd_time_text(char *buf, size_t size, int64_t when, bool is_short);
 /* chosen: something is not solved; stale, solved; whole: nothing is approximated. */
 const char *cmd_config_state(const struct lr_config *k, int n_layers);
+enum lr_status cmd_compare(struct cmd_ctx *c, const struct cmd_call *call,
+                           struct cmd_error *e);
 int cmd_n_configs(const struct cmd_ctx *c);
 /* One line with what is known of the accuracy of the plan, if anything is. */
 void cmd_say_known(struct cmd_ctx *c);

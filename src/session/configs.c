@@ -273,6 +273,35 @@ enum lr_status lr_session_use(struct lr_session *s, const char *name, struct lr_
     return session_plan_replace(s, next, &c->settings, &m, c->told, e);
 }
 
+/* The session as it would be with the plan of c; borrows from both. */
+static struct lr_session with_config(const struct lr_session *s,
+                                     const struct lr_config *c)
+{
+    struct lr_session shown = *s;
+
+    shown.plan = c->plan;
+    shown.settings = c->settings;
+    shown.told = c->told;
+    return shown;
+}
+
+void lr_session_config_row(struct lr_layer_row *r, const struct lr_session *s,
+                           const struct lr_config *c, int layer)
+{
+    struct lr_session shown = with_config(s, c);
+
+    lr_session_row(r, &shown, layer);
+}
+
+enum lr_status lr_session_config_build(struct lr_graph **out, const struct lr_session *s,
+                                       const struct lr_config *c, bool is_partial,
+                                       struct lr_err *e)
+{
+    struct lr_session shown = with_config(s, c);
+
+    return lr_session_build(out, &shown, is_partial, e);
+}
+
 bool lr_session_is_config(const struct lr_session *s, const struct lr_config *c)
 {
     return lr_settings_same(&s->settings, &c->settings) &&
