@@ -94,19 +94,17 @@ static void add_marks(struct cmd_drawing *d, struct out_mark *marks,
             scale * even, cmd_drawing_text(d, "break-even %d", even), -1};
 }
 
-enum lr_status cmd_plot_accuracy(struct cmd_drawing *d, struct cmd_ctx *c,
-                                 const struct cmd_plot_call *q, struct cmd_error *e)
+enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session *s,
+                                 const int *layers, int n, int by, struct cmd_error *e)
 {
-    const struct cmd_value *by = cmd_option(q->call, "by");
-    const struct lr_session *s = c->session;
     size_t k = 0, n_points = 0;
     int n_curves = 0, only = -1;
 
-    for (int i = 0; i < q->n; i++) {
-        size_t n = count_points(s, q->layers[i]);
-        n_points += n;
-        n_curves += n > 0;
-        only = n > 0 ? q->layers[i] : only;
+    for (int i = 0; i < n; i++) {
+        size_t n_here = count_points(s, layers[i]);
+        n_points += n_here;
+        n_curves += n_here > 0;
+        only = n_here > 0 ? layers[i] : only;
     }
     if (!n_points) {
         cmd_hint(e, "sweep measures it, as in: sweep conv3");
@@ -114,7 +112,7 @@ enum lr_status cmd_plot_accuracy(struct cmd_drawing *d, struct cmd_ctx *c,
                           "no accuracy is known of any rank of these layers, with their "
                           "method");
     }
-    bool is_share = by->is_set ? by->i == 1 : n_curves > 1;
+    bool is_share = by >= 0 ? by == 1 : n_curves > 1;
     struct out_series *series =
         cmd_drawing_take(d, (size_t)n_curves + 1, sizeof(*series));
     struct out_mark *marks = cmd_drawing_take(d, 2 * (size_t)n_curves, sizeof(*marks));
@@ -126,10 +124,10 @@ enum lr_status cmd_plot_accuracy(struct cmd_drawing *d, struct cmd_ctx *c,
                                 .style = OUT_FRAMES,
                                 .x = open,
                                 .y = open + n_points};
-    for (int i = 0; i < q->n; i++)
-        if (count_points(s, q->layers[i]) > 0) {
-            add_curve(d, &series[k], last, s, q->layers[i], is_share);
-            add_marks(d, marks, s, q->layers[i], (int)k++, is_share, n_curves == 1);
+    for (int i = 0; i < n; i++)
+        if (count_points(s, layers[i]) > 0) {
+            add_curve(d, &series[k], last, s, layers[i], is_share);
+            add_marks(d, marks, s, layers[i], (int)k++, is_share, n_curves == 1);
         }
     d->plot.title = n_curves == 1
                         ? cmd_drawing_text(d, "accuracy with only %s approximated (%s)",
@@ -150,6 +148,15 @@ enum lr_status cmd_plot_accuracy(struct cmd_drawing *d, struct cmd_ctx *c,
     d->plot.n_series = (size_t)n_curves + (last->n > 0);
     d->plot.marks = marks;
     return LR_OK;
+}
+
+enum lr_status cmd_plot_accuracy(struct cmd_drawing *d, struct cmd_ctx *c,
+                                 const struct cmd_plot_call *q, struct cmd_error *e)
+{
+    const struct cmd_value *by = cmd_option(q->call, "by");
+
+    return cmd_draw_accuracy(d, c->session, q->layers, q->n, by->is_set ? (int)by->i : -1,
+                             e);
 }
 
 /* ---- ranks ---- */

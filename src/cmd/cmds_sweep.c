@@ -243,6 +243,7 @@ static const struct cmd_param sweep_options[] = {
 static const struct cmd_row rows[] = {
     {.name = "sw$eep",
      .key = "w",
+     .typed = "sweep @here",
      .summary = "rank against error and accuracy, layer by layer",
      .detail =
          "For each layer of SET and each rank: the layer is solved alone, with its\n"

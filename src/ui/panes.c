@@ -85,8 +85,17 @@ static void take_snapshot(struct ui_panes *p, struct ui_snapshot *s)
     bool is_changed = !old || old->totals.macs != s->totals.macs ||
                       old->n_chosen != s->n_chosen || old->n_stale != s->n_stale;
 
-    /* A picture of another plan would mislead. */
-    if (p->plot && is_changed && old) {
+    /* A picture of another plan would mislead, and one would hide a curve that grows. */
+    bool is_swept = s->swept >= 0 && (!old || old->swept < 0);
+    if (is_swept)
+        p->tab = UI_TAB_PLOT;
+    if (s->swept >= 0) {
+        p->swept = s->swept;
+        p->swept_at = p->table.layer;
+    } else if (is_changed) {
+        p->swept = -1;
+    }
+    if (p->plot && old && (is_changed || is_swept)) {
         ui_plot_unref(p->plot);
         p->plot = NULL;
     }
@@ -394,7 +403,8 @@ static void free_panes(struct ui_panes *p)
 
 int ui_panes_run(struct cmd_ctx *c, const struct ui_panes_options *o)
 {
-    struct ui_panes p = {.last_pane = UI_IN_TABLE, .n_colors = -1, .table = {.sort = -1}};
+    struct ui_panes p = {
+        .last_pane = UI_IN_TABLE, .n_colors = -1, .swept = -1, .table = {.sort = -1}};
     struct loop l = {.p = &p};
     struct ui_terminal_options screen = {o->width, o->height};
 

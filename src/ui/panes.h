@@ -51,8 +51,8 @@ struct ui_panes {
     struct ui_layout at;
     enum ui_focus focus, last_pane;
     enum ui_tab tab;
-    bool is_zoomed; /* the pane with the focus has all the room */
-    bool is_detail; /* shown where there is room for one pane only */
+    bool is_zoomed;  /* the pane with the focus has all the room */
+    bool is_detail;  /* shown where there is room for one pane only */
     bool is_reading; /* the log is, because something was typed */
     bool is_help;
     int help_top;
@@ -62,6 +62,8 @@ struct ui_panes {
     int detail_top;
     struct ui_plot *plot; /* asked for with plot --to pane */
     int plot_layer;       /* under the cursor when it came */
+    int swept,
+        swept_at; /* the layer a sweep came to, -1: none; and that under the cursor */
     struct ui_picture picture;
     int asked_width, asked_height; /* of the picture that gnuplot draws now */
     char last_key[16];             /* that typed a command */

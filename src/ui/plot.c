@@ -1,7 +1,7 @@
 /* Plots in the detail pane. What `plot ... --to pane` asked for is drawn by gnuplot in
  * the size of the pane, once for each size; until its picture is there, and where there
  * is no gnuplot, the built-in plot stands in. Without such a plot the pane shows the
- * energy of the layer under the cursor. */
+ * swept accuracy of the layer under the cursor, or else its energy. */
 #include "ui/panes.h"
 
 #include <math.h>
@@ -117,12 +117,25 @@ static void no_spectrum(const struct ui_panes *p, struct ui_rect r,
         ui_put(r.y, r.x, r.w, UI_DIM, "no spectrum: rank or info computes it", true);
 }
 
+/* That of the layer under the cursor; or, until the cursor moves, of the one that a sweep
+ * of marked layers came to. */
+static const struct ui_plot *swept(const struct ui_panes *p, const struct ui_layer *l)
+{
+    if (l && !l->accuracy && p->swept >= 0 && p->swept < p->now->n_layers &&
+        p->swept_at == p->table.layer)
+        l = &p->now->layers[p->swept];
+    return l ? l->accuracy : NULL;
+}
+
 void ui_plot_draw(struct ui_panes *p, struct ui_rect r)
 {
     const struct ui_layer *l = ui_table_layer(p);
+    const struct ui_plot *accuracy = swept(p, l);
 
     if (p->plot)
         draw_asked(p, r);
+    else if (accuracy)
+        put_plot(p, r, &accuracy->plot);
     else if (l && l->eig)
         draw_energy(p, r, l);
     else if (l)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/plots.h"
+
 enum { MAX_PRICES = 64 };
 
 static void layer_free(struct ui_layer *l)
@@ -20,6 +22,7 @@ static void layer_free(struct ui_layer *l)
     lr_free(l->reason);
     lr_free(l->eig);
     lr_free(l->prices);
+    ui_plot_unref(l->accuracy);
 }
 
 void ui_snapshot_free(struct ui_snapshot *s)
@@ -140,6 +143,23 @@ static bool add_prices(struct ui_layer *l, const struct lr_session *s, int layer
     return true;
 }
 
+/* Points that a sweep measured, drawn as `plot accuracy` does; without any there is none.
+ */
+static void take_accuracy(struct ui_layer *out, const struct lr_session *s, int i)
+{
+    struct cmd_drawing d = {0};
+    struct cmd_error e = {0};
+
+    if (cmd_draw_accuracy(&d, s, &i, 1, 0, &e) == LR_OK && !d.is_failed) {
+        /* A pane has room for short labels only. */
+        d.plot.title = cmd_drawing_text(&d, "=accuracy, %.60s", s->layers[i].name);
+        d.plot.x_label = "rank";
+        d.plot.y_label = "top-1 (points)";
+        out->accuracy = ui_plot_copy(&d.plot);
+    }
+    cmd_drawing_free(&d);
+}
+
 static bool take_layer(struct ui_layer *out, const struct lr_session *s, int i)
 {
     struct lr_layer_row r;
@@ -174,6 +194,8 @@ static bool take_layer(struct ui_layer *out, const struct lr_session *s, int i)
             return false;
         memcpy(out->eig, eig, n * sizeof(*out->eig));
     }
+    if (l->is_approximable)
+        take_accuracy(out, s, i);
     return copy(&out->name, l->name) &&
            pair_text(&out->shape, l->d, l->c / (l->group > 0 ? l->group : 1), false) &&
            (l->kind == LR_LAYER_FC ? copy(&out->kernel, "fc")
@@ -224,6 +246,7 @@ struct ui_snapshot *ui_snapshot_take(const struct cmd_ctx *c,
         return NULL;
     out->settings = c->settings;
     out->round = s->settings.round;
+    out->swept = -1;
     out->n_calib = out->n_eval = -1;
     out->has_network = s->graph != NULL;
     bool is_ok = take_binds(out, c) &&

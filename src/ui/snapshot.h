@@ -3,8 +3,19 @@
 #ifndef RANKLAB_UI_SNAPSHOT_H
 #define RANKLAB_UI_SNAPSHOT_H
 
+#include <stdatomic.h>
+
 #include "cmd/context.h"
 #include "ranklab/predict.h"
+
+/* A plot handed to the panes, with all its memory. */
+struct ui_plot {
+    struct out_plot plot;
+    atomic_int n_refs;
+};
+struct ui_plot *ui_plot_copy(const struct out_plot *p);
+struct ui_plot *ui_plot_ref(struct ui_plot *p);
+void ui_plot_unref(struct ui_plot *p);
 
 /* What one rank of a layer costs. energy NAN: not known. */
 struct ui_price {
@@ -15,7 +26,7 @@ struct ui_price {
 
 struct ui_layer {
     char *name, *shape, *kernel, *stride, *method, *next_method, *follow;
-    char *reason; /* why it stays whole, or NULL */
+    char *reason;                                 /* why it stays whole, or NULL */
     int group, rank, full_rank, break_even, step; /* ranks are multiples of step */
     int rank_spatial; /* beside rank, where there are two; -1: none */
     int best_spatial; /* the highest rank_spatial that pays with rank as it is */
@@ -29,6 +40,7 @@ struct ui_layer {
     double *eig; /* full_rank eigenvalues, descending; NULL: not known */
     struct ui_price *prices;
     int n_prices;
+    struct ui_plot *accuracy; /* of the points swept with its method; NULL: none */
 };
 
 struct ui_snapshot {
@@ -40,8 +52,9 @@ struct ui_snapshot {
     struct ui_layer *layers;
     struct lr_totals totals;
     struct lr_eval eval;
-    bool has_eval, is_eval_old; /* old: of an earlier plan */
+    bool has_eval, is_eval_old;      /* old: of an earlier plan */
     struct lr_prediction prediction; /* of the plan as it is */
+    int swept; /* the layer a running sweep has just finished a point of; -1: none */
     int round;
     struct cmd_settings settings;
     struct cmd_bind *binds;

@@ -130,10 +130,8 @@ static bool fill_in(struct lr_strbuf *b, struct ui_panes *p, const char *command
 /* What a key's command asks for is shown where it can be seen. */
 static void show_result(struct ui_panes *p, const char *line)
 {
-    if (strncmp(line, "plot ", 5) == 0) {
-        p->tab = UI_TAB_PLOT;
-        p->is_detail = true;
-    }
+    if (strncmp(line, "plot ", 5) == 0 || strncmp(line, "sweep ", 6) == 0)
+        ui_show_tab(p, UI_TAB_PLOT);
 }
 
 void ui_type(struct ui_panes *p, const char *key, const char *command)

@@ -30,6 +30,7 @@ struct ui_worker *ui_worker_start(struct cmd_ctx *c,
     w->options = options;
     w->wake_fd = wake_fd;
     w->said_end = &w->said;
+    w->swept = -1;
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&w->lock, NULL);

@@ -3,19 +3,8 @@
 #ifndef RANKLAB_UI_WORKER_H
 #define RANKLAB_UI_WORKER_H
 
-#include <stdatomic.h>
-
 #include "ui/log.h"
 #include "ui/snapshot.h"
-
-/* A plot handed to the panes, with all its memory. */
-struct ui_plot {
-    struct out_plot plot;
-    atomic_int n_refs;
-};
-struct ui_plot *ui_plot_copy(const struct out_plot *p);
-struct ui_plot *ui_plot_ref(struct ui_plot *p);
-void ui_plot_unref(struct ui_plot *p);
 
 enum ui_job_kind {
     UI_JOB_START,   /* files of the user and of the command line */

@@ -25,7 +25,8 @@ struct ui_worker {
     int wake_fd;
     atomic_bool is_stopped;
     /* of the worker alone */
-    double last_tick;
+    double last_tick, last_point;
+    int swept;                /* see struct ui_snapshot */
     int n_begun;              /* commands of the running job */
     struct ui_snapshot *last; /* a copy of its own, for what the next one keeps */
     /* behind the lock */

@@ -55,6 +55,7 @@ static void publish(struct ui_worker *w)
     }
     if (!s)
         return;
+    s->swept = w->swept;
     pthread_mutex_lock(&w->lock);
     struct ui_snapshot *old = w->snapshot;
     w->snapshot = s;
@@ -68,9 +69,10 @@ static void sink_begin(void *ctx)
 {
     struct ui_worker *w = ctx;
 
+    w->swept = -1;
     if (w->n_begun++ > 0)
         publish(w);
-    w->last_tick = 0;
+    w->last_tick = w->last_point = 0;
     pthread_mutex_lock(&w->lock);
     w->work.started = ui_now();
     w->work.fraction = 0;
@@ -95,6 +97,21 @@ static int sink_tick(void *ctx, double fraction, const char *what)
     pthread_mutex_unlock(&w->lock);
     wake(w);
     return 0;
+}
+
+/* Curves grow as points come; the last one shows with the end of the work at the latest.
+ * While whole networks are swept the session's plan is another one, which is not to be
+ * shown. */
+static void sink_swept(void *ctx, const struct lr_sweep_point *p)
+{
+    struct ui_worker *w = ctx;
+    double t = ui_now();
+
+    if (p->layer < 0 || t - w->last_point < 0.1)
+        return;
+    w->last_point = t;
+    w->swept = p->layer;
+    publish(w);
 }
 
 static bool sink_is_stopped(void *ctx)
@@ -147,6 +164,7 @@ void ui_worker_sink(struct ui_worker *w)
                                    .tick = sink_tick,
                                    .is_stopped = sink_is_stopped,
                                    .plot = sink_plot,
+                                   .swept = sink_swept,
                                    .screen = sink_screen,
                                    .ctx = w};
     w->c->progress = (struct lr_progress){.tick = sink_tick, .ctx = w};
@@ -237,6 +255,7 @@ static void run_job(struct ui_worker *w, struct ui_job *j)
         draw_plot(w, j);
         break;
     }
+    w->swept = -1;
     if (j->kind != UI_JOB_PLOT)
         publish(w);
 }
