@@ -63,7 +63,7 @@ static void ms__gives_back_what_was_measured(void **state)
     lr_rng_seed(&r, 3);
     for (int trial = 0; trial < 20; trial++) {
         struct lr_rank_layer l = layer_of(16 + rf_below(&r, 400), &t, eig);
-        l.split = LR_SPLIT_CHANNEL + rf_below(&r, 3);
+        l.split = (enum lr_split)((int)LR_SPLIT_CHANNEL + rf_below(&r, 3));
         measure(&t, &l, trial % 2, stepped);
         assert_true(t.table.n > 0);
         for (int i = 0; i < t.table.n; i++)
