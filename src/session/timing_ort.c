@@ -155,7 +155,7 @@ enum lr_status timing_measure_ort(struct timing_runs *out, char *version,
                                   const struct lr_progress *progress, struct lr_err *e)
 {
     char dir[OUT_FOLDER_SIZE] = "", threads[16], batch[16], shape[48], least[16],
-         most[16], target[32], files[MAX_NETS][16];
+         most[16], target[32], files[MAX_NETS][24];
     const char *argv[32 + MAX_NETS] = {
         "node",  NULL,  "--threads", threads, "--batch",  batch,  "--shape", shape,
         "--min", least, "--max",     most,    "--target", target, NULL};
