@@ -9,6 +9,7 @@
 #include "cmd/changes.h"
 #include "cmd/config_file.h"
 #include "cmd/configs.h"
+#include "cmd/tables.h"
 
 const char *cmd_time_text(char *buf, size_t size, int64_t when, bool is_short)
 {
@@ -157,7 +158,7 @@ static const struct out_column config_columns[] = {
     {"ms", "ms", OUT_REAL, 0, 3},
     {"ms_original", NULL, OUT_REAL, 0, 3},
     {"kept_at", NULL, OUT_TEXT, 0, 0},
-    {"measured", "measured (UTC)", OUT_TEXT, 0, 0},
+    {"measured_at", "measured (UTC)", OUT_TEXT, 0, 0},
 };
 
 /* "2026-01-31 12:00 500 of test.npy", for people. */
@@ -218,6 +219,18 @@ static void add_config(struct out_table *t, const struct lr_session *s,
     add_measured(t, k);
 }
 
+enum lr_status cmd_configs_table(struct out_table *t, struct cmd_ctx *c,
+                                 struct cmd_error *e)
+{
+    const struct lr_configs *all = c->session->configs;
+
+    (void)e;
+    out_table_init(t, config_columns, sizeof(config_columns) / sizeof(config_columns[0]));
+    for (int i = 0; all && i < all->n; i++)
+        add_config(t, c->session, &all->items[i]);
+    return LR_OK;
+}
+
 static enum lr_status run_configs(struct cmd_ctx *c, const struct cmd_call *call,
                                   struct cmd_error *e)
 {
@@ -229,11 +242,8 @@ static enum lr_status run_configs(struct cmd_ctx *c, const struct cmd_call *call
         cmd_say(c, "none is kept; keep NAME keeps the plan as it is");
         return LR_OK;
     }
-    out_table_init(&t, config_columns,
-                   sizeof(config_columns) / sizeof(config_columns[0]));
-    for (int i = 0; all && i < all->n; i++)
-        add_config(&t, c->session, &all->items[i]);
-    return cmd_table(c, &t, e);
+    enum lr_status st = cmd_configs_table(&t, c, e);
+    return st ? st : cmd_table(c, &t, e);
 }
 
 /* ---- rows ---- */

@@ -1,9 +1,9 @@
 /* Files to take away: the network as ONNX, the plan as JSON, tables. */
-#include "cmd/context.h"
-
 #include <string.h>
 
 #include "cmd/config_file.h"
+#include "cmd/replay.h"
+#include "cmd/tables.h"
 #include "ranklab/onnx.h"
 
 /* ---- export ---- */
@@ -31,7 +31,7 @@ static enum lr_status export_onnx(struct cmd_ctx *c, const char *path,
 }
 
 static enum lr_status write_table(struct cmd_ctx *c, struct out_table *t,
-                                  const char *path, struct cmd_error *e)
+                                  const char *name, const char *path, struct cmd_error *e)
 {
     struct lr_strbuf b = {0};
     enum lr_status st =
@@ -39,6 +39,9 @@ static enum lr_status write_table(struct cmd_ctx *c, struct out_table *t,
 
     if (!st && b.is_failed)
         st = lr_enomem(&e->err, b.len, "a table");
+    /* Which layers are slower differs from one measurement to the next. */
+    if (!st && strcmp(name, "time") != 0)
+        st = cmd_digest_add(c, name, t, &e->err);
     if (!st)
         st = lr_file_write(path, b.s ? b.s : "", b.len, &e->err);
     if (!st)
@@ -48,32 +51,36 @@ static enum lr_status write_table(struct cmd_ctx *c, struct out_table *t,
     return st;
 }
 
+static enum lr_status unknown_table(const struct cmd_value *what, struct cmd_error *e)
+{
+    struct lr_strbuf names = {0};
+
+    for (size_t i = 0; i < cmd_n_tables; i++)
+        lr_strbuf_printf(&names, "%s%s",
+                         i == 0                 ? ""
+                         : i < cmd_n_tables - 1 ? ", "
+                                                : " and ",
+                         cmd_tables[i].name);
+    enum lr_status st =
+        cmd_fail_at(e, what->begin, LR_EINVAL, "unknown table %s; there are %s",
+                    what->text, names.s ? names.s : "others");
+    lr_strbuf_free(&names);
+    return st;
+}
+
 static enum lr_status export_table(struct cmd_ctx *c, const struct cmd_value *what,
                                    const char *path, struct cmd_error *e)
 {
-    static const char *const names[] = {"layers", "cost", "error", "eval"};
+    const struct cmd_named_table *row = cmd_table_find(what->text);
+    const char *missing = row && row->missing ? row->missing(c) : NULL;
     struct out_table t;
-    int *layers = NULL, n = 0, view = 0;
-    enum lr_status st;
 
-    while (view < 4 && strcmp(what->text, names[view]) != 0)
-        view++;
-    if (view == 4)
-        return cmd_fail_at(e, what->begin, LR_EINVAL,
-                           "unknown table %s; there are layers, cost, error and eval",
-                           what->text);
-    if (view == 3) {
-        if (!c->session->has_eval)
-            return cmd_fail_at(e, what->begin, LR_EINVAL,
-                               "this plan has not been evaluated yet; eval does");
-        cmd_eval_table(&t, &c->session->last_eval);
-        return write_table(c, &t, path, e);
-    }
-    st = lr_session_layer_set(&layers, &n, c->session, "all", &e->err);
-    if (!st)
-        st = cmd_layer_table(&t, c, layers, n, (enum cmd_layer_view)view, e);
-    lr_free(layers);
-    return st ? st : write_table(c, &t, path, e);
+    if (!row)
+        return unknown_table(what, e);
+    if (missing)
+        return cmd_fail_at(e, what->begin, LR_EINVAL, "%s", missing);
+    enum lr_status st = row->make(&t, c, e);
+    return st ? st : write_table(c, &t, row->name, path, e);
 }
 
 static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
@@ -108,15 +115,14 @@ static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
 
 /* ---- rows ---- */
 
-static const char *const tables[] = {"layers", "cost", "error", "eval", NULL};
 static const char *const things[] = {"onnx", "config", "table", NULL};
 static const struct cmd_param export_args[] = {
     {.name = "WHAT", .type = CMD_T_CHOICE, .choices = things, .help = "what to write"},
     {.name = "FILE|TABLE",
      .type = CMD_T_PATH_OUT,
-     .choices = tables,
+     .choices = cmd_table_names,
      .when = "table",
-     .help = "for table: layers, cost, error or eval"},
+     .help = "for table: which one"},
     {.name = "FILE", .type = CMD_T_PATH_OUT, .flags = CMD_OPTIONAL, .help = "for table"},
     {0}};
 
@@ -128,7 +134,9 @@ static const struct cmd_row rows[] = {
      .detail =
          "onnx: the approximated network, read back and compared before ok is said.\n"
          "config: ranks, methods and what was measured, as JSON. table: layers, cost,\n"
-         "error or eval; the file's ending picks csv, json, md or text.\n",
+         "error, eval, configs, sweep (single layers) or networks (sweep --speedup); "
+         "the\n"
+         "file's ending picks csv, json, md or text.\n",
      .examples = "export onnx fast.onnx\n"
                  "export table layers layers.csv\n",
      .args = export_args,

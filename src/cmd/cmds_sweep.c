@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/tables.h"
 #include "ranklab/mem.h"
 #include "ranklab/predict.h"
 #include "ranklab/sweep.h"
@@ -117,10 +118,42 @@ static int in_order(const void *a, const void *b)
     return (x->ranks.spatial > y->ranks.spatial) - (x->ranks.spatial < y->ranks.spatial);
 }
 
-static enum lr_status show(struct points *k, enum lr_metric metric, struct cmd_error *e)
+/* The columns for points of a metric; some with spatial ranks. */
+static const struct out_column *columns_for(enum lr_metric metric, int n_spatial)
 {
     static const int place[] = {
         [LR_METRIC_TOP1] = 0, [LR_METRIC_ERROR] = 1, [LR_METRIC_AGREEMENT] = 2};
+
+    return columns[n_spatial > 0][place[metric]];
+}
+
+enum lr_status cmd_sweep_table(struct out_table *t, struct cmd_ctx *c,
+                               struct cmd_error *e)
+{
+    const struct lr_sweeps *k = c->session->sweeps;
+    enum lr_metric metric = LR_METRIC_ERROR;
+    int n_spatial = 0;
+
+    (void)e;
+    for (int i = 0; k && i < k->n; i++) {
+        const struct lr_sweep_point *p = &k->points[i];
+        if (p->layer < 0)
+            continue;
+        n_spatial += p->ranks.spatial > 0;
+        if (p->n_images > 0 && !isnan(p->eval.top1_difference))
+            metric = LR_METRIC_TOP1;
+        else if (p->n_images > 0 && metric == LR_METRIC_ERROR)
+            metric = LR_METRIC_AGREEMENT;
+    }
+    out_table_init(t, columns_for(metric, n_spatial), N_COLUMNS);
+    for (int i = 0; k && i < k->n; i++)
+        if (k->points[i].layer >= 0)
+            add_row(t, c->session, &k->points[i]);
+    return LR_OK;
+}
+
+static enum lr_status show(struct points *k, enum lr_metric metric, struct cmd_error *e)
+{
     struct out_table t;
     int n_open = 0, n_spatial = 0, n_known = 0;
 
@@ -133,7 +166,7 @@ static enum lr_status show(struct points *k, enum lr_metric metric, struct cmd_e
         n_open +=
             !isnan(k->p[i].eval.top1_difference) && !lr_sweep_is_significant(&k->p[i]);
     }
-    out_table_init(&t, columns[n_spatial > 0][place[metric]], N_COLUMNS);
+    out_table_init(&t, columns_for(metric, n_spatial), N_COLUMNS);
     for (int i = 0; i < k->n; i++)
         add_row(&t, k->c->session, &k->p[i]);
     enum lr_status st = cmd_table(k->c, &t, e);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cmd/tables.h"
 #include "ranklab/timing.h"
 
 static const struct out_column columns_time[] = {
@@ -93,6 +94,22 @@ static enum lr_status measure(struct cmd_ctx *c, const struct cmd_call *call,
                                      &e->err);
     return lr_session_time(c->session, d, runs->is_set ? (int)runs->i : 0, &c->progress,
                            &e->err);
+}
+
+enum lr_status cmd_time_table(struct out_table *t, struct cmd_ctx *c, struct cmd_error *e)
+{
+    struct lr_deploy d = lr_session_deploy(c->session);
+    const struct lr_time *m = lr_session_time_of(c->session, &d);
+    int *layers = NULL, n = 0;
+    enum lr_status st = lr_session_layer_set(&layers, &n, c->session, "all", &e->err);
+
+    if (st)
+        return st;
+    out_table_init(t, columns_time, N_COLUMNS);
+    if (m)
+        add_plan(t, c->session, m, layers, n);
+    lr_free(layers);
+    return LR_OK;
 }
 
 static enum lr_status run_time(struct cmd_ctx *c, const struct cmd_call *call,

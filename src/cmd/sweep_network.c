@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cmd/tables.h"
 #include "ranklab/predict.h"
 #include "ranklab/sweep.h"
 
@@ -32,33 +33,52 @@ struct rows {
     int n, n_known, n_unmet, n_methods;
 };
 
+static void add_row(struct out_table *t, const struct lr_sweep_point *p, bool has_method)
+{
+    const struct lr_eval *v = &p->eval;
+
+    out_text(t, p->rule);
+    out_text(t, has_method ? lr_method_info(p->method)->name : NULL);
+    out_real(t, p->wanted_speedup);
+    out_real(t, p->speedup);
+    out_real(t, (double)p->macs);
+    out_real(t, p->energy);
+    out_int(t, v->images);
+    out_real(t, v->top1);
+    out_real(t, v->top1_difference);
+    out_real(t, v->difference_low);
+    out_real(t, v->difference_high);
+    if (isnan(v->top1_difference))
+        out_null(t);
+    else
+        out_bool(t, lr_sweep_is_significant(p));
+    out_real(t, v->agreement);
+    out_real(t, v->output_error);
+    out_null(t);
+}
+
 static void take_point(void *ctx, const struct lr_sweep_point *p)
 {
     struct rows *k = ctx;
-    const struct lr_eval *v = &p->eval;
 
-    out_text(&k->t, p->rule);
-    out_text(&k->t, k->n_methods ? lr_method_info(p->method)->name : NULL);
-    out_real(&k->t, p->wanted_speedup);
-    out_real(&k->t, p->speedup);
-    out_real(&k->t, (double)p->macs);
-    out_real(&k->t, p->energy);
-    out_int(&k->t, v->images);
-    out_real(&k->t, v->top1);
-    out_real(&k->t, v->top1_difference);
-    out_real(&k->t, v->difference_low);
-    out_real(&k->t, v->difference_high);
-    if (isnan(v->top1_difference))
-        out_null(&k->t);
-    else
-        out_bool(&k->t, lr_sweep_is_significant(p));
-    out_real(&k->t, v->agreement);
-    out_real(&k->t, v->output_error);
-    out_null(&k->t);
+    add_row(&k->t, p, k->n_methods > 0);
     k->n++;
     k->n_known += p->is_from_journal;
     if (k->c->sink.swept)
         k->c->sink.swept(k->c->sink.ctx, p);
+}
+
+enum lr_status cmd_networks_table(struct out_table *t, struct cmd_ctx *c,
+                                  struct cmd_error *e)
+{
+    const struct lr_sweeps *k = c->session->sweeps;
+
+    (void)e;
+    out_table_init(t, columns, sizeof(columns) / sizeof(columns[0]));
+    for (int i = 0; k && i < k->n; i++)
+        if (k->points[i].layer < 0)
+            add_row(t, &k->points[i], true);
+    return LR_OK;
 }
 
 static void take_unmet(void *ctx, const char *rule, const char *method, double speedup,
