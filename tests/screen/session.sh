@@ -1,0 +1,61 @@
+#!/bin/sh
+# What is done by keys can be done again in batch: the session's own script is replayed, finds
+# all tables as they were, and writes the same ONNX file byte for byte.
+# usage: session.sh [RANKLAB]
+root=$(cd "$(dirname "$0")/../.." && pwd)
+ranklab=${1:-${RANKLAB:-./ranklab}}
+case $ranklab in
+/*) ;;
+*) ranklab=$PWD/$ranklab ;;
+esac
+work=$(mktemp -d "${TMPDIR:-/tmp}/ranklab-session.XXXXXX") || exit 2
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+HOME=$work/home
+XDG_CONFIG_HOME=$work/config
+XDG_STATE_HOME=$work/state
+XDG_CACHE_HOME=$work/cache
+LC_ALL=C.UTF-8
+TERM=xterm-256color
+export HOME XDG_CONFIG_HOME XDG_STATE_HOME XDG_CACHE_HOME LC_ALL TERM
+unset NO_COLOR DISPLAY WAYLAND_DISPLAY INPUTRC LINES COLUMNS
+: "${RANKLAB_DATA:=$root/data}"
+export RANKLAB_DATA
+mkdir "$HOME" "$work/run" && cd "$work/run" || exit 2
+
+fail()
+{
+    echo "FAIL $1"
+    shift
+    [ $# -eq 0 ] || tail -n 20 "$@"
+    exit 1
+}
+
+# A budget, a rank and a method by hand, a solution, an evaluation, a sweep, a name, tables.
+cat >keys <<'END'
+<F4>4<Enter><F6><Down><Down><Left><Down>m<F3><F5>
+<Up>w<F8>fast<Enter>layers; cost; error<Enter><F9>faster.onnx<Enter><dump screen>
+END
+"$ranklab" --no-init --size 100x30 --keys keys -i \
+    -e 'open @fashion; data calib @fashion --count 200; data eval @fashion --count 300' \
+    >log 2>&1 </dev/null || fail "the session by keys" log
+set -- "$XDG_STATE_HOME"/ranklab/sessions/*.rl
+[ $# -eq 1 ] && [ -f "$1" ] || fail "one script of the session: $*"
+for line in 'select --speedup 4' 'rank conv3 ' 'method conv4 ' 'solve' 'eval' 'sweep conv3' \
+    'keep fast' 'export onnx '; do
+    grep -q "^$line" "$1" || fail "the script lacks: $line" "$1"
+done
+mv faster.onnx by-keys.onnx || fail "the file of the session" screen
+cp "$1" script.rl
+
+"$ranklab" --batch --no-init -e 'replay script.rl' >log 2>&1 || fail "the replay" log
+grep -q "tables, all as recorded" log || fail "all tables as recorded" log
+[ -f faster.onnx ] || fail "the replay wrote no file" log
+cmp by-keys.onnx faster.onnx || fail "the file of the replay differs"
+
+# A script that says something else is told from it.
+sed 's/^keep fast/rank conv5 full/' script.rl >other.rl
+if "$ranklab" --batch --no-init -e 'replay other.rl' >log 2>&1; then
+    fail "another script is as recorded" log
+fi
+echo "1 passed, 0 failed"
