@@ -1,0 +1,98 @@
+#!/bin/sh
+# Sweeps that are killed (SIGKILL) and started again: no point is computed twice, and the table
+# is that of a sweep that nothing happened to.
+# usage: kill.sh [RANKLAB]
+. "$(dirname "$0")/lib.sh"
+deadline=300 # seconds, for a machine that has much else to do
+tries=5
+new_folder
+cd "$work/run" || exit 2
+
+fail()
+{
+    echo "FAIL $1: $2"
+    cat out err 2>/dev/null | tail -5
+    exit 1
+}
+
+# sweep CACHE COMMAND: its table into out, what it says into err.
+sweep()
+{
+    XDG_CACHE_HOME=$1 "$ranklab" -b --no-init --threads 1 --format csv \
+        -e "open @fashion; data calib @fashion --count 200; data eval @fashion --count 300; $2" \
+        >out 2>err </dev/null
+}
+
+# Whole lines of a journal; a torn one is none.
+lines()
+{
+    [ -f "$1/ranklab/journal.jsonl" ] || {
+        echo 0
+        return
+    }
+    grep -c '"}$' "$1/ranklab/journal.jsonl"
+}
+
+# table FILE: without the times, which differ.
+table()
+{
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "seconds") skip = i }
+        { for (i = 1; i <= NF; i++) if (i != skip) printf "%s,", $i; print "" }' "$1"
+}
+
+# killed CACHE COMMAND: kills the sweep once it has kept a point. False when it was over sooner.
+killed()
+{
+    sweep "$1" "$2" &
+    job=$!
+    waited=0
+    while [ "$(lines "$1")" -lt 1 ]; do
+        kill -0 $job 2>/dev/null || fail "$2" "ended without a point"
+        [ $waited -lt $((deadline * 50)) ] || fail "$2" "no point within $deadline s"
+        sleep 0.02
+        waited=$((waited + 1))
+    done
+    # The program is the child of the subshell that sweep runs in, or that itself.
+    program=$(ps -o pid= --ppid $job)
+    kill -9 ${program:-$job} 2>/dev/null
+    wait $job 2>/dev/null
+    [ $? -eq 137 ]
+}
+
+# resumes NAME COMMAND: the command gives the same after a kill.
+resumes()
+{
+    name=$1
+    sweep "$work/whole-$name" "$2" || fail "$name" "the sweep fails"
+    cp out whole.csv
+    total=$(lines "$work/whole-$name")
+    [ "$(wc -l <whole.csv)" -eq $((total + 1)) ] || fail "$name" "$total lines of the journal"
+    try=0
+    while :; do
+        cache=$work/killed-$name-$try
+        killed "$cache" "$2" && break
+        try=$((try + 1))
+        [ $try -lt $tries ] || fail "$name" "always over before it was killed"
+    done
+    known=$(lines "$cache")
+    [ "$known" -ge 1 ] && [ "$known" -lt "$total" ] || fail "$name" "$known of $total points kept"
+    cp "$cache/ranklab/journal.jsonl" before.jsonl
+    sweep "$cache" "$2" || fail "$name" "the sweep fails after a kill"
+    grep -q "^$known of $total answered from the journal" err ||
+        fail "$name" "not $known of $total answered"
+    cmp -s -n "$(wc -c <before.jsonl)" before.jsonl "$cache/ranklab/journal.jsonl" ||
+        fail "$name" "what was kept was written anew"
+    [ "$(lines "$cache")" -eq "$total" ] || fail "$name" "$(lines "$cache") lines, not $total"
+    sed 's/.*"key":"\([0-9a-f]*\)".*/\1/' "$cache/ranklab/journal.jsonl" | sort | uniq -d >twice
+    [ -s twice ] && fail "$name" "computed twice"
+    table whole.csv >whole.txt
+    table out >out.txt
+    awk -v tolerance=1e-6 -f "$here/compare.awk" whole.txt out.txt >difference || {
+        cat difference
+        fail "$name" "another table"
+    }
+    echo "ok $name: killed with $known of $total points kept"
+}
+
+resumes layers 'sweep conv2..conv5 --points 6'
+resumes precision 'sweep conv3,conv4 --points 6 --precision 4'
