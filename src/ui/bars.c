@@ -38,7 +38,10 @@ static void add_prediction(struct lr_strbuf *b, const struct ui_snapshot *s)
                          100 * p->difference, 50 * (p->high - p->low));
 }
 
-static void title_text(struct lr_strbuf *b, const struct ui_snapshot *s, bool has_images)
+/* What is left out first where there is little room. */
+enum brief { ALL, NO_IMAGES, NO_OLD_EVAL, NO_PREDICTION, N_BRIEF };
+
+static void title_text(struct lr_strbuf *b, const struct ui_snapshot *s, int brief)
 {
     struct lr_strbuf name = {0};
 
@@ -48,17 +51,19 @@ static void title_text(struct lr_strbuf *b, const struct ui_snapshot *s, bool ha
     lr_text_escape(&name, s->model);
     lr_strbuf_printf(b, "  %s", name.s ? name.s : "");
     lr_strbuf_free(&name);
-    if (s->n_calib >= 0 && has_images)
+    if (s->n_calib >= 0 && brief < NO_IMAGES)
         lr_strbuf_printf(b, "  calib %lld", (long long)s->n_calib);
-    if (s->n_eval >= 0 && has_images)
+    if (s->n_eval >= 0 && brief < NO_IMAGES)
         lr_strbuf_printf(b, "  eval %lld", (long long)s->n_eval);
     lr_strbuf_printf(b, "  ~%.2fx", s->totals.speedup);
     if (s->n_chosen)
         lr_strbuf_printf(b, "  ?%d to solve", s->n_chosen);
     if (s->n_stale)
         lr_strbuf_printf(b, "  !%d stale", s->n_stale);
-    add_prediction(b, s);
-    add_eval(b, s);
+    if (brief < NO_PREDICTION)
+        add_prediction(b, s);
+    if (brief < NO_OLD_EVAL || !s->is_eval_old)
+        add_eval(b, s);
 }
 
 void ui_title_draw(const struct ui_panes *p)
@@ -69,11 +74,13 @@ void ui_title_draw(const struct ui_panes *p)
 
     if (r.h < 1)
         return;
-    /* How many images there are gives way to what matters more. */
-    title_text(&b, s, true);
-    if (b.s && lr_text_columns(b.s) > r.w) {
+    /* Half a number would be another one: what does not fit gives way to what matters
+     * more. */
+    for (int brief = ALL; brief < N_BRIEF; brief++) {
         lr_strbuf_reset(&b);
-        title_text(&b, s, false);
+        title_text(&b, s, brief);
+        if (!b.s || lr_text_columns(b.s) <= r.w)
+            break;
     }
     ui_fill(r.y, r.x, r.w, UI_TITLE, ' ');
     ui_put(r.y, r.x, r.w, UI_TITLE, b.s ? b.s : "", p->is_ascii);
