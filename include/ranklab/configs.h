@@ -20,6 +20,8 @@ struct lr_config {
     struct lr_totals totals;
     int n_to_solve, n_stale; /* layers chosen or stale, and those that are stale */
     bool has_eval;
+    bool is_eval_told; /* not measured here (has_eval false): eval and the three below are
+                          what the imported file says */
     struct lr_eval eval;
     char *eval_path, *eval_sha256; /* the images it was measured on; owned, or NULL */
     double ms, ms_original;        /* of the whole network; NAN: not timed */

@@ -40,6 +40,22 @@ int cmd_n_configs(const struct cmd_ctx *c)
     return c->session->configs ? c->session->configs->n : 0;
 }
 
+int cmd_config_names(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    int n = 0;
+
+    for (int i = 0; i < cmd_n_configs(c); i++)
+        cmd_add_name(b, &n, c->session->configs->items[i].name);
+    return n;
+}
+
+void cmd_say_forgotten(struct cmd_ctx *c, int n, const char *names)
+{
+    if (n)
+        cmd_say(c, "%d kept configuration%s of the network before forgotten: %s", n,
+                n == 1 ? "" : "s", names ? names : "");
+}
+
 void cmd_say_known(struct cmd_ctx *c)
 {
     const struct lr_eval *r = &c->session->last_eval;
@@ -158,6 +174,7 @@ static const struct out_column config_columns[] = {
     {"ms", "ms", OUT_REAL, 0, 3},
     {"ms_original", NULL, OUT_REAL, 0, 3},
     {"kept_at", NULL, OUT_TEXT, 0, 0},
+    {"is_eval_told", NULL, OUT_BOOL, 0, 0},
     {"measured_at", "measured (UTC)", OUT_TEXT, 0, 0},
 };
 
@@ -168,10 +185,11 @@ static void add_measured(struct out_table *t, const struct lr_config *k)
     char when[32];
     const char *at = cmd_time_text(when, sizeof(when), k->evaluated_at, true);
 
-    if (k->has_eval) {
+    if (k->has_eval || k->is_eval_told) {
         const char *path = k->eval_path ? k->eval_path : "";
         const char *slash = strrchr(path, '/');
-        lr_strbuf_printf(&b, "%s %lld of %s", at ? at : "?", (long long)k->eval.images,
+        lr_strbuf_printf(&b, "%s%s %lld of %s", k->is_eval_told ? "file: " : "",
+                         at ? at : "?", (long long)k->eval.images,
                          slash ? slash + 1 : path);
     }
     out_text(t, b.s);
@@ -184,6 +202,7 @@ static void add_config(struct out_table *t, const struct lr_session *s,
 {
     const struct lr_totals *n = &k->totals;
     const struct lr_eval *r = &k->eval;
+    bool has_eval = k->has_eval || k->is_eval_told;
     char buf[32];
 
     out_text(t, k->name);
@@ -198,24 +217,28 @@ static void add_config(struct out_table *t, const struct lr_session *s,
     out_real(t, n->net_speedup);
     out_int(t, n->net_macs);
     out_int(t, n->net_params);
-    out_real(t, k->has_eval ? r->top1 : NAN);
-    out_real(t, k->has_eval ? r->top1_original : NAN);
-    out_real(t, k->has_eval ? r->top1_difference : NAN);
-    out_real(t, k->has_eval ? r->difference_low : NAN);
-    out_real(t, k->has_eval ? r->difference_high : NAN);
-    out_real(t, k->has_eval ? r->agreement : NAN);
-    out_real(t, k->has_eval ? r->output_error : NAN);
-    if (k->has_eval)
+    out_real(t, has_eval ? r->top1 : NAN);
+    out_real(t, has_eval ? r->top1_original : NAN);
+    out_real(t, has_eval ? r->top1_difference : NAN);
+    out_real(t, has_eval ? r->difference_low : NAN);
+    out_real(t, has_eval ? r->difference_high : NAN);
+    out_real(t, has_eval ? r->agreement : NAN);
+    out_real(t, has_eval ? r->output_error : NAN);
+    if (has_eval)
         out_int(t, r->images);
     else
         out_null(t);
-    out_text(t, k->has_eval ? k->eval_path : NULL);
-    out_text(t, k->has_eval ? k->eval_sha256 : NULL);
-    out_text(t, k->has_eval ? cmd_time_text(buf, sizeof(buf), k->evaluated_at, false)
-                            : NULL);
+    out_text(t, has_eval ? k->eval_path : NULL);
+    out_text(t, has_eval ? k->eval_sha256 : NULL);
+    out_text(t,
+             has_eval ? cmd_time_text(buf, sizeof(buf), k->evaluated_at, false) : NULL);
     out_real(t, k->ms);
     out_real(t, k->ms_original);
     out_text(t, cmd_time_text(buf, sizeof(buf), k->kept_at, false));
+    if (has_eval)
+        out_bool(t, k->is_eval_told);
+    else
+        out_null(t);
     add_measured(t, k);
 }
 
@@ -308,7 +331,9 @@ static const struct cmd_row rows[] = {
          "speedup, multiply-adds and parameters are those of the convolutions, the\n"
          "columns ..._network those of all nodes. diff is top-1 minus the original's\n"
          "in points with its 95 % interval low..high, ms the time of one batch if it\n"
-         "was timed. now: the plan is that configuration.\n",
+         "was timed. now: the plan is that configuration. file: an imported file says "
+         "so;\n"
+         "it was not measured here.\n",
      .examples = "configs\n",
      .flags = CMD_NEEDS_MODEL | CMD_TABLE | CMD_ASIDE,
      .run = run_configs},

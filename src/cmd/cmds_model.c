@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/configs.h"
+
 /* ---- open, close ---- */
 
 static void say_data(struct cmd_ctx *c)
@@ -54,16 +56,22 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
                            *input = cmd_option(call, "input");
     struct lr_session *s = c->session;
     char macs[32], params[40], *path = NULL;
+    struct lr_strbuf kept = {0};
     int n = 0, n_conv = 0, n_fc = 0;
+    int n_kept = cmd_config_names(&kept, c);
     enum lr_status st = cmd_path(&path, model, e);
 
-    if (st)
-        return st;
-    st = lr_session_open(s, path, input->is_set ? &input->shape : NULL, &c->progress,
-                         &e->err);
+    if (!st)
+        st = lr_session_open(s, path, input->is_set ? &input->shape : NULL, &c->progress,
+                             &e->err);
+    if (!st)
+        cmd_say_forgotten(c, n_kept, kept.s);
+    lr_strbuf_free(&kept);
+    if (st && path)
+        cmd_blame(e, model);
     lr_free(path);
     if (st)
-        return cmd_blame(e, model);
+        return st;
     struct lr_cost cost = lr_graph_cost(s->graph);
     for (int i = 0; i < s->n_layers; i++) {
         bool is_conv = s->layers[i].kind == LR_LAYER_CONV;
@@ -105,9 +113,14 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
 static enum lr_status run_close(struct cmd_ctx *c, const struct cmd_call *call,
                                 struct cmd_error *e)
 {
+    struct lr_strbuf kept = {0};
+    int n_kept = cmd_config_names(&kept, c);
+
     (void)call, (void)e;
     cmd_say(c, "closed %s", c->session->model_name);
     lr_session_close(c->session);
+    cmd_say_forgotten(c, n_kept, kept.s);
+    lr_strbuf_free(&kept);
     return LR_OK;
 }
 

@@ -4,19 +4,22 @@
 #include "cmd/config_file.h"
 #include "cmd/replay.h"
 #include "cmd/tables.h"
+#include "ranklab/configs.h"
 #include "ranklab/onnx.h"
 
 /* ---- export ---- */
 
 enum { WHAT_ONNX, WHAT_CONFIG, WHAT_TABLE };
 
-static enum lr_status export_onnx(struct cmd_ctx *c, const char *path,
-                                  struct cmd_error *e)
+/* k: the configuration, or NULL: the plan. */
+static enum lr_status export_onnx(struct cmd_ctx *c, const struct lr_config *k,
+                                  const char *path, struct cmd_error *e)
 {
     struct lr_graph *g = NULL;
     struct lr_totals t;
     char before[32], after[32];
-    enum lr_status st = lr_session_build(&g, c->session, false, &e->err);
+    enum lr_status st = k ? lr_session_config_build(&g, c->session, k, false, &e->err)
+                          : lr_session_build(&g, c->session, false, &e->err);
 
     if (!st)
         st = lr_onnx_write(g, path, &e->err);
@@ -24,6 +27,8 @@ static enum lr_status export_onnx(struct cmd_ctx *c, const char *path,
     if (st)
         return st;
     lr_session_totals(&t, c->session);
+    if (k)
+        t = k->totals;
     cmd_say(c, "wrote %s (%sMAC -> %sMAC), read back and compared", path,
             cmd_amount(before, sizeof(before), (double)t.net_macs_original),
             cmd_amount(after, sizeof(after), (double)t.net_macs));
@@ -88,6 +93,8 @@ static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
 {
     const struct cmd_value *what = cmd_arg(call, "WHAT"),
                            *a = cmd_arg(call, "FILE|TABLE"), *b = cmd_arg(call, "FILE");
+    const struct cmd_value *config = cmd_option(call, "config");
+    const struct lr_config *k = NULL;
     bool is_table = what->i == WHAT_TABLE;
     char *path = NULL;
     enum lr_status st;
@@ -98,13 +105,19 @@ static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
     }
     if (!is_table && b->is_set)
         return cmd_fail_at(e, b->begin, LR_EINVAL, "unexpected %s", b->text);
+    if (config->is_set && is_table)
+        return cmd_fail_at(e, config->begin, LR_EINVAL,
+                           "--config is for onnx and config; use makes it the plan");
+    if (config->is_set &&
+        lr_session_find_config(&k, c->session, config->text, &e->err) != LR_OK)
+        return cmd_blame(e, config);
     st = cmd_path_out(&path, c, is_table ? b : a, e);
     if (st)
         return st;
     if (what->i == WHAT_ONNX)
-        st = export_onnx(c, path, e);
+        st = export_onnx(c, k, path, e);
     else if (what->i == WHAT_CONFIG)
-        st = cmd_export_config(c, path, e);
+        st = cmd_export_config(c, k ? k->name : NULL, path, e);
     else
         st = export_table(c, a, path, e);
     if (st == LR_EIO && !e->has_place)
@@ -126,6 +139,12 @@ static const struct cmd_param export_args[] = {
     {.name = "FILE", .type = CMD_T_PATH_OUT, .flags = CMD_OPTIONAL, .help = "for table"},
     {0}};
 
+static const struct cmd_param export_options[] = {
+    {.name = "config",
+     .type = CMD_T_CONFIG,
+     .help = "a kept configuration instead of the plan"},
+    {0}};
+
 static const struct cmd_row rows[] = {
     {.name = "exp$ort",
      .key = "F9",
@@ -140,6 +159,7 @@ static const struct cmd_row rows[] = {
      .examples = "export onnx fast.onnx\n"
                  "export table layers layers.csv\n",
      .args = export_args,
+     .options = export_options,
      .flags = CMD_NEEDS_MODEL,
      .run = run_export},
 };

@@ -232,19 +232,23 @@ static void add_measured(struct sides *x)
         {"output_error", "%.4g", 1, offsetof(struct lr_eval, output_error)},
     };
     const struct lr_config *a = x->a, *b = x->b;
+    bool has_a = a->has_eval || a->is_eval_told, has_b = b->has_eval || b->is_eval_told;
 
     for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
         const char *p = (const char *)&a->eval + fields[k].at;
         const char *q = (const char *)&b->eval + fields[k].at;
         add_real(x, fields[k].name, fields[k].fmt, fields[k].scale,
-                 a->has_eval ? *(const double *)(const void *)p : NAN,
-                 b->has_eval ? *(const double *)(const void *)q : NAN);
+                 has_a ? *(const double *)(const void *)p : NAN,
+                 has_b ? *(const double *)(const void *)q : NAN);
     }
-    add_real(x, "images", "%.0f", 1, a->has_eval ? (double)a->eval.images : NAN,
-             b->has_eval ? (double)b->eval.images : NAN);
-    if (a->has_eval && b->has_eval && a->eval_sha256 && b->eval_sha256 &&
+    add_real(x, "images", "%.0f", 1, has_a ? (double)a->eval.images : NAN,
+             has_b ? (double)b->eval.images : NAN);
+    if (has_a && has_b && a->eval_sha256 && b->eval_sha256 &&
         strcmp(a->eval_sha256, b->eval_sha256) != 0)
         add_value(x, "evaluation", file_of(a), file_of(b), NAN, NAN);
+    if (a->is_eval_told || b->is_eval_told)
+        add_value(x, "measured", has_a ? a->is_eval_told ? "file" : "here" : NULL,
+                  has_b ? b->is_eval_told ? "file" : "here" : NULL, NAN, NAN);
     add_real(x, "ms", "%.3f", 1, a->ms, b->ms);
 }
 

@@ -4,8 +4,9 @@
 
 #include "cmd/context.h"
 
-/* Writes the plan with its settings and what was measured of it to path. */
-enum lr_status cmd_export_config(struct cmd_ctx *c, const char *path,
+/* Writes a kept configuration (name NULL: the plan) with its settings and what was
+ * measured of it to path. */
+enum lr_status cmd_export_config(struct cmd_ctx *c, const char *name, const char *path,
                                  struct cmd_error *e);
 
 enum lr_status cmd_import_config(struct cmd_ctx *c, const struct cmd_call *call,

@@ -271,7 +271,8 @@ static int line_of(const char *text, const struct place *place)
 
 struct reader {
     const char *text;
-    struct place place; /* of what is being read */
+    const struct out_config_words *words; /* or NULL */
+    struct place place;                   /* of what is being read */
     struct lr_err *e;
 };
 
@@ -365,6 +366,43 @@ static enum lr_status read_value(struct reader *r, const struct config_field *f,
     return LR_OK;
 }
 
+/* Whether the word is one of the list, which the message gives. */
+static enum lr_status check_word(struct reader *r, const char *const *words,
+                                 const char *given)
+{
+    struct lr_strbuf list = {0};
+
+    for (int i = 0; words[i]; i++) {
+        if (strcmp(words[i], given) == 0) {
+            lr_strbuf_free(&list);
+            return LR_OK;
+        }
+        lr_strbuf_printf(&list, "%s%s",
+                         i == 0         ? ""
+                         : words[i + 1] ? ", "
+                                        : " or ",
+                         words[i]);
+    }
+    enum lr_status st = list.is_failed ? lr_enomem(r->e, list.len, "a configuration")
+                                       : expected(r, list.s);
+    lr_strbuf_free(&list);
+    return st;
+}
+
+static enum lr_status check_words(struct reader *r, const struct config_field *f,
+                                  const void *object)
+{
+    bool is_method = !f->group && strcmp(f->key, "method") == 0;
+    bool is_mode = f->kind == CONFIG_STRING && strcmp(f->key, "mode") == 0;
+
+    if (!r->words || (!is_method && !is_mode))
+        return LR_OK;
+    const char *given = *(char *const *)(const void *)((const char *)object + f->offset);
+    if (!given)
+        return LR_OK;
+    return check_word(r, is_method ? r->words->methods : r->words->modes, given);
+}
+
 static enum lr_status read_fields(struct reader *r, const struct config_field *fields,
                                   size_t n, const json_t *j, void *object)
 {
@@ -380,6 +418,8 @@ static enum lr_status read_fields(struct reader *r, const struct config_field *f
         }
         enter(r, f->key, 0);
         st = read_value(r, f, json_object_get(from, f->key), object);
+        if (st == LR_OK)
+            st = check_words(r, f, object);
         leave(r);
         if (f->group)
             leave(r);
@@ -529,7 +569,8 @@ static void add_path(struct lr_err *e, const char *path)
     lr_strbuf_free(&shown);
 }
 
-enum lr_status out_config_read(struct out_config *c, const char *path, struct lr_err *e)
+enum lr_status out_config_read(struct out_config *c, const char *path,
+                               const struct out_config_words *words, struct lr_err *e)
 {
     struct lr_err own = {0};
     json_error_t problem;
@@ -541,7 +582,7 @@ enum lr_status out_config_read(struct out_config *c, const char *path, struct lr
     enum lr_status st = lr_file_read(&text, &len, path, MAX_FILE, e);
     if (st != LR_OK)
         return st;
-    struct reader r = {.text = text, .e = e ? e : &own};
+    struct reader r = {.text = text, .words = words, .e = e ? e : &own};
     j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &problem);
     if (!j && json_error_code(&problem) == json_error_out_of_memory)
         st = lr_enomem(r.e, len, "a configuration");

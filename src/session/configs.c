@@ -195,7 +195,8 @@ enum lr_status lr_session_view_config(struct lr_config *out, const struct lr_ses
         c.eval_path = lr_strdup(lr_dataset_path(s->eval));
         c.eval_sha256 = lr_strdup(m.eval_sha256);
     }
-    if (!c.name || (c.has_eval && (!c.eval_path || !c.eval_sha256))) {
+    if (!c.name || (c.has_eval && (!c.eval_path || !c.eval_sha256)) ||
+        (!c.has_eval && !session_told_eval(&c))) {
         lr_config_view_free(&c);
         return lr_enomem(e, 64, "a configuration");
     }

@@ -10,6 +10,8 @@
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 
+enum { MAX_WORDS = 32 };
+
 struct import {
     struct lr_session *s;
     const struct out_config *file;
@@ -58,7 +60,7 @@ static void tell_program(const struct import *im)
                 p->threads, lr_la_threads());
 }
 
-static enum lr_status take_settings(struct import *im, struct lr_err *e)
+static void take_settings(struct import *im)
 {
     const struct out_config *k = im->file;
     struct lr_settings *t = &im->settings;
@@ -66,13 +68,8 @@ static enum lr_status take_settings(struct import *im, struct lr_err *e)
     *t = im->s->settings;
     if (k->mode) {
         int m = LR_MODE_ASYM;
-        while (m <= LR_MODE_SYMHAT && strcmp(k->mode, lr_mode_name((enum lr_mode)m)) != 0)
+        while (m < LR_MODE_SYMHAT && strcmp(k->mode, lr_mode_name((enum lr_mode)m)) != 0)
             m++;
-        if (m > LR_MODE_SYMHAT)
-            return lr_err_set(e, LR_EPARSE,
-                              "%s: unknown mode %s; there are asym, sym "
-                              "and symhat",
-                              im->path, k->mode);
         t->mode = (enum lr_mode)m;
     }
     if (k->seed.is_known)
@@ -87,7 +84,6 @@ static enum lr_status take_settings(struct import *im, struct lr_err *e)
         t->lambda1 = k->lambda1;
     if (!isnan(k->lambda2))
         t->lambda2 = k->lambda2;
-    return LR_OK;
 }
 
 /* Whether factors that are there are what the file says was solved. */
@@ -187,11 +183,6 @@ static enum lr_status take_layers(struct import *im, struct lr_err *e)
             const struct lr_method_info *m = lr_method_find(file->layers[at].method);
             n_found++;
             im->is_whole = im->is_whole && at == i;
-            if (!m) {
-                rc = lr_err_set(e, LR_EPARSE, "%s: layer %s: unknown method %s", im->path,
-                                s->layers[i].name, file->layers[at].method);
-                break;
-            }
             take_layer(im, i, &file->layers[at], m);
         }
         dropped[i] = p->factors &&
@@ -260,6 +251,20 @@ static enum lr_status check_model(struct import *im, struct lr_err *e)
     return LR_OK;
 }
 
+/* Methods and modes that are not known are told with their line. */
+static enum lr_status read_file(struct out_config *file, const char *path,
+                                struct lr_err *e)
+{
+    const char *methods[MAX_WORDS + 1] = {0}, *modes[LR_MODE_SYMHAT + 2] = {0};
+    const struct out_config_words words = {methods, modes};
+
+    for (int i = 0; i < lr_n_methods && i < MAX_WORDS; i++)
+        methods[i] = lr_methods[i].name;
+    for (int i = 0; i <= LR_MODE_SYMHAT; i++)
+        modes[i] = lr_mode_name((enum lr_mode)i);
+    return out_config_read(file, path, &words, e);
+}
+
 enum lr_status lr_session_import_config(struct lr_session *s, const char *path,
                                         bool is_force, struct lr_err *e)
 {
@@ -269,12 +274,12 @@ enum lr_status lr_session_import_config(struct lr_session *s, const char *path,
     struct lr_told *told = NULL;
     enum lr_status rc = session_need_network(s, e);
 
-    if (rc != LR_OK || (rc = out_config_read(&file, path, e)) != LR_OK)
+    if (rc != LR_OK || (rc = read_file(&file, path, e)) != LR_OK)
         return rc;
     if ((rc = session_plan_copy(&im.next, s, e)) != LR_OK ||
-        (rc = take_settings(&im, e)) != LR_OK || (rc = take_layers(&im, e)) != LR_OK ||
-        (rc = check_model(&im, e)) != LR_OK)
+        (rc = take_layers(&im, e)) != LR_OK || (rc = check_model(&im, e)) != LR_OK)
         goto out;
+    take_settings(&im);
     tell_images(&im, &file.calib, s->calib, "calib");
     tell_images(&im, &file.eval, s->eval, "eval");
     tell_program(&im);

@@ -405,6 +405,46 @@ static enum lr_status begin(struct job *j, double *at, const struct lr_progress 
     return rc;
 }
 
+/* Fitted rows a filter, below which the factors fit the sampled rows more than the
+ * responses. Ten rows an image, of which eight are fitted, make it an image a filter. */
+enum { MIN_ROWS_PER_FILTER = 8 };
+
+/* One warning for all layers, with the one that is worst off. */
+static void warn_few_rows(const struct job *j)
+{
+    const struct lr_session *s = j->s;
+    struct lr_sampling o = session_sampling(s);
+    const struct lr_layer *worst = NULL;
+    double least = MIN_ROWS_PER_FILTER;
+    size_t n_worst = 0;
+    int n = 0;
+
+    for (int k = 0; j->has_samples && k < j->n; k++) {
+        const struct lr_layer *l = &s->layers[j->list[k]];
+        const struct lr_rows *y = session_rows(s, l->value);
+        size_t n_fit, n_valid, n_held;
+        if (!y || !is_fitted(&s->plan[j->list[k]]))
+            continue;
+        lr_sampling_split(&n_fit, &n_valid, &n_held, y->n, lr_dataset_count(s->calib),
+                          &o);
+        double rows = (double)n_fit * (l->group > 0 ? l->group : 1) / l->d;
+        n += rows < MIN_ROWS_PER_FILTER;
+        if (rows < least) {
+            least = rows;
+            worst = l;
+            n_worst = n_fit;
+        }
+    }
+    if (worst)
+        lr_note(
+            &s->notes, LR_NOTE_WARNING,
+            "few calibration images (%lld): %d layer%s fitted to fewer than %d rows a "
+            "filter%s %s (%zu for %d)",
+            (long long)lr_dataset_count(s->calib), n, n == 1 ? " is" : "s are",
+            MIN_ROWS_PER_FILTER, n == 1 ? ":" : ", at worst", worst->name, n_worst,
+            worst->d / (worst->group > 0 ? worst->group : 1));
+}
+
 enum lr_status lr_session_solve(struct lr_session *s, const struct lr_solve_request *q,
                                 int *n_solved, const struct lr_progress *progress,
                                 struct lr_err *e)
@@ -420,6 +460,7 @@ enum lr_status lr_session_solve(struct lr_session *s, const struct lr_solve_requ
     if ((rc = prepare(&j, e)) != LR_OK || j.n == 0 ||
         (rc = begin(&j, &at, progress, e)) != LR_OK)
         goto out;
+    warn_few_rows(&j);
     for (int k = 0; k < j.n; k++) {
         double lo = at + (1 - at) * j.done / j.total;
         j.done += j.work[k];

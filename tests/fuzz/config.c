@@ -30,14 +30,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct lr_err e = {0};
 
     fuzz_file_open(&f, data, size);
-    enum lr_status st = out_config_read(&c, f.path, &e);
+    enum lr_status st = out_config_read(&c, f.path, NULL, &e);
     FUZZ_CHECK(st == LR_OK || e.msg[0]);
     fuzz_file_close(&f);
     if (st == LR_OK) {
         size_t n, m;
         char *one = text_of(&c, &n);
         fuzz_file_open(&f, (const uint8_t *)one, n);
-        FUZZ_CHECK(out_config_read(&d, f.path, &e) == LR_OK);
+        FUZZ_CHECK(out_config_read(&d, f.path, NULL, &e) == LR_OK);
         fuzz_file_close(&f);
         char *two = text_of(&d, &m);
         FUZZ_CHECK(n == m && memcmp(one, two, n) == 0);

@@ -177,7 +177,7 @@ static void config__reads_back_exactly(void **state)
         }
         if (out_config_write(&c, *state, &e) != LR_OK ||
             lr_file_read(&first, &n1, *state, 1 << 20, &e) != LR_OK ||
-            out_config_read(&r, *state, &e) != LR_OK ||
+            out_config_read(&r, *state, NULL, &e) != LR_OK ||
             out_config_write(&r, *state, &e) != LR_OK ||
             lr_file_read(&second, &n2, *state, 1 << 20, &e) != LR_OK)
             fail_msg("%s", e.msg);
@@ -245,7 +245,7 @@ static void config__fails_when_cut_short(void **state)
         struct out_config r;
         struct lr_err e = {0};
         save(state, text, cut);
-        assert_int_equal(out_config_read(&r, *state, &e), LR_EPARSE);
+        assert_int_equal(out_config_read(&r, *state, NULL, &e), LR_EPARSE);
         assert_int_equal(strncmp(e.msg, *state, strlen(*state)), 0);
         assert_true(e.msg[strlen(*state)] == ':' && atoi(e.msg + strlen(*state) + 1) > 0);
         assert_null(r.layers);
@@ -268,7 +268,7 @@ static void config__survives_when_any_byte_is_changed(void **state)
             struct lr_err e = {0};
             text[i] = put[k];
             save(state, text, n);
-            enum lr_status st = out_config_read(&r, *state, &e);
+            enum lr_status st = out_config_read(&r, *state, NULL, &e);
             assert_true(st == LR_OK || st == LR_EPARSE);
             assert_true(st == LR_OK || e.msg[0]);
             out_config_free(&r);
@@ -333,7 +333,7 @@ static void config__names_the_line_and_what_was_expected(void **state)
         lr_strbuf_puts(&b, cases[i].to);
         lr_strbuf_puts(&b, text + at + strlen(cases[i].from));
         save(state, b.s, b.len);
-        enum lr_status st = out_config_read(&r, *state, &e);
+        enum lr_status st = out_config_read(&r, *state, NULL, &e);
         int line = atoi(e.msg + strlen(*state) + 1);
         if (st != LR_EPARSE || line != wanted || !strstr(e.msg, cases[i].text))
             fail_msg("status %d, \"%s\"; wanted line %d, \"%s\"", st, e.msg, wanted,
@@ -356,7 +356,7 @@ static void config__reads_schema_1(void **state)
     struct lr_err e = {0};
 
     save(state, text, strlen(text));
-    if (out_config_read(&r, *state, &e) != LR_OK)
+    if (out_config_read(&r, *state, NULL, &e) != LR_OK)
         fail_msg("%s", e.msg);
     assert_true(r.schema == 1 && r.seed.is_known && r.seed.value == 7);
     assert_false(r.layers[0].solved.seed.is_known);
@@ -379,13 +379,13 @@ static void config__survives_deep_nesting_and_other_files(void **state)
 
     memset(deep, '[', n);
     save(state, deep, n);
-    assert_int_equal(out_config_read(&r, *state, &e), LR_EPARSE);
+    assert_int_equal(out_config_read(&r, *state, NULL, &e), LR_EPARSE);
     free(deep);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         save(state, texts[i], strlen(texts[i]));
-        assert_int_equal(out_config_read(&r, *state, NULL), LR_EPARSE);
+        assert_int_equal(out_config_read(&r, *state, NULL, NULL), LR_EPARSE);
     }
-    assert_int_equal(out_config_read(&r, "/nonexistent/x.json", &e), LR_EIO);
+    assert_int_equal(out_config_read(&r, "/nonexistent/x.json", NULL, &e), LR_EIO);
     assert_null(r.layers);
 }
 
