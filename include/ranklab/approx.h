@@ -92,12 +92,20 @@ struct lr_lowrank {
 };
 void lr_lowrank_free(struct lr_lowrank *m);
 
+/* What solving the same samples at several ranks, or with several methods, has in common:
+ * the Gram matrix, its eigendecomposition and the whitened rows. The first solve fills
+ * it; the samples must be the same in all of them. Results are those without it. */
+struct lr_shared;
+enum lr_status lr_shared_new(struct lr_shared **out, struct lr_err *e);
+void lr_shared_free(struct lr_shared *k);
+
 struct lr_solve_opts {
     int n_iter1, n_iter2;    /* 25 and 25 */
     double lambda1, lambda2; /* 0.01 and 1 */
     const struct lr_progress *progress;
     const struct lr_notes *notes;
-    const float *bias; /* [d] of the layer, for weight methods; NULL: none */
+    const float *bias;        /* [d] of the layer, for weight methods; NULL: none */
+    struct lr_shared *shared; /* NULL: nothing is kept; not used for layers with groups */
     /* Called for each iterate (0: the start) with the lambda of the z step taken from it,
      * the relaxed objective after that z step, and the true error on the fit rows and the
      * validation rows (NAN without any); all relative to the sum of f(target)^2 over the

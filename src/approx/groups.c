@@ -142,6 +142,7 @@ enum lr_status lr_solve_groups(struct lr_lowrank *out, const struct lr_method_in
         struct lr_progress progress =
             lr_progress_sub(opts->progress, (double)j / groups, (double)(j + 1) / groups);
         mine = *opts;
+        mine.shared = NULL; /* every group has samples of its own */
         mine.notes = opts->notes ? &notes : NULL;
         mine.progress = opts->progress ? &progress : NULL;
         mine.bias = opts->bias ? opts->bias + (size_t)j * width : NULL;

@@ -123,6 +123,38 @@ out:
     return st;
 }
 
+enum lr_status lr_regressor_get(const struct lr_regressor **g, struct lr_regressor *own,
+                                const struct lr_samples *s,
+                                const struct lr_solve_opts *opts, struct lr_err *e)
+{
+    struct lr_shared *k = opts ? opts->shared : NULL;
+    bool is_other = k && k->g.d > 0 && (k->g.d != (size_t)s->d || k->n_fit != s->n_fit);
+
+    *g = own;
+    if (!k || is_other)
+        return lr_regressor_init(own, s, opts, e);
+    *g = &k->g;
+    if (k->g.d > 0)
+        return LR_OK;
+    k->n_fit = s->n_fit;
+    return lr_regressor_init(&k->g, s, opts, e);
+}
+
+enum lr_status lr_shared_new(struct lr_shared **out, struct lr_err *e)
+{
+    *out = lr_calloc(1, sizeof(**out));
+    return *out ? LR_OK : lr_enomem(e, sizeof(**out), "what solves share");
+}
+
+void lr_shared_free(struct lr_shared *k)
+{
+    if (!k)
+        return;
+    lr_regressor_free(&k->g);
+    lr_free(k->w);
+    lr_free(k);
+}
+
 void lr_fit_work_free(struct lr_fit_work *w)
 {
     lr_free(w->k);
@@ -252,7 +284,8 @@ enum lr_status lr_solve_linear(struct lr_lowrank *out, const struct lr_samples *
                                int rank, const struct lr_solve_opts *opts,
                                struct lr_err *e)
 {
-    struct lr_regressor g = {0};
+    struct lr_regressor own = {0};
+    const struct lr_regressor *g;
     int n_threads;
     enum lr_status st;
 
@@ -261,10 +294,10 @@ enum lr_status lr_solve_linear(struct lr_lowrank *out, const struct lr_samples *
     if (st != LR_OK)
         return st;
     n_threads = lr_serial_begin((size_t)s->d);
-    st = lr_regressor_init(&g, s, opts, e);
+    st = lr_regressor_get(&g, &own, s, opts, e);
     if (st == LR_OK)
-        st = lr_linear_with(out, &g, s, rank, opts, e);
-    lr_regressor_free(&g);
+        st = lr_linear_with(out, g, s, rank, opts, e);
+    lr_regressor_free(&own);
     lr_la_set_threads(n_threads);
     return st;
 }

@@ -29,7 +29,8 @@ struct sums {
 struct solver {
     const struct lr_samples *s;
     const struct lr_solve_opts *opts;
-    struct lr_regressor g;
+    const struct lr_regressor *g; /* own, or shared */
+    struct lr_regressor own;
     struct lr_fit_work fit;
     struct lr_response_work valid;
     size_t d, r, rank, n_used; /* n_used: columns of P that act on the fit rows now */
@@ -39,7 +40,8 @@ struct solver {
     bool is_large;       /* worth waking threads for */
     size_t n_together;   /* blocks between two progress reports */
     int n_threads;
-    float *w;                /* [(n_fit + n_valid) x r] whitened rows */
+    float *w; /* [(n_fit + n_valid) x r] whitened rows; own or shared */
+    float *own_w;
     double *zbar, *z_sum;    /* [d] means of z - shortcut; sums about the shift */
     float *shift;            /* [d] subtracted from z - shortcut before summing */
     double *c;               /* [d] M mean + b */
@@ -55,10 +57,10 @@ struct solver {
 
 static void solver_free(struct solver *v)
 {
-    lr_regressor_free(&v->g);
+    lr_regressor_free(&v->own);
     lr_fit_work_free(&v->fit);
     lr_response_work_free(&v->valid);
-    lr_free(v->w);
+    lr_free(v->own_w);
     lr_free(v->zbar);
     lr_free(v->z_sum);
     lr_free(v->shift);
@@ -96,9 +98,9 @@ static enum lr_status whiten_block(const struct solver *v, double *x, double *y,
 
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < d; j++)
-            x[i * d + j] = (double)yhat[i * d + j] - v->g.mean[j];
+            x[i * d + j] = (double)yhat[i * d + j] - v->g->mean[j];
     enum lr_status st =
-        lr_la_gemm(false, true, rows, r, d, 1, x, d, v->g.white, d, 0, y, r, NULL);
+        lr_la_gemm(false, true, rows, r, d, 1, x, d, v->g->white, d, 0, y, r, NULL);
     for (size_t i = 0; st == LR_OK && i < rows * r; i++)
         w[i] = (float)y[i];
     return st;
@@ -143,14 +145,14 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
                                   bool is_in_span, const struct lr_solve_opts *opts,
                                   struct lr_err *e)
 {
-    enum lr_status st = lr_regressor_init(&v->g, s, opts, e);
+    enum lr_status st = lr_regressor_get(&v->g, &v->own, s, opts, e);
 
     if (st != LR_OK)
         return st;
     v->s = s;
     v->opts = opts;
     v->d = (size_t)s->d;
-    v->r = v->g.n_kept;
+    v->r = v->g->n_kept;
     v->rank = (size_t)rank;
     /* Where M acts as the identity outside the span of the fit rows, whitened validation
      * rows would not show it. */
@@ -166,7 +168,11 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
     v->is_large = ops * (double)v->n_blocks > LR_LARGE;
     v->n_together = (size_t)(4e9 / ops / (double)v->n_slots + 1) * v->n_slots;
     v->stride = BLOCK * (v->rank + d) + d;
-    v->w = lr_alloc((s->n_fit + v->n_valid) * r, sizeof(float));
+    struct lr_shared *k = v->g != &v->own ? opts->shared : NULL;
+    size_t n_rows = s->n_fit + v->n_valid;
+    v->w = k && k->n_w >= n_rows ? k->w : NULL;
+    if (!v->w)
+        v->w = v->own_w = lr_alloc(n_rows * r, sizeof(float));
     v->zbar = lr_calloc(d, sizeof(double));
     v->z_sum = lr_calloc(d, sizeof(double));
     v->shift = lr_calloc(d, sizeof(float));
@@ -183,13 +189,19 @@ static enum lr_status solver_init(struct solver *v, const struct lr_samples *s, 
         !v->c_f || !v->cross || !v->products || !v->col || !v->sums || !v->scratch)
         return lr_enomem(e, (s->n_fit + v->n_valid) * r * sizeof(float),
                          "the whitened responses");
-    st = lr_fit_work_init(&v->fit, &v->g, e);
+    st = lr_fit_work_init(&v->fit, v->g, e);
     if (st == LR_OK && s->n_valid > v->n_valid)
         st = lr_response_work_init(&v->valid, d, v->rank, s->n_valid, v->n_threads, e);
-    if (st == LR_OK)
+    if (st == LR_OK && v->own_w)
         st = whiten(v, e);
     if (st != LR_OK)
         return st;
+    if (k && v->own_w) {
+        lr_free(k->w);
+        k->w = v->own_w;
+        k->n_w = n_rows;
+        v->own_w = NULL;
+    }
     v->all = sum_target(s, 0, s->n_fit);
     v->all_valid = sum_target(s, s->n_fit, v->n_valid);
     return LR_OK;
@@ -208,7 +220,7 @@ static enum lr_status enter(struct solver *v, const struct lr_lowrank *m,
     v->n_used = rank;
     for (size_t i = 0; i < d; i++)
         for (size_t a = 0; a < rank; a++)
-            h[a] += m->q[i * rank + a] * v->g.mean[i];
+            h[a] += m->q[i * rank + a] * v->g->mean[i];
     for (size_t i = 0; i < d; i++) {
         v->c[i] = m->b[i];
         for (size_t a = 0; a < rank; a++)
@@ -217,11 +229,11 @@ static enum lr_status enter(struct solver *v, const struct lr_lowrank *m,
         v->shift[i] = (float)v->c[i];
     }
     lr_free(h);
-    st = lr_la_gemm(true, true, rank, r, d, 1, m->q, rank, v->g.vec, d, 0, v->fit.rt, r,
+    st = lr_la_gemm(true, true, rank, r, d, 1, m->q, rank, v->g->vec, d, 0, v->fit.rt, r,
                     e);
     for (size_t a = 0; a < rank; a++)
         for (size_t j = 0; j < r; j++)
-            v->fit.rt[a * r + j] *= sqrt(v->g.eig[j]);
+            v->fit.rt[a * r + j] *= sqrt(v->g->eig[j]);
     return st;
 }
 
@@ -497,7 +509,7 @@ static enum lr_status iterate(struct lr_lowrank *best, struct solver *v,
         best->n_iterations = k;
         if (k == n)
             break;
-        st = lr_regressor_fit(m, &v->g, &v->fit, v->zbar, e);
+        st = lr_regressor_fit(m, v->g, &v->fit, v->zbar, e);
         if (st != LR_OK)
             return st;
         v->n_used = v->rank < v->r ? v->rank : v->r;
@@ -540,7 +552,7 @@ enum lr_status lr_solve_relu(struct lr_lowrank *out, const struct lr_samples *s,
     if (st != LR_OK)
         goto out;
     st = start ? lr_lowrank_alloc(&m, s->d, rank, e)
-               : lr_linear_with(&m, &v.g, s, rank, opts, e);
+               : lr_linear_with(&m, v.g, s, rank, opts, e);
     if (st != LR_OK)
         goto out;
     if (start)

@@ -41,6 +41,17 @@ enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples
                                  const struct lr_solve_opts *opts, struct lr_err *e);
 void lr_regressor_free(struct lr_regressor *g);
 
+struct lr_shared {
+    struct lr_regressor g; /* d 0: not there yet */
+    size_t n_fit;          /* rows it was made from */
+    float *w;              /* [n_w x g.n_kept] whitened rows, or NULL */
+    size_t n_w;
+};
+/* *g: what is shared by way of opts, made when it is not there, or else own. */
+enum lr_status lr_regressor_get(const struct lr_regressor **g, struct lr_regressor *own,
+                                const struct lr_samples *s,
+                                const struct lr_solve_opts *opts, struct lr_err *e);
+
 /* Buffers of lr_regressor_fit. */
 struct lr_fit_work {
     double *k;   /* [d x n_kept] */

@@ -167,6 +167,7 @@ struct work {
     struct lr_notes notes;
     struct lr_progress inner;
     struct lr_solve_opts o;
+    struct lr_shared *shared; /* by the solution and the linear one; or NULL */
 };
 
 static void work_free(struct work *k)
@@ -175,6 +176,7 @@ static void work_free(struct work *k)
     lr_lowrank_free(&k->linear);
     lr_tensor_free(k->w);
     lr_tensor_free(k->bias);
+    lr_shared_free(k->shared);
     problem_free(&k->p);
 }
 
@@ -231,7 +233,13 @@ static enum lr_status work_init(struct work *k, const struct lr_session *s,
     k->o.progress = &k->inner;
     k->o.notes = opts->notes ? &k->notes : NULL;
     k->o.bias = k->bias ? k->bias->data : NULL;
-    return q->has_samples ? problem_init(&k->p, s, q, e) : LR_OK;
+    if (!q->has_samples)
+        return LR_OK;
+    if (!k->o.shared && (rc = lr_shared_new(&k->shared, e)) != LR_OK)
+        return rc;
+    if (k->shared)
+        k->o.shared = k->shared;
+    return problem_init(&k->p, s, q, e);
 }
 
 static enum lr_status set_note(struct lr_factors *f, const struct session_problem *q,

@@ -43,6 +43,7 @@ struct sweep_solver {
     struct lr_spatial *spatial;
     struct lr_rows *ys;
     int first, n_sampled;
+    struct lr_shared *shared; /* by all ranks of a channel split */
 };
 enum lr_status sweep_solver_init(struct sweep_solver *k, struct lr_session *s, int layer,
                                  const struct lr_ranks *ranks, int n, struct lr_err *e);

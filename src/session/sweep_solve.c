@@ -30,7 +30,7 @@ enum lr_status sweep_solver_init(struct sweep_solver *k, struct lr_session *s, i
         return session_need_run(s, e);
     k->spatial = lr_calloc((size_t)n + 1, sizeof(*k->spatial));
     k->ys = lr_calloc((size_t)n + 1, sizeof(*k->ys));
-    if (!k->spatial || !k->ys) {
+    if (!k->spatial || !k->ys || lr_shared_new(&k->shared, e) != LR_OK) {
         sweep_solver_free(k);
         return lr_enomem(e, (size_t)n * sizeof(*k->ys), "points of a sweep");
     }
@@ -51,6 +51,7 @@ void sweep_solver_free(struct sweep_solver *k)
     drop_samples(k);
     lr_free(k->spatial);
     lr_free(k->ys);
+    lr_shared_free(k->shared);
     *k = (struct sweep_solver){0};
 }
 
@@ -125,6 +126,8 @@ enum lr_status sweep_solver_run(struct lr_factors **out, struct sweep_solver *k,
         q.rows.other = n > 1 ? session_rows(s, values[1]) : NULL;
         q.rows.ys = k->ys[i].x ? &k->ys[i] : NULL;
     }
+    /* Behind spatial parts every rank has samples of its own. */
+    o.shared = is_spatial(k) ? NULL : k->shared;
     o.notes = NULL; /* said when the layer is solved in earnest */
     return session_solve_layer(out, s, &q, &o, is_missing ? &second : progress, e);
 }
