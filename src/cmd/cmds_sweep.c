@@ -179,6 +179,27 @@ static enum lr_status show(struct points *k, enum lr_metric metric, struct cmd_e
     return st;
 }
 
+/* Options of single layers say nothing of networks, and the other way round. */
+static enum lr_status check_options(const struct cmd_call *call, struct cmd_error *e)
+{
+    static const char *const of_layers[] = {"ranks", "points", "metric", "precision"};
+    static const char *const of_networks[] = {"rule", "method", "mode"};
+    const bool is_network = cmd_option(call, "speedup")->is_set;
+
+    for (size_t i = 0; is_network && i < sizeof(of_layers) / sizeof(of_layers[0]); i++)
+        if (cmd_option(call, of_layers[i])->is_set)
+            return cmd_fail_at(e, cmd_option(call, of_layers[i])->begin, LR_EINVAL,
+                               "--%s is of single layers: give it without --speedup",
+                               of_layers[i]);
+    for (size_t i = 0; !is_network && i < sizeof(of_networks) / sizeof(of_networks[0]);
+         i++)
+        if (cmd_option(call, of_networks[i])->is_set)
+            return cmd_fail_at(e, cmd_option(call, of_networks[i])->begin, LR_EINVAL,
+                               "--%s is of whole networks: give --speedup as well",
+                               of_networks[i]);
+    return LR_OK;
+}
+
 static enum lr_status run_sweep(struct cmd_ctx *c, const struct cmd_call *call,
                                 struct cmd_error *e)
 {
@@ -194,6 +215,8 @@ static enum lr_status run_sweep(struct cmd_ctx *c, const struct cmd_call *call,
     int *layers = NULL;
     enum lr_status st;
 
+    if ((st = check_options(call, e)) != LR_OK)
+        return st;
     if (cmd_option(call, "speedup")->is_set)
         return cmd_sweep_network(c, call, e);
     if (ranks->is_set && points->is_set)

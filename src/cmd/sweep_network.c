@@ -24,6 +24,8 @@ static const struct out_column columns[] = {
     {"significant", "signif.", OUT_BOOL, 0, 0},
     {"agreement", "agree %", OUT_REAL, 0.01, 2},
     {"output_error", "error", OUT_REAL, 0, 5},
+    {"top1_original", NULL, OUT_REAL, 0.01, 2},
+    {"ranks", NULL, OUT_TEXT, 0, 0},
     {"reason", NULL, OUT_TEXT, 0, 0},
 };
 
@@ -33,7 +35,24 @@ struct rows {
     int n, n_known, n_unmet, n_methods;
 };
 
-static void add_row(struct out_table *t, const struct lr_sweep_point *p, bool has_method)
+/* "relu:6 3d:12,20 keep:10", one word a layer. */
+static void put_ranks(struct out_table *t, const struct lr_sweep_point *p, int n_layers)
+{
+    struct lr_strbuf b = {0};
+
+    for (int i = 0; p->methods && p->network_ranks && i < n_layers; i++) {
+        const struct lr_ranks *r = &p->network_ranks[i];
+        lr_strbuf_printf(&b, "%s%s:%d", i ? " " : "", lr_method_info(p->methods[i])->name,
+                         r->channel);
+        if (r->spatial > 0)
+            lr_strbuf_printf(&b, ",%d", r->spatial);
+    }
+    out_text(t, b.is_failed ? NULL : b.s);
+    lr_strbuf_free(&b);
+}
+
+static void add_row(struct out_table *t, const struct lr_sweep_point *p, bool has_method,
+                    int n_layers)
 {
     const struct lr_eval *v = &p->eval;
 
@@ -54,6 +73,8 @@ static void add_row(struct out_table *t, const struct lr_sweep_point *p, bool ha
         out_bool(t, lr_sweep_is_significant(p));
     out_real(t, v->agreement);
     out_real(t, v->output_error);
+    out_real(t, v->top1_original);
+    put_ranks(t, p, n_layers);
     out_null(t);
 }
 
@@ -61,7 +82,7 @@ static void take_point(void *ctx, const struct lr_sweep_point *p)
 {
     struct rows *k = ctx;
 
-    add_row(&k->t, p, k->n_methods > 0);
+    add_row(&k->t, p, k->n_methods > 0, k->c->session->n_layers);
     k->n++;
     k->n_known += p->is_from_journal;
     if (k->c->sink.swept)
@@ -77,7 +98,7 @@ enum lr_status cmd_networks_table(struct out_table *t, struct cmd_ctx *c,
     out_table_init(t, columns, sizeof(columns) / sizeof(columns[0]));
     for (int i = 0; k && i < k->n; i++)
         if (k->points[i].layer < 0)
-            add_row(t, &k->points[i], true);
+            add_row(t, &k->points[i], true, c->session->n_layers);
     return LR_OK;
 }
 
@@ -89,7 +110,7 @@ static void take_unmet(void *ctx, const char *rule, const char *method, double s
     out_text(&k->t, rule);
     out_text(&k->t, method);
     out_real(&k->t, speedup);
-    for (int i = 0; i < 11; i++)
+    for (int i = 0; i < 13; i++)
         out_null(&k->t);
     out_text(&k->t, reason);
     k->n_unmet++;
