@@ -1,5 +1,5 @@
 /* What the panes show of a session: plain copies, made by the worker between two pieces
- * of work. The panes never look at the session itself. */
+ * of work and after points of a sweep. The panes never look at the session itself. */
 #ifndef RANKLAB_UI_SNAPSHOT_H
 #define RANKLAB_UI_SNAPSHOT_H
 
