@@ -3,13 +3,14 @@
 
 #include "cmd/config_file.h"
 #include "cmd/replay.h"
+#include "cmd/report.h"
 #include "cmd/tables.h"
 #include "ranklab/configs.h"
 #include "ranklab/onnx.h"
 
 /* ---- export ---- */
 
-enum { WHAT_ONNX, WHAT_CONFIG, WHAT_TABLE };
+enum { WHAT_ONNX, WHAT_CONFIG, WHAT_TABLE, WHAT_REPORT };
 
 /* k: the configuration, or NULL: the plan. */
 static enum lr_status export_onnx(struct cmd_ctx *c, const struct lr_config *k,
@@ -105,7 +106,7 @@ static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
     }
     if (!is_table && b->is_set)
         return cmd_fail_at(e, b->begin, LR_EINVAL, "unexpected %s", b->text);
-    if (config->is_set && is_table)
+    if (config->is_set && (is_table || what->i == WHAT_REPORT))
         return cmd_fail_at(e, config->begin, LR_EINVAL,
                            "--config is for onnx and config; use makes it the plan");
     if (config->is_set &&
@@ -118,6 +119,8 @@ static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
         st = export_onnx(c, k, path, e);
     else if (what->i == WHAT_CONFIG)
         st = cmd_export_config(c, k ? k->name : NULL, path, e);
+    else if (what->i == WHAT_REPORT)
+        st = cmd_export_report(c, path, e);
     else
         st = export_table(c, a, path, e);
     if (st == LR_EIO && !e->has_place)
@@ -128,7 +131,7 @@ static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
 
 /* ---- rows ---- */
 
-static const char *const things[] = {"onnx", "config", "table", NULL};
+static const char *const things[] = {"onnx", "config", "table", "report", NULL};
 static const struct cmd_param export_args[] = {
     {.name = "WHAT", .type = CMD_T_CHOICE, .choices = things, .help = "what to write"},
     {.name = "FILE|TABLE",
@@ -149,15 +152,19 @@ static const struct cmd_row rows[] = {
     {.name = "exp$ort",
      .key = "F9",
      .typed = "export onnx ...",
-     .summary = "write the faster network, the plan, or a table",
+     .summary = "write the faster network, the plan, a table or a report",
      .detail =
          "onnx: the approximated network, read back and compared before ok is said.\n"
          "config: ranks, methods and what was measured, as JSON. table: layers, cost,\n"
          "error, eval, configs, sweep (single layers) or networks (sweep --speedup); "
          "the\n"
-         "file's ending picks csv, json, md or text.\n",
+         "file's ending picks csv, json, md or text.\n"
+         "report: a folder with the choice, all tables and curves that are known as one\n"
+         "page (HTML and Markdown), the script that makes it again, the configuration\n"
+         "and SHA256SUMS. An older report is replaced, any other folder refused.\n",
      .examples = "export onnx fast.onnx\n"
-                 "export table layers layers.csv\n",
+                 "export table layers layers.csv\n"
+                 "export report report\n",
      .args = export_args,
      .options = export_options,
      .flags = CMD_NEEDS_MODEL,

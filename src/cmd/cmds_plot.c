@@ -139,8 +139,8 @@ static enum lr_status show_plot(struct cmd_ctx *c, const struct cmd_call *call,
 /* ---- kinds ---- */
 
 /* As the choices of the command, in this order. */
-static const char *const kinds[] = {"energy",   "error", "propagation", "accuracy",
-                                    "tradeoff", "ranks", "latency",     NULL};
+const char *const cmd_plot_kinds[] = {"energy",   "error", "propagation", "accuracy",
+                                      "tradeoff", "ranks", "latency",     NULL};
 static cmd_plot_fn *const draw[] = {
     cmd_plot_energy,   cmd_plot_error, cmd_plot_propagation, cmd_plot_accuracy,
     cmd_plot_tradeoff, cmd_plot_ranks, cmd_plot_latency};
@@ -169,7 +169,10 @@ static const char *const targets[] = {"text", "pane", "window", NULL};
 static const char *const sources[] = {"responses", "filters", NULL};
 static const char *const axes[] = {"rank", "share", NULL};
 static const struct cmd_param plot_args[] = {
-    {.name = "KIND", .type = CMD_T_CHOICE, .choices = kinds, .help = "what to draw"},
+    {.name = "KIND",
+     .type = CMD_T_CHOICE,
+     .choices = cmd_plot_kinds,
+     .help = "what to draw"},
     {.name = "SET", .type = CMD_T_SET, .flags = CMD_OPTIONAL},
     {0}};
 static const struct cmd_param plot_options[] = {
@@ -212,5 +215,25 @@ static const struct cmd_row rows[] = {
      .flags = CMD_NEEDS_MODEL,
      .run = run_plot},
 };
+
+enum lr_status cmd_plot_make(struct cmd_drawing *d, struct cmd_ctx *c, const char *kind,
+                             struct cmd_error *e)
+{
+    const struct cmd_call plain = {.row = &rows[0]};
+    struct cmd_plot_call q = {.call = &plain};
+    int *layers = NULL;
+    size_t k = 0;
+    enum lr_status st = lr_session_layer_set(&layers, &q.n, c->session, "all", &e->err);
+
+    while (cmd_plot_kinds[k] && strcmp(kind, cmd_plot_kinds[k]) != 0)
+        k++;
+    q.layers = layers;
+    if (!st && !cmd_plot_kinds[k])
+        st = lr_err_set(&e->err, LR_EINVAL, "unknown plot %s", kind);
+    if (!st)
+        st = draw[k](d, c, &q, e);
+    lr_free(layers);
+    return st ? st : cmd_drawing_check(d, e);
+}
 
 const struct cmd_group cmd_group_plot = {"Plots", rows, sizeof(rows) / sizeof(rows[0])};

@@ -36,4 +36,10 @@ cmd_plot_fn cmd_plot_accuracy, cmd_plot_ranks, cmd_plot_tradeoff, cmd_plot_energ
 enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session *s,
                                  const int *layers, int n, int by, struct cmd_error *e);
 
+/* The names of the kinds, ends with NULL. */
+extern const char *const cmd_plot_kinds[];
+/* What `plot KIND` draws. d is freed by the caller, also after a failure. */
+enum lr_status cmd_plot_make(struct cmd_drawing *d, struct cmd_ctx *c, const char *kind,
+                             struct cmd_error *e);
+
 #endif

@@ -212,6 +212,26 @@ static void show_cell(struct lr_strbuf *b, const struct out_column *col,
     lr_strbuf_add(b, "", 0);
 }
 
+void out_cell_text(struct lr_strbuf *b, const struct out_column *col,
+                   const struct out_cell *c)
+{
+    if (col->type == OUT_TEXT && !c->is_null)
+        lr_text_escape(b, c->text);
+    else
+        show_cell(b, col, c, OUT_MD, false);
+}
+
+void out_markdown_text(struct lr_strbuf *b, const char *s)
+{
+    struct lr_strbuf safe = {0};
+
+    lr_text_escape(&safe, s);
+    b->is_failed = b->is_failed || safe.is_failed;
+    if (!safe.is_failed && safe.s)
+        add_markdown(b, safe.s);
+    lr_strbuf_free(&safe);
+}
+
 static void add_repeated(struct lr_strbuf *b, const char *s, int n)
 {
     for (int i = 0; i < n; i++)

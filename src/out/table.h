@@ -55,6 +55,12 @@ void out_null(struct out_table *t);
  * "-", text cells capped at 40 columns with an ellipsis; ascii: no UTF-8 decoration. */
 enum lr_status out_table_render(struct lr_strbuf *b, const struct out_table *t,
                                 enum out_format format, bool is_ascii, struct lr_err *e);
+/* One cell as a person reads it, whole and safe for a terminal; not escaped for a
+ * format. */
+void out_cell_text(struct lr_strbuf *b, const struct out_column *col,
+                   const struct out_cell *c);
+/* Untrusted text inside a line of Markdown. */
+void out_markdown_text(struct lr_strbuf *b, const char *s);
 /* By a file name's ending: .csv .json .md, anything else aligned text. */
 enum out_format out_format_of(const char *path);
 /* "table", "csv", "json", "md"; false when unknown. */
