@@ -184,6 +184,17 @@ static enum lr_status add_curve(struct job *j, const char *kind, struct lr_strbu
     return st;
 }
 
+/* A report measures nothing: plot latency would, where no table is there. */
+static bool has_latency(const struct lr_session *s)
+{
+    struct lr_deploy d = lr_session_deploy(s);
+    bool has = false;
+
+    for (int i = 0; i < s->n_layers; i++)
+        has = has || lr_session_ms_table(s, &d, i);
+    return has;
+}
+
 static enum lr_status add_curves(struct job *j, struct cmd_error *e)
 {
     struct lr_strbuf why = {0};
@@ -191,7 +202,8 @@ static enum lr_status add_curves(struct job *j, struct cmd_error *e)
 
     out_report_text(&j->r, OUT_HEADING, "Curves");
     for (size_t i = 0; !st && cmd_plot_kinds[i]; i++)
-        st = add_curve(j, cmd_plot_kinds[i], &why, e);
+        if (strcmp(cmd_plot_kinds[i], "latency") != 0 || has_latency(j->c->session))
+            st = add_curve(j, cmd_plot_kinds[i], &why, e);
     if (!st && why.len)
         out_report_text(&j->r, OUT_PARAGRAPH, "Not drawn: %s.", why.s);
     j->r.is_failed = j->r.is_failed || why.is_failed;
