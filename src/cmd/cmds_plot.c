@@ -168,6 +168,7 @@ static enum lr_status run_plot(struct cmd_ctx *c, const struct cmd_call *call,
 static const char *const targets[] = {"text", "pane", "window", NULL};
 static const char *const sources[] = {"responses", "filters", NULL};
 static const char *const axes[] = {"rank", "share", NULL};
+static const char *const costs[] = {"macs", "ms", NULL};
 static const struct cmd_param plot_args[] = {
     {.name = "KIND",
      .type = CMD_T_CHOICE,
@@ -182,6 +183,7 @@ static const struct cmd_param plot_options[] = {
      .help = "text, pane, window, or a .svg, .png, .pdf file"},
     {.name = "script", .type = CMD_T_PATH_OUT, .help = "write the gnuplot script"},
     {.name = "by", .type = CMD_T_CHOICE, .choices = axes, .help = "x axis of energy"},
+    {.name = "against", .type = CMD_T_CHOICE, .choices = costs, .help = "of tradeoff"},
     {.name = "of", .type = CMD_T_CHOICE, .choices = sources, .help = "whose energy"},
     {.name = "width",
      .type = CMD_T_INT,
@@ -203,13 +205,15 @@ static const struct cmd_row rows[] = {
          "accuracy: the points of sweeps with their 95 % intervals, against the rank "
          "or,\n"
          "for several layers, its share of the full one; tradeoff: networks of sweeps,\n"
-         "kept configurations and the plan, accuracy against speedup; ranks: those\n"
+         "kept configurations and the plan, accuracy against speedup, or (--against "
+         "ms)\n"
+         "against the milliseconds of those that were timed; ranks: those\n"
          "chosen, of the plan and of kept configurations; latency: milliseconds against\n"
          "ranks, and of the layer whole, as time --ranks.\n"
          "Without --to the plot is drawn as text, unless --script asks for the script.\n",
      .examples =
          "plot energy conv3,conv4 --width 60 --height 16\nplot error\nplot propagation\n"
-         "plot ranks\n",
+         "plot ranks\nplot tradeoff --against ms\n",
      .args = plot_args,
      .options = plot_options,
      .flags = CMD_NEEDS_MODEL,

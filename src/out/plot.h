@@ -27,6 +27,11 @@ struct out_mark {
     int series;        /* drawn in this series' colour, with a ring where it meets the
                           curve; -1: neutral */
 };
+/* A name beside a point. */
+struct out_note {
+    double x, y;
+    const char *text; /* untrusted */
+};
 /* x_names: untrusted names of the first series' places, as many as it has points, shown
  * instead of numbers (bars by layer, errors along the layers); or NULL. Bars of several
  * series at one x stand side by side. Text may be NULL. */
@@ -38,6 +43,8 @@ struct out_plot {
     size_t n_series;
     const struct out_mark *marks;
     size_t n_marks;
+    const struct out_note *notes;
+    size_t n_notes;
     const char *const *x_names;
 };
 

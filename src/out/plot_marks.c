@@ -121,17 +121,19 @@ void plot_put_marks(struct plot_writer *w, const struct plot_labels *l)
                          w->is_dumb ? 0.97 : top, colour);
         if (level < 0)
             continue;
-        /* A long label at the right edge would be cut off there. */
-        bool is_right = !w->is_dumb &&
-                        m->x > w->x.x_max - 0.05 * (w->x.x_max - w->x.x_min) &&
-                        plot_columns(m->label, MAX_LABEL) > 4;
+        /* A long label would be cut off at the right edge, and meet the numbers of the
+         * axis at the left one. */
+        bool is_long = !w->is_dumb && plot_columns(m->label, MAX_LABEL) > 4;
+        double edge = 0.05 * (w->x.x_max - w->x.x_min);
+        const char *side = is_long && m->x > w->x.x_max - edge   ? "right"
+                           : is_long && m->x < w->x.x_min + edge ? "left"
+                                                                 : "center";
         lr_strbuf_puts(b, "set label ");
         plot_quote(b, PLOT_IN_COMMAND, m->label, MAX_LABEL);
         lr_strbuf_puts(b, " at first ");
         out_number_shortest(b, m->x);
         lr_strbuf_printf(b, ", graph %.3f %s offset 0,%s noenhanced textcolor rgb '%s'\n",
-                         top, is_right ? "right" : "center", w->is_dumb ? "1" : "0.6",
-                         colour);
+                         top, side, w->is_dumb ? "1" : "0.6", colour);
     }
 }
 

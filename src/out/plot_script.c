@@ -398,8 +398,9 @@ static void put_plot(struct plot_writer *w, bool has_rings)
     lr_strbuf_putc(b, '\n');
 }
 
-static void put_script(struct plot_writer *w, const char *terminal, const char *output,
-                       const struct plot_labels *labels)
+static enum lr_status put_script(struct plot_writer *w, const char *terminal,
+                                 const char *output, const struct plot_labels *labels,
+                                 struct lr_err *e)
 {
     put_terminal(w, terminal, output);
     put_axes(w, labels->n_levels);
@@ -410,6 +411,9 @@ static void put_script(struct plot_writer *w, const char *terminal, const char *
         lr_strbuf_puts(w->b, " absolute\n");
     }
     plot_put_marks(w, labels);
+    enum lr_status st = plot_put_notes(w, e);
+    if (st != LR_OK)
+        return st;
     put_names(w);
     put_data(w);
     bool has_rings = plot_put_rings(w);
@@ -420,6 +424,7 @@ static void put_script(struct plot_writer *w, const char *terminal, const char *
     else if (strcmp(terminal, "qt") == 0 || strcmp(terminal, "wxt") == 0 ||
              strcmp(terminal, "x11") == 0)
         lr_strbuf_puts(w->b, "pause mouse close\n");
+    return LR_OK;
 }
 
 enum lr_status out_plot_script(struct lr_strbuf *b, const struct out_plot *p,
@@ -440,7 +445,9 @@ enum lr_status out_plot_script(struct lr_strbuf *b, const struct out_plot *p,
     st = plot_place_labels(&labels, &w, e);
     if (st != LR_OK)
         return st;
-    put_script(&w, terminal, output, &labels);
+    st = put_script(&w, terminal, output, &labels, e);
     plot_labels_free(&labels);
+    if (st != LR_OK)
+        return st;
     return b->is_failed ? lr_enomem(e, b->len, "a plot") : LR_OK;
 }

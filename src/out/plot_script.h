@@ -36,6 +36,9 @@ enum lr_status plot_place_labels(struct plot_labels *l, const struct plot_writer
 void plot_labels_free(struct plot_labels *l);
 /* Lines and labels of the marks. */
 void plot_put_marks(struct plot_writer *w, const struct plot_labels *l);
+/* The names beside points. Each stands where it touches no other one and no point, if
+ * there is such a place. */
+enum lr_status plot_put_notes(struct plot_writer *w, struct lr_err *e);
 /* The data of the rings where marks meet their curves; false when there are none. */
 bool plot_put_rings(struct plot_writer *w);
 

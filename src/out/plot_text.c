@@ -303,6 +303,29 @@ static void draw_mark_labels(struct plot_drawing *d)
     }
 }
 
+/* Names beside their points where there is room, else left to the key. */
+static void draw_notes(struct plot_drawing *d)
+{
+    static const int rows[] = {0, -1, 1};
+
+    for (size_t i = 0; i < d->p->n_notes; i++) {
+        const struct out_note *note = &d->p->notes[i];
+        struct lr_strbuf b = {0};
+        int col = plot_cell_col(d, note->x), row = plot_cell_row(d, note->y);
+        plot_clean(&b, note->text, 40);
+        int n = b.s ? lr_text_columns(b.s) : 0;
+        for (int k = 0; k < 6 && n > 0; k++) {
+            int at = k % 2 ? col - n - 1 : col + 2, on = row + rows[k / 2];
+            if (at < d->left || on < d->top || on >= d->top + d->rows ||
+                !plot_canvas_is_free(d->c, at, on, n))
+                continue;
+            plot_canvas_text(d->c, at, on, b.s, n);
+            break;
+        }
+        lr_strbuf_free(&b);
+    }
+}
+
 static void draw_head(struct plot_drawing *d)
 {
     struct lr_strbuf b = {0};
@@ -312,8 +335,13 @@ static void draw_head(struct plot_drawing *d)
     if (d->head_row >= 0) {
         plot_clean(&b, d->p->y_label, 60);
         int n = b.s ? lr_text_columns(b.s) : 0;
+        /* A mark at the left may have its label there. */
+        int right = d->c->width - n;
         if (n > 0 && plot_canvas_is_free(d->c, 0, d->head_row, n + 1))
             plot_canvas_text(d->c, 0, d->head_row, b.s, n);
+        else if (n > 0 && right > 0 &&
+                 plot_canvas_is_free(d->c, right - 1, d->head_row, n + 1))
+            plot_canvas_text(d->c, right, d->head_row, b.s, n);
         lr_strbuf_free(&b);
     }
     if (d->label_row >= 0)
@@ -341,6 +369,7 @@ enum lr_status plot_draw(struct lr_strbuf *b, const struct out_plot *p, int widt
             draw_x_axis(&d);
         }
         plot_draw_curves(&d);
+        draw_notes(&d);
         draw_mark_labels(&d);
         draw_head(&d);
         draw_key(&d);

@@ -42,8 +42,11 @@ void ui_plot_unref(struct ui_plot *p)
     }
     for (size_t i = 0; i < p->plot.n_marks; i++)
         lr_free((char *)(void *)p->plot.marks[i].label);
+    for (size_t i = 0; i < p->plot.n_notes; i++)
+        lr_free((char *)(void *)p->plot.notes[i].text);
     lr_free((void *)p->plot.x_names);
     lr_free((void *)p->plot.marks);
+    lr_free((void *)p->plot.notes);
     lr_free(series);
     lr_free((char *)(void *)p->plot.title);
     lr_free((char *)(void *)p->plot.x_label);
@@ -56,15 +59,17 @@ struct ui_plot *ui_plot_copy(const struct out_plot *p)
     struct ui_plot *out = lr_calloc(1, sizeof(*out));
     struct out_series *series = lr_calloc(p->n_series, sizeof(*series));
     struct out_mark *marks = lr_calloc(p->n_marks, sizeof(*marks));
+    struct out_note *notes = lr_calloc(p->n_notes, sizeof(*notes));
     const char **names = NULL;
     size_t n_names = p->x_names && p->n_series ? p->series[0].n : 0;
 
     if (p->x_names)
         names = lr_calloc(n_names, sizeof(*names));
-    if (!out || !series || !marks || (p->x_names && !names)) {
+    if (!out || !series || !marks || !notes || (p->x_names && !names)) {
         lr_free(out);
         lr_free(series);
         lr_free(marks);
+        lr_free(notes);
         lr_free((void *)names);
         return NULL;
     }
@@ -84,6 +89,10 @@ struct ui_plot *ui_plot_copy(const struct out_plot *p)
         marks[i] = p->marks[i];
         marks[i].label = copy_text(p->marks[i].label);
     }
+    for (size_t i = 0; i < p->n_notes; i++) {
+        notes[i] = p->notes[i];
+        notes[i].text = copy_text(p->notes[i].text);
+    }
     for (size_t i = 0; i < n_names; i++)
         names[i] = copy_text(p->x_names[i] ? p->x_names[i] : "");
     out->plot = *p;
@@ -92,6 +101,7 @@ struct ui_plot *ui_plot_copy(const struct out_plot *p)
     out->plot.y_label = copy_text(p->y_label);
     out->plot.series = series;
     out->plot.marks = marks;
+    out->plot.notes = notes;
     out->plot.x_names = names;
     atomic_init(&out->n_refs, 1);
     return out;

@@ -12,3 +12,8 @@ try plot energy conv3 --width 5
 try plot rank
 try plot accuracy conv3
 try plot tradeoff
+try plot tradeoff --against ms
+data eval @fashion --count 20
+eval
+try plot tradeoff --against ms
+try plot tradeoff --against s

@@ -166,6 +166,32 @@ static void script__follows_the_order_of_marks_and_names(void **state)
     lr_strbuf_free(&b);
 }
 
+static void script__keeps_names_beside_points_apart(void **state)
+{
+    (void)state;
+    static const struct out_note notes[3] = {
+        {2, 3, "first"}, {2, 3, "it's second"}, {NAN, 3, "nowhere"}};
+    struct out_plot p = line_plot;
+    struct lr_strbuf b = {0};
+    char *first, *second;
+
+    p.notes = notes;
+    p.n_notes = 3;
+    assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", NULL), LR_OK);
+    check_script(b.s);
+    first = strstr(b.s, "set label 'first' at first 2, first 3 ");
+    second = strstr(b.s, "set label 'it''s second' at first 2, first 3 ");
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_null(strstr(b.s, "nowhere"));
+    /* not in the same place */
+    first = strstr(first, " first 3 ");
+    second = strstr(second, " first 3 ");
+    size_t n = strcspn(first, "\n");
+    assert_true(n != strcspn(second, "\n") || strncmp(first, second, n) != 0);
+    lr_strbuf_free(&b);
+}
+
 static void script__refuses_when_there_is_nothing_to_plot(void **state)
 {
     (void)state;
@@ -327,6 +353,7 @@ int main(void)
         T(script__refuses_odd_terminals_and_outputs),
         T(script__writes_gaps_and_error_bars),
         T(script__follows_the_order_of_marks_and_names),
+        T(script__keeps_names_beside_points_apart),
         T(script__refuses_when_there_is_nothing_to_plot),
         T(name__leaves_out_what_all_share),
         T(script__counts_curves_the_key_has_no_room_for),

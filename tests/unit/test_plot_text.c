@@ -79,6 +79,30 @@ static void text__draws_a_line_with_axes(void **state)
     lr_strbuf_free(&b);
 }
 
+static void text__names_points_where_there_is_room(void **state)
+{
+    (void)state;
+    static const struct out_note notes[2] = {{2, 3, "first"}, {2, 3, "second"}};
+    struct out_plot p = line_plot;
+    struct lr_strbuf b = {0};
+
+    p.notes = notes;
+    p.n_notes = 2;
+    for (int ascii = 0; ascii < 2; ascii++) {
+        lr_strbuf_reset(&b);
+        assert_int_equal(out_plot_text(&b, &p, 60, 15, ascii, false, NULL, NULL), LR_OK);
+        check_size(&b, 60, 15, ascii);
+        assert_non_null(strstr(b.s, "first"));
+        assert_non_null(strstr(b.s, "second"));
+    }
+    for (int width = 1; width < 30; width++) {
+        lr_strbuf_reset(&b);
+        assert_int_equal(out_plot_text(&b, &p, width, 9, true, false, NULL, NULL), LR_OK);
+        check_size(&b, width, 9, true);
+    }
+    lr_strbuf_free(&b);
+}
+
 static void text__draws_bars_by_name(void **state)
 {
     (void)state;
@@ -191,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(text__fits_every_size),
         T(text__draws_a_line_with_axes),
+        T(text__names_points_where_there_is_room),
         T(text__draws_bars_by_name),
         T(text__survives_extreme_values),
         T(text__falls_back_when_gnuplot_is_missing_or_broken),

@@ -1,0 +1,256 @@
+/* The trade-off of whole networks: accuracy against what they save, in multiply-adds or
+ * in measured milliseconds. Networks of sweeps by rule and method, kept configurations
+ * and the plan by their names, and the best of all as a line. */
+#include "cmd/plots.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ranklab/configs.h"
+#include "ranklab/sweep.h"
+#include "ranklab/timing.h"
+
+struct network {
+    const char *title; /* of the series it belongs to */
+    bool is_named;     /* a configuration or the plan */
+    double x, gain;    /* along the axis; more is better */
+    const struct lr_eval *eval;
+};
+
+struct networks {
+    struct network *all; /* by title, then along the axis */
+    size_t n, n_untimed;
+    double ms_original; /* NAN: not known */
+};
+
+static int compare_networks(const struct network *a, const struct network *b)
+{
+    int order = strcmp(a->title, b->title);
+
+    return order ? order : (a->x > b->x) - (a->x < b->x);
+}
+
+static void insert(struct networks *to, struct network one)
+{
+    size_t at = to->n;
+
+    if (!isfinite(one.eval->top1_difference) || !isfinite(one.x))
+        return;
+    for (; at > 0 && compare_networks(&to->all[at - 1], &one) > 0; at--)
+        to->all[at] = to->all[at - 1];
+    to->all[at] = one;
+    to->n++;
+}
+
+/* ---- against multiply-adds ---- */
+
+/* The method of a network's layers that are not kept, or "mixed". */
+static const char *method_name(const struct lr_sweep_point *p, int n_layers)
+{
+    const char *name = NULL;
+
+    for (int i = 0; i < n_layers; i++) {
+        const char *own = lr_method_info(p->methods[i])->name;
+        if (p->methods[i] == LR_METHOD_KEEP)
+            continue;
+        if (name && strcmp(name, own) != 0)
+            return "mixed";
+        name = own;
+    }
+    return name ? name : "keep";
+}
+
+static void collect_macs(struct cmd_drawing *d, struct networks *to,
+                         const struct lr_session *s)
+{
+    struct lr_totals t;
+
+    for (int i = 0; s->sweeps && i < s->sweeps->n; i++) {
+        const struct lr_sweep_point *p = &s->sweeps->points[i];
+        if (p->layer >= 0 || !p->methods || p->n_images == 0)
+            continue;
+        const char *title =
+            cmd_drawing_text(d, "%s, %s", p->rule, method_name(p, s->n_layers));
+        if (title)
+            insert(to, (struct network){title, false, p->speedup, p->speedup, &p->eval});
+    }
+    for (int i = 0; s->configs && i < s->configs->n; i++) {
+        const struct lr_config *k = &s->configs->items[i];
+        if (k->has_eval)
+            insert(to, (struct network){k->name, true, k->totals.speedup,
+                                        k->totals.speedup, &k->eval});
+    }
+    lr_session_totals(&t, s);
+    if (s->has_eval)
+        insert(to,
+               (struct network){"the plan", true, t.speedup, t.speedup, &s->last_eval});
+}
+
+/* ---- against milliseconds ---- */
+
+static void insert_timed(struct networks *to, const char *title, double ms,
+                         double ms_original, const struct lr_eval *eval)
+{
+    if (!isfinite(ms)) {
+        to->n_untimed++;
+        return;
+    }
+    insert(to, (struct network){title, true, ms, -ms, eval});
+    if (!isfinite(to->ms_original))
+        to->ms_original = ms_original;
+}
+
+/* Only what was measured as a whole: sums of tables of layers are no measurement. */
+static void collect_ms(struct networks *to, const struct lr_session *s)
+{
+    double ms = NAN, ms_original = NAN;
+
+    if (lr_session_is_timed(s))
+        lr_session_ms(&ms, &ms_original, s, -1);
+    if (s->has_eval)
+        insert_timed(to, "the plan", ms, ms_original, &s->last_eval);
+    for (int i = 0; s->configs && i < s->configs->n; i++) {
+        const struct lr_config *k = &s->configs->items[i];
+        if (k->has_eval)
+            insert_timed(to, k->name, k->ms, k->ms_original, &k->eval);
+    }
+}
+
+/* ---- the figure ---- */
+
+/* No other network is faster and at least as accurate. */
+static bool is_best(const struct networks *g, size_t i)
+{
+    const struct network *one = &g->all[i];
+
+    for (size_t k = 0; k < g->n; k++) {
+        const struct network *other = &g->all[k];
+        double gain = other->eval->top1_difference - one->eval->top1_difference;
+        bool is_better = gain > 0 || other->gain > one->gain;
+        if (k != i && gain >= 0 && other->gain >= one->gain && is_better)
+            return false;
+    }
+    return true;
+}
+
+static void add_front(struct cmd_drawing *d, struct out_series *to,
+                      const struct networks *g)
+{
+    size_t k = 0, n = g->n;
+    double *x = cmd_drawing_take(d, 2 * n, sizeof(*x));
+
+    for (size_t i = 0; x && i < n; i++) {
+        if (!is_best(g, i))
+            continue;
+        size_t at = k++;
+        for (; at > 0 && x[at - 1] > g->all[i].x; at--) {
+            x[at] = x[at - 1];
+            x[n + at] = x[n + at - 1];
+        }
+        x[at] = g->all[i].x;
+        x[n + at] = 100 * g->all[i].eval->top1_difference;
+    }
+    *to = (struct out_series){.title = "best of all (Pareto front)",
+                              .style = OUT_LINES,
+                              .n = k,
+                              .x = x,
+                              .y = x ? x + n : NULL};
+}
+
+/* A series for each title, the front, and the names beside their points. */
+static enum lr_status draw(struct cmd_drawing *d, const struct networks *g,
+                           struct cmd_error *e)
+{
+    size_t k = 0, n = g->n;
+    struct out_series *series = cmd_drawing_take(d, n + 1, sizeof(*series));
+    struct out_note *notes = cmd_drawing_take(d, n, sizeof(*notes));
+    double *x = cmd_drawing_take(d, 4 * n, sizeof(*x));
+
+    if (d->is_failed)
+        return cmd_drawing_check(d, e);
+    double *y = x + n, *low = y + n, *high = low + n;
+    for (size_t i = 0, begin = 0; i < n; i++) {
+        const struct network *one = &g->all[i];
+        x[i] = one->x;
+        y[i] = 100 * one->eval->top1_difference;
+        low[i] = 100 * one->eval->difference_low;
+        high[i] = 100 * one->eval->difference_high;
+        if (one->is_named)
+            notes[d->plot.n_notes++] = (struct out_note){x[i], y[i], one->title};
+        if (i + 1 < n && strcmp(one->title, g->all[i + 1].title) == 0)
+            continue;
+        series[k++] = (struct out_series){.title = g->all[begin].title,
+                                          .style = OUT_LINESPOINTS,
+                                          .n = i + 1 - begin,
+                                          .x = x + begin,
+                                          .y = y + begin,
+                                          .low = low + begin,
+                                          .high = high + begin};
+        begin = i + 1;
+    }
+    if (k > 1)
+        add_front(d, &series[k++], g);
+    d->plot.y_label = "top-1, difference from the original (points)";
+    d->plot.series = series;
+    d->plot.n_series = k;
+    d->plot.notes = notes;
+    return LR_OK;
+}
+
+static enum lr_status draw_ms(struct cmd_drawing *d, struct networks *g,
+                              const struct lr_session *s, struct cmd_error *e)
+{
+    struct lr_deploy deploy = lr_session_deploy(s);
+    struct out_mark *mark = cmd_drawing_take(d, 1, sizeof(*mark));
+    char where[96];
+
+    collect_ms(g, s);
+    if (!g->n) {
+        cmd_hint(e, g->n_untimed ? "time measures the plan; then keep NAME"
+                                 : "eval and time measure the plan; then keep NAME");
+        return lr_err_set(&e->err, LR_EINVAL,
+                          g->n_untimed
+                              ? "neither the plan nor a kept configuration was timed"
+                              : "no network was evaluated yet");
+    }
+    enum lr_status st = draw(d, g, e);
+    if (st || !mark)
+        return st ? st : cmd_drawing_check(d, e);
+    if (isfinite(g->ms_original)) {
+        *mark = (struct out_mark){
+            g->ms_original, cmd_drawing_text(d, "original %.3g ms", g->ms_original), -1};
+        d->plot.marks = mark;
+        d->plot.n_marks = 1;
+    }
+    d->plot.title =
+        g->n_untimed ? cmd_drawing_text(d, "accuracy of whole networks (%zu not timed)",
+                                        g->n_untimed)
+                     : "accuracy of whole networks";
+    d->plot.x_label = cmd_drawing_text(d, "measured time of one batch (ms; %s)",
+                                       lr_deploy_text(where, sizeof(where), &deploy));
+    return cmd_drawing_check(d, e);
+}
+
+enum lr_status cmd_plot_tradeoff(struct cmd_drawing *d, struct cmd_ctx *c,
+                                 const struct cmd_plot_call *q, struct cmd_error *e)
+{
+    const struct lr_session *s = c->session;
+    const struct cmd_value *against = cmd_option(q->call, "against");
+    size_t most = (size_t)(s->sweeps ? s->sweeps->n : 0) +
+                  (size_t)(s->configs ? s->configs->n : 0) + 1;
+    struct networks g = {.all = cmd_drawing_take(d, most, sizeof(*g.all)),
+                         .ms_original = NAN};
+
+    if (d->is_failed)
+        return cmd_drawing_check(d, e);
+    if (against->is_set && against->i == 1)
+        return draw_ms(d, &g, s, e);
+    collect_macs(d, &g, s);
+    if (!g.n) {
+        cmd_hint(e, "sweep --speedup 1.5:6:0.5 measures some; so do eval and keep NAME");
+        return lr_err_set(&e->err, LR_EINVAL, "no network was evaluated yet");
+    }
+    d->plot.title = "accuracy of whole networks";
+    d->plot.x_label = "speedup of the convolutions (multiply-adds)";
+    return draw(d, &g, e);
+}
