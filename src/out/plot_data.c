@@ -376,3 +376,20 @@ void plot_name(struct lr_strbuf *b, const struct out_plot *p, struct plot_names 
     lr_free(part);
     lr_strbuf_free(&clean);
 }
+
+int plot_longest_name(const struct out_plot *p, size_t max)
+{
+    size_t n = p->x_names && p->n_series ? p->series[0].n : 0;
+    struct plot_names shared = plot_shared_names(p);
+    struct lr_strbuf name = {0};
+    int longest = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        lr_strbuf_reset(&name);
+        plot_name(&name, p, shared, i, max);
+        int columns = name.s ? lr_text_columns(name.s) : 0;
+        longest = columns > longest ? columns : longest;
+    }
+    lr_strbuf_free(&name);
+    return longest;
+}

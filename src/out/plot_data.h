@@ -39,7 +39,10 @@ struct plot_names plot_shared_names(const struct out_plot *p);
 /* Appends the name of place i without what is shared, clean, the last max characters. */
 void plot_name(struct lr_strbuf *b, const struct out_plot *p, struct plot_names shared,
                size_t i, size_t max);
-/* The same as a gnuplot string, the only way for text into a script: in a command in
+/* Columns of the longest of the names, without what is shared and cut to max characters;
+ * 0: there are no names. */
+int plot_longest_name(const struct out_plot *p, size_t max);
+/* Appends s as a gnuplot string, the only way for text into a script: in a command in
  * single quotes, doubled inside (or U+2019 where gnuplot cannot read that), in which
  * nothing is replaced; in a row of data in double quotes (no others are known there) with
  * ' for " and doubled backslashes. */

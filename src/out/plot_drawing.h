@@ -11,6 +11,7 @@ struct plot_drawing {
     double y_min, y_max, y_step; /* of the axis; logarithms where it is logarithmic */
     int left, top, cols, rows;   /* the plot area in cells */
     int title_row, head_row, label_row, key_row, n_key_rows; /* -1: none */
+    int n_name_rows; /* names of places stand in turn in so many rows */
     bool has_axes;
 };
 

@@ -12,7 +12,7 @@
 #include "plot_run.h"
 #include "ranklab/text.h"
 
-enum { MAX_TICS = 64, MIN_TIC_COLUMNS = 9 };
+enum { MAX_TICS = 64, MIN_TIC_COLUMNS = 9, MAX_NAME = 32, DUMB_NAME = 7 };
 
 double plot_tic_step(double length, int n)
 {
@@ -122,6 +122,13 @@ static void y_tic_text(struct lr_strbuf *b, const struct plot_drawing *d, double
         tic_text(b, v, d->y_step);
 }
 
+static size_t name_max(const struct plot_drawing *d)
+{
+    size_t half = (size_t)d->c->width / 2;
+
+    return half < MAX_NAME ? half : MAX_NAME;
+}
+
 static void lay_out(struct plot_drawing *d)
 {
     int width = d->c->width, height = d->c->height, widest = 0;
@@ -145,7 +152,15 @@ static void lay_out(struct plot_drawing *d)
     }
     if (height >= 13 && d->p->x_label && *d->p->x_label)
         d->label_row = height - ++below;
-    below += d->has_axes ? 2 : 0;
+    /* Long names of near places share the width in several rows. */
+    d->n_name_rows = 1;
+    if (height >= 13 && d->p->x_names) {
+        int per_row = (width - 8) / (plot_longest_name(d->p, name_max(d)) + 1);
+        size_t n = d->p->series[0].n, most = (size_t)height / 4;
+        size_t rows = (n + 1 + (size_t)per_row) / (size_t)(per_row > 0 ? per_row : 1);
+        d->n_name_rows = (int)(rows < most ? rows > 0 ? rows : 1 : most);
+    }
+    below += d->has_axes ? 1 + d->n_name_rows : 0;
     d->top = above;
     d->rows = height - above - below;
     find_y_axis(d);
@@ -197,7 +212,7 @@ static void draw_y_axis(struct plot_drawing *d)
     }
 }
 
-/* A tic at x with its text centred below, where it is free. */
+/* A tic at x with its text centred below, in the first row where it is free. */
 static void draw_x_tic(struct plot_drawing *d, double x, const char *text)
 {
     int row = d->top + d->rows, col = plot_cell_col(d, x), n = lr_text_columns(text);
@@ -208,10 +223,12 @@ static void draw_x_tic(struct plot_drawing *d, double x, const char *text)
     if (at < 0)
         at = 0;
     plot_canvas_text(d->c, col, row, line_mark(d, TIC_DOWN), 1);
-    bool is_free = (at == 0 || plot_canvas_is_free(d->c, at - 1, row + 1, 1)) &&
-                   plot_canvas_is_free(d->c, at, row + 1, n);
-    if (is_free)
-        plot_canvas_text(d->c, at, row + 1, text, n);
+    for (int on = row + 1; on <= row + d->n_name_rows; on++)
+        if ((at == 0 || plot_canvas_is_free(d->c, at - 1, on, 1)) &&
+            plot_canvas_is_free(d->c, at, on, n)) {
+            plot_canvas_text(d->c, at, on, text, n);
+            break;
+        }
 }
 
 static void draw_x_axis(struct plot_drawing *d)
@@ -227,7 +244,7 @@ static void draw_x_axis(struct plot_drawing *d)
         for (size_t i = 0; i < d->p->series[0].n; i++) {
             struct lr_strbuf b = {0};
             double x = plot_x(&d->p->series[0], i);
-            plot_name(&b, d->p, shared, i, 16);
+            plot_name(&b, d->p, shared, i, name_max(d));
             if (b.s && x >= d->x.x_min && x <= d->x.x_max)
                 draw_x_tic(d, x, b.s);
             lr_strbuf_free(&b);
@@ -391,6 +408,9 @@ enum lr_status out_plot_text(struct lr_strbuf *b, const struct out_plot *p, int 
         return lr_err_set(e, LR_EINVAL, "a plot of %d x %d characters", width, height);
     width = width < PLOT_MAX_SIDE ? width : PLOT_MAX_SIDE;
     height = height < PLOT_MAX_SIDE ? height : PLOT_MAX_SIDE;
+    /* gnuplot's dumb terminal neither turns names nor gives them rows of their own. */
+    if (plot_longest_name(p, MAX_NAME) > DUMB_NAME)
+        use_gnuplot = false;
     /* A pane must show something, whatever is wrong with gnuplot. */
     if (use_gnuplot && width >= 20 && height >= 8) {
         size_t before = b->len;

@@ -103,6 +103,27 @@ static void text__names_points_where_there_is_room(void **state)
     lr_strbuf_free(&b);
 }
 
+static void text__shows_long_names_of_places_whole(void **state)
+{
+    (void)state;
+    static const char *const names[5] = {"stage1_block1_conv1", "stage1_block1_conv2",
+                                         "stage2_block1_shortcut", "head_projection",
+                                         "last_of_all_layers"};
+    struct out_plot p = line_plot;
+    struct lr_strbuf b = {0};
+
+    p.x_names = names;
+    for (int is_gnuplot = 0; is_gnuplot < 2; is_gnuplot++) {
+        lr_strbuf_reset(&b);
+        assert_int_equal(out_plot_text(&b, &p, 72, 20, true, is_gnuplot, NULL, NULL),
+                         LR_OK);
+        check_size(&b, 72, 20, true);
+        for (int i = 0; i < 5; i++)
+            assert_non_null(strstr(b.s, names[i]));
+    }
+    lr_strbuf_free(&b);
+}
+
 static void text__draws_bars_by_name(void **state)
 {
     (void)state;
@@ -216,6 +237,7 @@ int main(void)
         T(text__fits_every_size),
         T(text__draws_a_line_with_axes),
         T(text__names_points_where_there_is_room),
+        T(text__shows_long_names_of_places_whole),
         T(text__draws_bars_by_name),
         T(text__survives_extreme_values),
         T(text__falls_back_when_gnuplot_is_missing_or_broken),
