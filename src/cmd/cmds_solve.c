@@ -125,7 +125,8 @@ static const struct cmd_row rows[] = {
          "|r(y) - r(y')|^2 / |r(y)|^2 of each layer's response y: calib on the images\n"
          "the solver saw, held-out on others, linear that of the linear solution there,\n"
          "pre-f before the nonlinearity; own with the original input, inher. inherited\n"
-         "from the layers before, refit what remains of both. All of it is measured when\n"
+         "from the layers before, refit what remains of both. All of it is measured "
+         "when\n"
          "the layer is solved: a sym or svd layer keeps its numbers when one before it\n"
          "changes, as its factors stay; solve LAYER measures it again.\n",
      .examples = "error\n",

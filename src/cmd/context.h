@@ -231,8 +231,8 @@ const char *cmd_time(char buf[CMD_TIME_SIZE], int64_t seconds);
  * program when none may be started. */
 enum lr_status cmd_check_deploy(const struct cmd_ctx *c, const struct lr_deploy *d,
                                 struct cmd_error *e);
-/* Milliseconds beside multiply-adds where they were measured: of the network, and of every
- * layer whose ranks make it slower than it is whole. */
+/* Milliseconds beside multiply-adds where they were measured: of the network, and of
+ * every layer whose ranks make it slower than it is whole. */
 void cmd_say_ms(struct cmd_ctx *c);
 /* "12.3 M" and so on. buf of at least 32 bytes. */
 char *cmd_amount(char *buf, size_t size, double x);

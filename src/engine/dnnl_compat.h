@@ -69,7 +69,8 @@ enum lr_dn_alg {
 enum lr_dn_post_kind { LR_DN_POST_SUM, LR_DN_POST_ELTWISE, LR_DN_POST_BINARY };
 
 /* ELTWISE: alg(x; alpha, beta): RELU alpha = negative slope; CLIP to [alpha, beta];
- * LINEAR alpha x + beta; ELU alpha; SWISH x / (1 + e^(-alpha x)). BINARY: x alg other. SUM: x + what the destination held. */
+ * LINEAR alpha x + beta; ELU alpha; SWISH x / (1 + e^(-alpha x)). BINARY: x alg other.
+ * SUM: x + what the destination held. */
 struct lr_dn_post {
     enum lr_dn_post_kind kind;
     enum lr_dn_alg alg;

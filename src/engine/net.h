@@ -82,7 +82,7 @@ struct lr_eng_val {
     int64_t dims[LR_MAX_DIMS]; /* with the batch filled in; valid when is_needed */
     size_t count;
     bool is_batched, is_needed, is_fed;
-    bool is_int; /* held as int64, row-major; its layout only says so */
+    bool is_int;       /* held as int64, row-major; its layout only says so */
     int n_users, user; /* needed nodes reading this very value; the last of them */
     /* of a root only: */
     int uses; /* reads and output requests still to come, aliases included */

@@ -236,7 +236,7 @@ static enum lr_status check_finite(const struct lr_tensor *t, const char *name,
 }
 
 enum lr_status lr_onnx_tensor_any(struct lr_tensor **out, Onnx__TensorProto *t,
-                              const char *folder, struct lr_err *e)
+                                  const char *folder, struct lr_err *e)
 {
     struct lr_shape s = {.n_dims = (int)t->n_dims};
     enum lr_dtype dtype;

@@ -1,7 +1,8 @@
 /* Drawing with ncurses. Styles hold on every background: normal text and its background
  * are the terminal's own, and a colour never comes with a background of its own. Colours
  * are of middle lightness, of 256 such that contrast 3 or more to black and to white
- * remains, and each style also has an attribute or words: nothing is told by colour alone.
+ * remains, and each style also has an attribute or words: nothing is told by colour
+ * alone.
  */
 #include "ui/canvas.h"
 

@@ -41,9 +41,9 @@ void ui_print_version(void);
 
 /* Handlers for ^C, hang-up, termination and resizing; SIGPIPE is ignored. */
 void ui_signals_install(void);
-/* Has the calling thread's handlers of crashes run in memory, UI_SIGNAL_STACK bytes: where
- * its stack has overflowed there is no room for them. False: it has another one already.
- * NULL: no longer. The main thread has one since ui_signals_install. */
+/* Has the calling thread's handlers of crashes run in memory, UI_SIGNAL_STACK bytes:
+ * where its stack has overflowed there is no room for them. False: it has another one
+ * already. NULL: no longer. The main thread has one since ui_signals_install. */
 bool ui_signals_stack(void *memory);
 enum { UI_SIGNAL_STACK = 64 * 1024 };
 /* The signal that asks to stop (SIGINT, SIGTERM, SIGHUP), or 0. */

@@ -406,7 +406,8 @@ static enum lr_status choose_ranks(const char *rule_name, const struct args *a,
         st = load(&filters, a, "spatial", e);
     if (st != LR_OK)
         goto out;
-    const size_t n = table.rows, longest = spectra.columns, all = longest + filters.columns;
+    const size_t n = table.rows, longest = spectra.columns,
+                 all = longest + filters.columns;
     if (!rule || !table.t || !fits(&table, n, 9) || !spectra.t || spectra.rows != n ||
         !fits(&filters, n, filters.columns)) {
         st = lr_err_set(e, LR_EINVAL, "rank rule %s: unknown, or no table", rule_name);
@@ -426,19 +427,19 @@ static enum lr_status choose_ranks(const char *rule_name, const struct args *a,
         for (size_t k = longest; k < all; k++)
             eig[i * all + k] =
                 (double)values(&filters)[i * filters.columns + k - longest];
-        layers[i] = (struct lr_rank_layer){.name = "layer",
-                                           .d = (int)row[0],
-                                           .c = (int)row[1],
-                                           .kh = (int)row[2],
-                                           .kw = (int)row[3],
-                                           .group = (int)row[4],
-                                           .positions = (int64_t)row[5],
-                                           .mid_positions = (int64_t)row[6],
-                                           .split = (enum lr_split)row[7],
-                                           .eig = eig + i * all,
-                                           .spatial = filters.t ? eig + i * all + longest
-                                                                : NULL,
-                                           .is_kept = row[8] > 0};
+        layers[i] =
+            (struct lr_rank_layer){.name = "layer",
+                                   .d = (int)row[0],
+                                   .c = (int)row[1],
+                                   .kh = (int)row[2],
+                                   .kw = (int)row[3],
+                                   .group = (int)row[4],
+                                   .positions = (int64_t)row[5],
+                                   .mid_positions = (int64_t)row[6],
+                                   .split = (enum lr_split)row[7],
+                                   .eig = eig + i * all,
+                                   .spatial = filters.t ? eig + i * all + longest : NULL,
+                                   .is_kept = row[8] > 0};
     }
     struct lr_budget budget = {.kind = LR_BUDGET_MACS,
                                .limit = number(a, "limit", 0),

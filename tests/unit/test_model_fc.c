@@ -42,8 +42,8 @@ static void layers__lists_products_with_constant_weights(void **state)
     int m = mb_binary(g, "MatMul", "second", r, mb_weight(g, "w2", 2, (int64_t[]){7, 5}));
     mb_output(g, m);
     /* a product of two activations is no layer */
-    mb_output(g, mb_binary(g, "MatMul", "none", m,
-                           mb_fed(g, "w3", 2, (int64_t[]){5, 5})));
+    mb_output(g,
+              mb_binary(g, "MatMul", "none", m, mb_fed(g, "w3", 2, (int64_t[]){5, 5})));
     mb_infer(g);
     struct lr_layer *l = list(g, &n);
     assert_int_equal(n, 2);

@@ -297,11 +297,10 @@ static void sample__takes_vectors_as_maps_of_one_position(void **state)
     const struct setting *t = *state;
     struct lr_sampling o;
     struct lr_rows r[2] = {{0}},
-                   where = sample_input(
-                       t, &(struct lr_sampling){.n_positions = 1,
-                                                .seed = 1,
-                                                .valid_share = 0.1,
-                                                .held_share = 0.1});
+                   where = sample_input(t, &(struct lr_sampling){.n_positions = 1,
+                                                                 .seed = 1,
+                                                                 .valid_share = 0.1,
+                                                                 .held_share = 0.1});
     int values[2] = {value_of(t, "fc_out"), value_of(t, "conv3_out")};
     int64_t n_classes = t->chain->values[values[0]].shape.dims[1];
     struct lr_net *net = NULL;

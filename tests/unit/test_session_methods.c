@@ -402,8 +402,8 @@ static void select__names_no_rank_that_the_layer_does_not_have(void **state)
 
     assert_int_equal(lr_session_ranks_for_speedup(&r, &t->s, 1, 2, 64, NULL, &e),
                      LR_EINVAL);
-    assert_string_equal(
-        e.msg, "conv2 cannot be 2x as fast: no split at multiples of 64 pays");
+    assert_string_equal(e.msg,
+                        "conv2 cannot be 2x as fast: no split at multiples of 64 pays");
     set_method(t, 1, LR_METHOD_KEEP);
     assert_int_equal(lr_session_ranks_for_speedup(&r, &t->s, 1, 30, 1, NULL, &e),
                      LR_EINVAL);
@@ -421,8 +421,8 @@ static void select__by_errors_needs_images_held_out(void **state)
 
     o.objective = LR_OBJECTIVE_ERROR;
     o.speedup = 2;
-    assert_ok(lr_session_data(&t->s, 0, fx_path(path, &t->folder, "calib.npy"), &one,
-                              fx_e));
+    assert_ok(
+        lr_session_data(&t->s, 0, fx_path(path, &t->folder, "calib.npy"), &one, fx_e));
     assert_int_equal(lr_session_select(&t->s, &o, &e), LR_EINVAL);
     assert_non_null(strstr(e.msg, "none is held out"));
 }
