@@ -8,6 +8,8 @@
 #include "ranklab/configs.h"
 #include "ranklab/sweep.h"
 
+enum { MAX_NAMED = 4 }; /* curves whose marks bear the names of their layers */
+
 /* ---- accuracy ---- */
 
 static bool is_shown(const struct lr_sweep_point *p, const struct lr_session *s,
@@ -75,23 +77,53 @@ static void add_curve(struct cmd_drawing *d, struct out_series *to,
                               .high = high};
 }
 
-/* The chosen rank, and for a layer by itself where splitting it stops to pay. */
+/* The chosen rank, and where splitting stops to pay; of several layers with their names,
+ * of many only the chosen ranks. */
 static void add_marks(struct cmd_drawing *d, struct out_mark *marks,
                       const struct lr_session *s, int layer, int series, bool is_share,
-                      bool is_only)
+                      int n_curves)
 {
     struct lr_rank_layer l = lr_session_rank_layer(s, layer);
     double scale = is_share ? 100.0 / axis_rank(lr_ranks_whole(&l), &l) : 1;
     int even = lr_break_even(&l, s->plan[layer].ranks),
         rank = axis_rank(s->plan[layer].ranks, &l);
+    bool is_only = n_curves == 1, is_named = n_curves > 1 && n_curves <= MAX_NAMED;
+    const char *name = is_named ? s->layers[layer].name : "";
+    const char *space = is_named ? " " : "";
 
     if (lr_session_state(s, layer) != LR_STATE_WHOLE)
         marks[d->plot.n_marks++] = (struct out_mark){
-            scale * rank, cmd_drawing_text(d, is_only ? "chosen %d" : "%d", rank),
+            scale * rank,
+            cmd_drawing_text(d, is_only ? "%s%schosen %d" : "%s%s%d", name, space, rank),
             series};
-    if (is_only && even > 1)
+    if ((is_only || is_named) && even > 1)
         marks[d->plot.n_marks++] = (struct out_mark){
-            scale * even, cmd_drawing_text(d, "break-even %d", even), -1};
+            scale * even, cmd_drawing_text(d, "%s%sbreak-even %d", name, space, even),
+            is_only ? -1 : series};
+}
+
+/* The multiply-adds of a layer at its points, above the plot, where they do not touch. */
+static void add_macs(struct cmd_drawing *d, const struct lr_session *s, int layer,
+                     const struct out_series *curve)
+{
+    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
+    struct out_tic *tics = cmd_drawing_take(d, curve->n, sizeof(*tics));
+    double room = curve->n ? 0.06 * (curve->x[curve->n - 1] - curve->x[0]) : 0;
+    size_t k = 0, at = 0;
+
+    for (int i = s->sweeps->n - 1; i >= 0 && tics; i--) {
+        const struct lr_sweep_point *p = &s->sweeps->points[i];
+        if (!is_shown(p, s, layer))
+            continue;
+        double x = curve->x[at++];
+        if (k == 0 || x - tics[k - 1].x >= room)
+            tics[k++] = (struct out_tic){x, 1e-6 * (double)p->macs};
+    }
+    d->plot.tics = tics;
+    d->plot.n_tics = k;
+    d->plot.tics_label =
+        cmd_drawing_text(d, "multiply-adds of %s (MMAC; whole %.3g)",
+                         s->layers[layer].name, 1e-6 * (double)lr_macs_whole(&l));
 }
 
 enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session *s,
@@ -127,7 +159,7 @@ enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session 
     for (int i = 0; i < n; i++)
         if (count_points(s, layers[i]) > 0) {
             add_curve(d, &series[k], last, s, layers[i], is_share);
-            add_marks(d, marks, s, layers[i], (int)k++, is_share, n_curves == 1);
+            add_marks(d, marks, s, layers[i], (int)k++, is_share, n_curves);
         }
     d->plot.title = n_curves == 1
                         ? cmd_drawing_text(d, "accuracy with only %s approximated (%s)",
@@ -135,9 +167,10 @@ enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session 
                                            lr_method_info(s->plan[only].method)->name)
                         : "accuracy with one layer approximated at a time";
     d->plot.x_label = is_share ? "rank (% of full rank)" : "rank";
-    if (n_curves == 1 && !is_share) {
+    if (n_curves == 1) {
         struct lr_rank_layer l = lr_session_rank_layer(s, only);
-        if (l.split == LR_SPLIT_CHANNEL)
+        add_macs(d, s, only, &series[0]);
+        if (l.split == LR_SPLIT_CHANNEL && !is_share)
             d->plot.x_label = cmd_drawing_text(
                 d, "rank (%.3g MMAC each; whole %.3g MMAC)",
                 1e-6 * (double)lr_macs_split(&l, (struct lr_ranks){l.d, 0}) / l.d,

@@ -32,6 +32,10 @@ struct out_note {
     double x, y;
     const char *text; /* untrusted */
 };
+/* A place of the second x axis, above the plot. */
+struct out_tic {
+    double x, value;
+};
 /* x_names: untrusted names of the first series' places, as many as it has points, shown
  * instead of numbers (bars by layer, errors along the layers); or NULL. Bars of several
  * series at one x stand side by side. Text may be NULL. */
@@ -43,6 +47,9 @@ struct out_plot {
     size_t n_series;
     const struct out_mark *marks;
     size_t n_marks;
+    const struct out_tic *tics; /* by rising x; what they count is in tics_label */
+    size_t n_tics;
+    const char *tics_label; /* with its unit */
     const struct out_note *notes;
     size_t n_notes;
     const char *const *x_names;

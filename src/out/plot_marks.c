@@ -22,6 +22,11 @@ int plot_columns(const char *s, size_t max)
     return n;
 }
 
+bool plot_has_tics(const struct plot_writer *w)
+{
+    return w->p->n_tics > 0 && !w->is_dumb;
+}
+
 static bool has_label(const struct out_mark *m)
 {
     return m->label && *m->label && isfinite(m->x);
@@ -132,8 +137,13 @@ void plot_put_marks(struct plot_writer *w, const struct plot_labels *l)
         plot_quote(b, PLOT_IN_COMMAND, m->label, MAX_LABEL);
         lr_strbuf_puts(b, " at first ");
         out_number_shortest(b, m->x);
+        /* Above the numbers of a second axis. */
         lr_strbuf_printf(b, ", graph %.3f %s offset 0,%s noenhanced textcolor rgb '%s'\n",
-                         top, side, w->is_dumb ? "1" : "0.6", colour);
+                         top, side,
+                         w->is_dumb         ? "1"
+                         : plot_has_tics(w) ? "2.1"
+                                            : "0.6",
+                         colour);
     }
 }
 

@@ -238,7 +238,9 @@ static void put_key(struct plot_writer *w)
             longest = columns;
         n += columns > 0;
     }
-    bool is_below = w->is_dumb || n <= 2 || longest > 24;
+    /* Labels of many marks need the whole width. */
+    bool has_many_marks = w->p->n_marks > 2 && n <= KEY_BELOW / 2;
+    bool is_below = w->is_dumb || n <= 2 || longest > 24 || has_many_marks;
     w->n_key = is_below ? KEY_BELOW : KEY_BESIDE;
     if (n == 0)
         lr_strbuf_puts(w->b, "unset key\n");
@@ -250,11 +252,40 @@ static void put_key(struct plot_writer *w)
                              "samplen 4 spacing 1.2\n");
 }
 
+/* The second x axis: its numbers at the plot, the labels of the marks above them, and
+ * then what the numbers count. In characters there is no room for that. */
+static void put_second_axis(struct plot_writer *w, int n_levels)
+{
+    const struct out_plot *p = w->p;
+    const char *comma = "";
+
+    if (!plot_has_tics(w))
+        return;
+    lr_strbuf_puts(w->b,
+                   "set border 7\nset x2tics nomirror out scale 0.6 offset 0,-0.3 (");
+    for (size_t i = 0; i < p->n_tics; i++) {
+        const struct out_tic *t = &p->tics[i];
+        if (!(t->x >= w->x.x_min && t->x <= w->x.x_max) || !isfinite(t->value))
+            continue;
+        lr_strbuf_printf(w->b, "%s'", comma);
+        out_number_fixed(w->b, t->value, -3);
+        lr_strbuf_puts(w->b, "' ");
+        out_number_shortest(w->b, t->x);
+        comma = ", ";
+    }
+    lr_strbuf_puts(w->b, ")\n");
+    if (!p->tics_label)
+        return;
+    lr_strbuf_puts(w->b, "set x2label ");
+    plot_quote(w->b, PLOT_IN_COMMAND, p->tics_label, MAX_TITLE);
+    lr_strbuf_printf(w->b, " offset 0,%.1f noenhanced\n", 1.3 * n_levels - 0.2);
+}
+
 static void put_axes(struct plot_writer *w, int n_levels)
 {
     const struct out_plot *p = w->p;
     struct lr_strbuf *b = w->b;
-    bool has_title = p->title && *p->title;
+    bool has_title = p->title && *p->title, has_tics = plot_has_tics(w);
     double pad = 0.02 * (w->x.x_max - w->x.x_min);
 
     lr_strbuf_puts(b, "set encoding utf8\nset border 3\n"
@@ -266,10 +297,12 @@ static void put_axes(struct plot_writer *w, int n_levels)
     if (has_title) {
         lr_strbuf_puts(b, "set title ");
         plot_quote(b, PLOT_IN_COMMAND, p->title, MAX_TITLE);
-        lr_strbuf_printf(b, " offset 0,%.1f noenhanced\n", 1.0 * n_levels);
+        lr_strbuf_printf(b, " offset 0,%.1f noenhanced\n",
+                         1.0 * n_levels + (has_tics && n_levels ? 0.7 : 0));
     }
-    if (n_levels && !w->is_dumb)
-        lr_strbuf_printf(b, "set tmargin %.1f\n", 0.8 + 1.3 * n_levels + 1.7 * has_title);
+    if ((n_levels || has_tics) && !w->is_dumb)
+        lr_strbuf_printf(b, "set tmargin %.1f\n",
+                         0.8 + 1.3 * n_levels + 1.7 * has_title + 3.4 * has_tics);
     put_line(w, w->is_dumb ? "set xlabel" : "set xlabel offset 0,0.3", p->x_label,
              MAX_TITLE);
     put_line(w, "set ylabel", p->y_label, MAX_TITLE);
@@ -277,6 +310,9 @@ static void put_axes(struct plot_writer *w, int n_levels)
     if (w->x.has_bars)
         pad = 0.7 * bar_spacing(p);
     put_range(w, "x", w->x.x_min - pad, w->x.x_max + pad);
+    if (has_tics)
+        put_range(w, "x2", w->x.x_min - pad, w->x.x_max + pad);
+    put_second_axis(w, n_levels);
     if (p->is_log_y)
         lr_strbuf_puts(b, "set logscale y 10\nset mytics 10\n");
     if (p->has_y_range)

@@ -42,6 +42,9 @@ enum lr_status plot_put_notes(struct plot_writer *w, struct lr_err *e);
 /* The data of the rings where marks meet their curves; false when there are none. */
 bool plot_put_rings(struct plot_writer *w);
 
+/* Whether the second x axis is drawn; in characters there is no room for it. */
+bool plot_has_tics(const struct plot_writer *w);
+
 /* Columns of the first max characters of s, cleaned. */
 int plot_columns(const char *s, size_t max);
 

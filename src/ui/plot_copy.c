@@ -42,6 +42,8 @@ void ui_plot_unref(struct ui_plot *p)
     }
     for (size_t i = 0; i < p->plot.n_marks; i++)
         lr_free((char *)(void *)p->plot.marks[i].label);
+    lr_free((void *)p->plot.tics);
+    lr_free((char *)(void *)p->plot.tics_label);
     for (size_t i = 0; i < p->plot.n_notes; i++)
         lr_free((char *)(void *)p->plot.notes[i].text);
     lr_free((void *)p->plot.x_names);
@@ -60,16 +62,18 @@ struct ui_plot *ui_plot_copy(const struct out_plot *p)
     struct out_series *series = lr_calloc(p->n_series, sizeof(*series));
     struct out_mark *marks = lr_calloc(p->n_marks, sizeof(*marks));
     struct out_note *notes = lr_calloc(p->n_notes, sizeof(*notes));
+    struct out_tic *tics = lr_calloc(p->n_tics, sizeof(*tics));
     const char **names = NULL;
     size_t n_names = p->x_names && p->n_series ? p->series[0].n : 0;
 
     if (p->x_names)
         names = lr_calloc(n_names, sizeof(*names));
-    if (!out || !series || !marks || !notes || (p->x_names && !names)) {
+    if (!out || !series || !marks || !notes || !tics || (p->x_names && !names)) {
         lr_free(out);
         lr_free(series);
         lr_free(marks);
         lr_free(notes);
+        lr_free(tics);
         lr_free((void *)names);
         return NULL;
     }
@@ -93,6 +97,8 @@ struct ui_plot *ui_plot_copy(const struct out_plot *p)
         notes[i] = p->notes[i];
         notes[i].text = copy_text(p->notes[i].text);
     }
+    for (size_t i = 0; i < p->n_tics; i++)
+        tics[i] = p->tics[i];
     for (size_t i = 0; i < n_names; i++)
         names[i] = copy_text(p->x_names[i] ? p->x_names[i] : "");
     out->plot = *p;
@@ -102,6 +108,8 @@ struct ui_plot *ui_plot_copy(const struct out_plot *p)
     out->plot.series = series;
     out->plot.marks = marks;
     out->plot.notes = notes;
+    out->plot.tics = tics;
+    out->plot.tics_label = copy_text(p->tics_label);
     out->plot.x_names = names;
     atomic_init(&out->n_refs, 1);
     return out;

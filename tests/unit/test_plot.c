@@ -192,6 +192,34 @@ static void script__keeps_names_beside_points_apart(void **state)
     lr_strbuf_free(&b);
 }
 
+static void script__has_a_second_axis_only_when_told(void **state)
+{
+    (void)state;
+    static const struct out_tic tics[3] = {{0, 0.5}, {3, 1.25}, {99, 7}};
+    struct out_plot p = line_plot;
+    struct lr_strbuf b = {0};
+
+    assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", NULL), LR_OK);
+    assert_null(strstr(b.s, "x2"));
+    p.tics = tics;
+    p.n_tics = 3;
+    p.tics_label = "it's MMAC";
+    lr_strbuf_reset(&b);
+    assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", NULL), LR_OK);
+    check_script(b.s);
+    /* the place outside the axis is left out */
+    assert_non_null(strstr(b.s, "('0.5' 0, '1.25' 3)\n"));
+    assert_non_null(strstr(b.s, "set x2label 'it''s MMAC' "));
+    /* both axes have the same range */
+    const char *x = strstr(b.s, "set xrange ["), *x2 = strstr(b.s, "set x2range [");
+    assert_non_null(x);
+    assert_non_null(x2);
+    x += strlen("set xrange ");
+    x2 += strlen("set x2range ");
+    assert_int_equal(strncmp(x, x2, strcspn(x, "\n") + 1), 0);
+    lr_strbuf_free(&b);
+}
+
 static void script__refuses_when_there_is_nothing_to_plot(void **state)
 {
     (void)state;
@@ -354,6 +382,7 @@ int main(void)
         T(script__writes_gaps_and_error_bars),
         T(script__follows_the_order_of_marks_and_names),
         T(script__keeps_names_beside_points_apart),
+        T(script__has_a_second_axis_only_when_told),
         T(script__refuses_when_there_is_nothing_to_plot),
         T(name__leaves_out_what_all_share),
         T(script__counts_curves_the_key_has_no_room_for),
