@@ -143,7 +143,7 @@ sh_check config-round-trip 0 "" '"$0" -b @fashion -e "data calib @fashion --coun
     cmp a.json b.json && cmp error-a.csv error.csv'
 check config-of-another 1 "for another network" "$r" -b net.onnx -e 'import config a.json'
 check config-no-file 1 "No such file" "$r" -b net.onnx -e 'import config none.json'
-sh_check config-method 1 "unknown method warp" \
+sh_check config-method 1 "layers\[0\].method: keep, pca" \
     'sed "s/\"relu\"/\"warp\"/" a.json >w.json && "$0" -b @fashion -e "import config w.json"'
 sh_check config-rank 1 "conv2: rank 9999 of the file" \
     'sed "/\"conv2\"/,/rank_spatial/s/\"rank\": [0-9]*/\"rank\": 9999/" a.json >w.json &&
