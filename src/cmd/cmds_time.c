@@ -218,7 +218,7 @@ static const struct cmd_row rows[] = {
      .examples = "time --runs 3\n",
      .args = time_args,
      .options = time_options,
-     .flags = CMD_NEEDS_MODEL | CMD_TABLE,
+     .flags = CMD_NEEDS_MODEL | CMD_TABLE | CMD_VARIES,
      .run = run_time},
 };
 
