@@ -14,6 +14,27 @@ struct rf_net {
     struct lr_rank_point points[RF_MAX][RF_POINTS];
 };
 
+/* A k x k layer with as many positions at its input as at its output. */
+static inline struct lr_rank_layer rf_square(const char *name, int k, int c, int d,
+                                             int size)
+{
+    return (struct lr_rank_layer){.name = name,
+                                  .split = LR_SPLIT_CHANNEL,
+                                  .c = c,
+                                  .d = d,
+                                  .kh = k,
+                                  .kw = k,
+                                  .group = 1,
+                                  .positions = (int64_t)size * size,
+                                  .mid_positions = (int64_t)size * size,
+                                  .has_bias = true};
+}
+
+static inline struct lr_ranks rf_channel(int channel)
+{
+    return (struct lr_ranks){channel, 0};
+}
+
 static inline int rf_below(struct lr_rng *r, int n)
 {
     return (int)lr_rng_below(r, (uint64_t)n);

@@ -1,5 +1,4 @@
-/* Costs against counting and the published rank tables; rank rules against plain
- * searches. */
+/* Rank rules against plain searches. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,214 +10,9 @@
 
 #include <cmocka.h>
 
-#include "ranklab/rank.h"
-#include "ranklab/rng.h"
+#include "rank_fixture.h"
 
 enum { MAX_LAYERS = 16, MAX_D = 64 };
-
-static struct lr_rank_layer layer(const char *name, int k, int c, int d, int size)
-{
-    return (struct lr_rank_layer){.name = name,
-                                  .split = LR_SPLIT_CHANNEL,
-                                  .c = c,
-                                  .d = d,
-                                  .kh = k,
-                                  .kw = k,
-                                  .group = 1,
-                                  .positions = (int64_t)size * size,
-                                  .mid_positions = (int64_t)size * size,
-                                  .has_bias = true};
-}
-
-static struct lr_ranks of(int channel)
-{
-    return (struct lr_ranks){channel, 0};
-}
-
-static double speedup(const struct lr_rank_layer *layers, const int *ranks, int n)
-{
-    double whole = 0, split = 0;
-
-    for (int i = 0; i < n; i++) {
-        whole += (double)lr_macs_whole(&layers[i]);
-        split += (double)lr_macs_at(&layers[i], of(ranks[i]));
-    }
-    return whole / split;
-}
-
-static double thousandths(double x)
-{
-    return floor(x * 1000 + 0.5) / 1000;
-}
-
-/* ---- cost ---- */
-
-static void cost__reproduces_the_spp10_table(void **state)
-{
-    (void)state;
-    const struct lr_rank_layer l[] = {
-        layer("conv2", 5, 96, 256, 35),  layer("conv3", 3, 256, 512, 18),
-        layer("conv4", 3, 512, 512, 18), layer("conv5", 3, 512, 512, 18),
-        layer("conv6", 3, 512, 512, 18), layer("conv7", 3, 512, 512, 18)};
-    const int table[][6] = {{83, 182, 211, 239, 237, 253},
-                            {62, 138, 149, 166, 162, 167},
-                            {50, 112, 114, 122, 117, 119},
-                            {41, 94, 93, 98, 92, 90}};
-    const double speedups[] = {2.101, 3.003, 4.001, 5.003};
-    for (int i = 0; i < 4; i++)
-        assert_true(thousandths(speedup(l, table[i], 6)) == speedups[i]);
-}
-
-static void cost__reproduces_the_vgg16_table(void **state)
-{
-    (void)state;
-    const struct lr_rank_layer l[] = {
-        layer("1_1", 3, 3, 64, 224),   layer("1_2", 3, 64, 64, 224),
-        layer("2_1", 3, 64, 128, 112), layer("2_2", 3, 128, 128, 112),
-        layer("3_1", 3, 128, 256, 56), layer("3_2", 3, 256, 256, 56),
-        layer("3_3", 3, 256, 256, 56), layer("4_1", 3, 256, 512, 28),
-        layer("4_2", 3, 512, 512, 28), layer("4_3", 3, 512, 512, 28),
-        layer("5_1", 3, 512, 512, 14), layer("5_2", 3, 512, 512, 14),
-        layer("5_3", 3, 512, 512, 14)};
-    const int ranks[] = {64, 11, 25, 28, 52, 46, 56, 104, 92, 100, 232, 224, 214};
-    assert_true(thousandths(speedup(l, ranks, 13)) == 4.005);
-}
-
-static void cost__equals_counted_operations(void **state)
-{
-    (void)state;
-    int k = 3, c = 5, d = 7, size = 4, rank = 2;
-    struct lr_rank_layer l = layer("x", k, c, d, size);
-    int64_t whole = 0, split = 0, weights = 0, split_weights = 0;
-    for (int at = 0; at < size * size; at++) {
-        for (int i = 0; i < d; i++)
-            for (int j = 0; j < k * k * c; j++)
-                whole++;
-        for (int i = 0; i < rank; i++)
-            for (int j = 0; j < k * k * c; j++)
-                split++;
-        for (int i = 0; i < d; i++)
-            for (int j = 0; j < rank; j++)
-                split++;
-    }
-    for (int i = 0; i < d; i++)
-        weights += k * k * c;
-    for (int i = 0; i < rank; i++)
-        split_weights += k * k * c;
-    for (int i = 0; i < d; i++)
-        split_weights += rank + 1;
-    assert_int_equal(lr_macs_whole(&l), whole);
-    assert_int_equal(lr_macs_split(&l, of(rank)), split);
-    assert_int_equal(lr_params_whole(&l), weights + d);
-    assert_int_equal(lr_params_split(&l, of(rank)), split_weights + rank);
-    l.has_bias = false;
-    assert_int_equal(lr_params_whole(&l), weights);
-    assert_int_equal(lr_params_split(&l, of(rank)), split_weights);
-}
-
-static void cost__break_even_and_speedups_equal_a_search(void **state)
-{
-    (void)state;
-    struct lr_rng r;
-    lr_rng_seed(&r, 1);
-    for (int t = 0; t < 400; t++) {
-        struct lr_rank_layer l = {.split = LR_SPLIT_CHANNEL,
-                                  .d = 1 + (int)lr_rng_below(&r, 200),
-                                  .c = 1 + (int)lr_rng_below(&r, 600),
-                                  .kh = 1,
-                                  .kw = 1,
-                                  .positions = 1 + (int64_t)lr_rng_below(&r, 50)};
-        struct lr_ranks found;
-        int first = 1;
-        while (lr_macs_split(&l, of(first)) < lr_macs_whole(&l))
-            first++;
-        assert_int_equal(lr_break_even(&l, of(1)), first);
-        assert_true(first <= l.d);
-        for (int rank = 1; rank <= l.d; rank++) {
-            int64_t want = rank < first ? lr_macs_split(&l, of(rank)) : lr_macs_whole(&l);
-            assert_int_equal(lr_macs_at(&l, of(rank)), want);
-            int64_t params =
-                rank < first ? lr_params_split(&l, of(rank)) : lr_params_whole(&l);
-            assert_int_equal(lr_params_at(&l, of(rank)), params);
-        }
-        double x = t % 3 == 0 ? (double)(1 + t % 7) : 0.5 + 6 * lr_rng_uniform(&r);
-        int largest = 0;
-        for (int rank = 1; rank <= l.d; rank++)
-            if ((double)lr_macs_whole(&l) >= x * (double)lr_macs_split(&l, of(rank)))
-                largest = rank;
-        assert_int_equal(lr_ranks_for_speedup(&found, &l, x, 1), largest > 0);
-        assert_int_equal(found.channel, largest > 0 ? largest : 1);
-    }
-    struct lr_rank_layer thin = layer("thin", 1, 1, 64, 8);
-    assert_int_equal(lr_break_even(&thin, of(1)), 1);
-    assert_int_equal(lr_macs_at(&thin, of(1)), lr_macs_whole(&thin));
-    struct lr_ranks found;
-    assert_false(lr_ranks_for_speedup(&found, &thin, 2, 1));
-}
-
-static void cost__saturates(void **state)
-{
-    (void)state;
-    struct lr_rank_layer l = {.split = LR_SPLIT_CHANNEL,
-                              .c = INT32_MAX,
-                              .d = INT32_MAX,
-                              .kh = INT32_MAX,
-                              .kw = INT32_MAX,
-                              .positions = 1 << 30,
-                              .mid_positions = 1 << 30};
-    assert_true(lr_macs_whole(&l) == INT64_MAX);
-    assert_true(lr_macs_split(&l, of(1000)) == INT64_MAX);
-    assert_true(lr_params_whole(&l) == INT64_MAX);
-    for (int split = LR_SPLIT_NONE; split <= LR_SPLIT_BOTH; split++) {
-        l.split = (enum lr_split)split;
-        struct lr_ranks r = {1000, 1000};
-        assert_true(lr_macs_split(&l, r) > 0 && lr_params_split(&l, r) > 0);
-        assert_true(lr_ranks_is_whole(&l, r));
-        assert_true(lr_break_even(&l, r) > 0);
-        assert_true(lr_rank_spatial_full(&l) == INT32_MAX);
-        assert_true(lr_rank_step(&l, INT32_MAX) == INT32_MAX);
-    }
-}
-
-static void cost__rank_for_energy(void **state)
-{
-    (void)state;
-    const double eig[] = {4, 3, 2, 1, 0, 0}, zeros[6] = {0};
-    struct lr_rank_layer l = {.split = LR_SPLIT_CHANNEL,
-                              .c = 1,
-                              .d = 6,
-                              .kh = 3,
-                              .kw = 3,
-                              .positions = 1,
-                              .eig = eig};
-    assert_int_equal(lr_ranks_for_energy(&l, 0.4, 1).channel, 1);
-    assert_int_equal(lr_ranks_for_energy(&l, 0.41, 1).channel, 2);
-    assert_int_equal(lr_ranks_for_energy(&l, 0.7, 1).channel, 2);
-    assert_int_equal(lr_ranks_for_energy(&l, 0.9, 1).channel, 3);
-    assert_int_equal(lr_ranks_for_energy(&l, 0.91, 1).channel, 4);
-    assert_int_equal(lr_ranks_for_energy(&l, 1, 1).channel, 4);
-    assert_int_equal(lr_ranks_for_energy(&l, 1e-9, 1).channel, 1);
-    l.eig = zeros;
-    assert_int_equal(lr_ranks_for_energy(&l, 0.99, 1).channel, 1);
-    assert_int_equal(lr_ranks_for_energy(&l, 1, 1).channel, 1);
-}
-
-static void cost__rounding(void **state)
-{
-    (void)state;
-    struct lr_rank_layer l = {
-        .split = LR_SPLIT_CHANNEL, .c = 1, .d = 20, .kh = 3, .kw = 3, .positions = 1};
-    assert_int_equal(lr_ranks_round(&l, of(17), 8).channel, 16);
-    assert_int_equal(lr_ranks_round(&l, of(16), 8).channel, 16);
-    assert_int_equal(lr_ranks_round(&l, of(3), 8).channel, 8);
-    assert_int_equal(lr_ranks_round(&l, of(3), 32).channel, 20);
-    assert_int_equal(lr_ranks_round(&l, of(20), 8).channel, 20); /* whole stays whole */
-    assert_int_equal(lr_ranks_round(&l, of(0), 1).channel, 1);
-    assert_int_equal(lr_ranks_round(&l, of(7), 1).channel, 7);
-    assert_int_equal(lr_ranks_round(&l, of(7), 0).channel, 7);
-}
-
-/* ---- rules ---- */
 
 struct net {
     int n;
@@ -338,7 +132,8 @@ static void check_global_sort(bool is_paper)
                 b.limit = total;
                 assert_int_equal(rule->select(got, net.l, net.n, &b, NULL), LR_OK);
                 for (int i = 0; i < net.n; i++) {
-                    bool is_whole = ranks[i].channel >= lr_break_even(&net.l[i], of(1));
+                    bool is_whole =
+                        ranks[i].channel >= lr_break_even(&net.l[i], rf_channel(1));
                     assert_int_equal(got[i].channel,
                                      is_whole ? net.l[i].d : ranks[i].channel);
                 }
@@ -362,7 +157,8 @@ static bool is_valid(const struct lr_rank_layer *l, int rank, int step)
 {
     if (rank == l->d)
         return true;
-    return rank >= 1 && rank < lr_break_even(l, of(1)) && (step <= 1 || rank % step == 0);
+    return rank >= 1 && rank < lr_break_even(l, rf_channel(1)) &&
+           (step <= 1 || rank % step == 0);
 }
 
 /* Budgets of all kinds: met on the honest cost, valid ranks, and nothing more fits. */
@@ -403,9 +199,10 @@ static void rules__meet_the_budget_and_use_it(void **state)
                     ranks[i].channel == l->d)
                     continue;
                 int step = b.round > 1 ? b.round : 1, was = ranks[i].channel;
-                ranks[i] = of(was + step >= lr_break_even(l, of(1)) ? l->d : was + step);
+                ranks[i] = rf_channel(
+                    was + step >= lr_break_even(l, rf_channel(1)) ? l->d : was + step);
                 assert_true(total_of(&net, &b, ranks) > b.limit);
-                ranks[i] = of(was);
+                ranks[i] = rf_channel(was);
             }
         }
     }
@@ -433,7 +230,8 @@ static void greedy__gives_back_what_break_even_leaves(void **state)
 {
     (void)state;
     double eig[2][32];
-    struct lr_rank_layer l[2] = {layer("a", 3, 16, 32, 10), layer("b", 3, 16, 32, 10)};
+    struct lr_rank_layer l[2] = {rf_square("a", 3, 16, 32, 10),
+                                 rf_square("b", 3, 16, 32, 10)};
     struct lr_budget b = {.kind = LR_BUDGET_MACS};
     struct lr_ranks ranks[2];
     for (int k = 0; k < 32; k++)
@@ -444,7 +242,7 @@ static void greedy__gives_back_what_break_even_leaves(void **state)
     assert_int_equal(lr_rank_rule_find("energy")->select(ranks, l, 2, &b, NULL), LR_OK);
     /* Both fell to break-even without saving; the first layer goes below, the other is
      * whole again. */
-    assert_int_equal(ranks[0].channel, lr_break_even(&l[0], of(1)) - 1);
+    assert_int_equal(ranks[0].channel, lr_break_even(&l[0], rf_channel(1)) - 1);
     assert_int_equal(ranks[1].channel, 32);
 }
 
@@ -458,10 +256,10 @@ static void greedy__ties_go_by_layer_order(void **state)
     for (int i = 0; i < 3; i++) {
         for (int k = 0; k < 16; k++)
             eig[i][k] = 16 - k;
-        l[i] = layer("x", 3, 8, 16, 6);
+        l[i] = rf_square("x", 3, 8, 16, 6);
         l[i].eig = eig[i];
     }
-    int64_t one = lr_macs_split(&l[0], of(1));
+    int64_t one = lr_macs_split(&l[0], rf_channel(1));
     b.limit = (double)(one * (5 + 6 + 6));
     assert_int_equal(lr_rank_rule_find("energy")->select(ranks, l, 3, &b, NULL), LR_OK);
     assert_int_equal(ranks[0].channel, 5);
@@ -563,7 +361,7 @@ static void greedy__is_close_to_the_best_allocation(void **state)
             double x = 1, decay = 0.55 + 0.4 * lr_rng_uniform(&r);
             for (int k = 0; k < 12; k++, x *= decay)
                 eig[i][k] = x;
-            l[i] = layer("x", 3, 4 << i, 12, 12 >> i);
+            l[i] = rf_square("x", 3, 4 << i, 12, 12 >> i);
             l[i].eig = eig[i];
             whole += (double)lr_macs_whole(&l[i]);
         }
@@ -576,7 +374,7 @@ static void greedy__is_close_to_the_best_allocation(void **state)
                     double cost = 0, energy = 0;
                     for (int i = 0; i < 3; i++) {
                         double kept = 0, all = 0;
-                        cost += (double)lr_macs_at(&l[i], of(a[i]));
+                        cost += (double)lr_macs_at(&l[i], rf_channel(a[i]));
                         for (int k = 0; k < 12; k++) {
                             all += eig[i][k];
                             kept += k < a[i] ? eig[i][k] : 0;
@@ -612,8 +410,8 @@ static void uniform__gives_one_speedup_to_all(void **state)
         for (int i = 0; i < net.n; i++) {
             double w = (double)lr_macs_whole(&net.l[i]);
             high = fmin(high, w / (double)lr_macs_split(&net.l[i], ranks[i]));
-            low =
-                fmax(low, w / (double)lr_macs_split(&net.l[i], of(ranks[i].channel + 1)));
+            low = fmax(low, w / (double)lr_macs_split(&net.l[i],
+                                                      rf_channel(ranks[i].channel + 1)));
             assert_true(ranks[i].channel > 1);
         }
         assert_true(low < high * (1 + 1e-9));
@@ -633,13 +431,6 @@ static void rules__are_found_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cost__reproduces_the_spp10_table),
-        cmocka_unit_test(cost__reproduces_the_vgg16_table),
-        cmocka_unit_test(cost__equals_counted_operations),
-        cmocka_unit_test(cost__break_even_and_speedups_equal_a_search),
-        cmocka_unit_test(cost__saturates),
-        cmocka_unit_test(cost__rank_for_energy),
-        cmocka_unit_test(cost__rounding),
         cmocka_unit_test(greedy__equals_the_global_sort),
         cmocka_unit_test(rules__meet_the_budget_and_use_it),
         cmocka_unit_test(rules__leave_all_whole_when_the_budget_allows),

@@ -273,9 +273,200 @@ static void error__of_pairs_is_that_of_the_weaker_part(void **state)
     }
 }
 
+static double speedup(const struct lr_rank_layer *layers, const int *ranks, int n)
+{
+    double whole = 0, split = 0;
+
+    for (int i = 0; i < n; i++) {
+        whole += (double)lr_macs_whole(&layers[i]);
+        split += (double)lr_macs_at(&layers[i], rf_channel(ranks[i]));
+    }
+    return whole / split;
+}
+
+static double thousandths(double x)
+{
+    return floor(x * 1000 + 0.5) / 1000;
+}
+
+static void cost__reproduces_the_spp10_table(void **state)
+{
+    (void)state;
+    const struct lr_rank_layer l[] = {
+        rf_square("conv2", 5, 96, 256, 35),  rf_square("conv3", 3, 256, 512, 18),
+        rf_square("conv4", 3, 512, 512, 18), rf_square("conv5", 3, 512, 512, 18),
+        rf_square("conv6", 3, 512, 512, 18), rf_square("conv7", 3, 512, 512, 18)};
+    const int table[][6] = {{83, 182, 211, 239, 237, 253},
+                            {62, 138, 149, 166, 162, 167},
+                            {50, 112, 114, 122, 117, 119},
+                            {41, 94, 93, 98, 92, 90}};
+    const double speedups[] = {2.101, 3.003, 4.001, 5.003};
+    for (int i = 0; i < 4; i++)
+        assert_true(thousandths(speedup(l, table[i], 6)) == speedups[i]);
+}
+
+static void cost__reproduces_the_vgg16_table(void **state)
+{
+    (void)state;
+    const struct lr_rank_layer l[] = {
+        rf_square("1_1", 3, 3, 64, 224),   rf_square("1_2", 3, 64, 64, 224),
+        rf_square("2_1", 3, 64, 128, 112), rf_square("2_2", 3, 128, 128, 112),
+        rf_square("3_1", 3, 128, 256, 56), rf_square("3_2", 3, 256, 256, 56),
+        rf_square("3_3", 3, 256, 256, 56), rf_square("4_1", 3, 256, 512, 28),
+        rf_square("4_2", 3, 512, 512, 28), rf_square("4_3", 3, 512, 512, 28),
+        rf_square("5_1", 3, 512, 512, 14), rf_square("5_2", 3, 512, 512, 14),
+        rf_square("5_3", 3, 512, 512, 14)};
+    const int ranks[] = {64, 11, 25, 28, 52, 46, 56, 104, 92, 100, 232, 224, 214};
+    assert_true(thousandths(speedup(l, ranks, 13)) == 4.005);
+}
+
+static void cost__equals_counted_operations(void **state)
+{
+    (void)state;
+    int k = 3, c = 5, d = 7, size = 4, rank = 2;
+    struct lr_rank_layer l = rf_square("x", k, c, d, size);
+    int64_t whole = 0, split = 0, weights = 0, split_weights = 0;
+    for (int at = 0; at < size * size; at++) {
+        for (int i = 0; i < d; i++)
+            for (int j = 0; j < k * k * c; j++)
+                whole++;
+        for (int i = 0; i < rank; i++)
+            for (int j = 0; j < k * k * c; j++)
+                split++;
+        for (int i = 0; i < d; i++)
+            for (int j = 0; j < rank; j++)
+                split++;
+    }
+    for (int i = 0; i < d; i++)
+        weights += k * k * c;
+    for (int i = 0; i < rank; i++)
+        split_weights += k * k * c;
+    for (int i = 0; i < d; i++)
+        split_weights += rank + 1;
+    assert_int_equal(lr_macs_whole(&l), whole);
+    assert_int_equal(lr_macs_split(&l, rf_channel(rank)), split);
+    assert_int_equal(lr_params_whole(&l), weights + d);
+    assert_int_equal(lr_params_split(&l, rf_channel(rank)), split_weights + rank);
+    l.has_bias = false;
+    assert_int_equal(lr_params_whole(&l), weights);
+    assert_int_equal(lr_params_split(&l, rf_channel(rank)), split_weights);
+}
+
+static void cost__break_even_and_speedups_equal_a_search(void **state)
+{
+    (void)state;
+    struct lr_rng r;
+    lr_rng_seed(&r, 1);
+    for (int t = 0; t < 400; t++) {
+        struct lr_rank_layer l = {.split = LR_SPLIT_CHANNEL,
+                                  .d = 1 + (int)lr_rng_below(&r, 200),
+                                  .c = 1 + (int)lr_rng_below(&r, 600),
+                                  .kh = 1,
+                                  .kw = 1,
+                                  .positions = 1 + (int64_t)lr_rng_below(&r, 50)};
+        struct lr_ranks found;
+        int first = 1;
+        while (lr_macs_split(&l, rf_channel(first)) < lr_macs_whole(&l))
+            first++;
+        assert_int_equal(lr_break_even(&l, rf_channel(1)), first);
+        assert_true(first <= l.d);
+        for (int rank = 1; rank <= l.d; rank++) {
+            int64_t want =
+                rank < first ? lr_macs_split(&l, rf_channel(rank)) : lr_macs_whole(&l);
+            assert_int_equal(lr_macs_at(&l, rf_channel(rank)), want);
+            int64_t params = rank < first ? lr_params_split(&l, rf_channel(rank))
+                                          : lr_params_whole(&l);
+            assert_int_equal(lr_params_at(&l, rf_channel(rank)), params);
+        }
+        double x = t % 3 == 0 ? (double)(1 + t % 7) : 0.5 + 6 * lr_rng_uniform(&r);
+        int largest = 0;
+        for (int rank = 1; rank <= l.d; rank++)
+            if ((double)lr_macs_whole(&l) >=
+                x * (double)lr_macs_split(&l, rf_channel(rank)))
+                largest = rank;
+        assert_int_equal(lr_ranks_for_speedup(&found, &l, x, 1), largest > 0);
+        assert_int_equal(found.channel, largest > 0 ? largest : 1);
+    }
+    struct lr_rank_layer thin = rf_square("thin", 1, 1, 64, 8);
+    assert_int_equal(lr_break_even(&thin, rf_channel(1)), 1);
+    assert_int_equal(lr_macs_at(&thin, rf_channel(1)), lr_macs_whole(&thin));
+    struct lr_ranks found;
+    assert_false(lr_ranks_for_speedup(&found, &thin, 2, 1));
+}
+
+static void cost__saturates(void **state)
+{
+    (void)state;
+    struct lr_rank_layer l = {.split = LR_SPLIT_CHANNEL,
+                              .c = INT32_MAX,
+                              .d = INT32_MAX,
+                              .kh = INT32_MAX,
+                              .kw = INT32_MAX,
+                              .positions = 1 << 30,
+                              .mid_positions = 1 << 30};
+    assert_true(lr_macs_whole(&l) == INT64_MAX);
+    assert_true(lr_macs_split(&l, rf_channel(1000)) == INT64_MAX);
+    assert_true(lr_params_whole(&l) == INT64_MAX);
+    for (int split = LR_SPLIT_NONE; split <= LR_SPLIT_BOTH; split++) {
+        l.split = (enum lr_split)split;
+        struct lr_ranks r = {1000, 1000};
+        assert_true(lr_macs_split(&l, r) > 0 && lr_params_split(&l, r) > 0);
+        assert_true(lr_ranks_is_whole(&l, r));
+        assert_true(lr_break_even(&l, r) > 0);
+        assert_true(lr_rank_spatial_full(&l) == INT32_MAX);
+        assert_true(lr_rank_step(&l, INT32_MAX) == INT32_MAX);
+    }
+}
+
+static void cost__rank_for_energy(void **state)
+{
+    (void)state;
+    const double eig[] = {4, 3, 2, 1, 0, 0}, zeros[6] = {0};
+    struct lr_rank_layer l = {.split = LR_SPLIT_CHANNEL,
+                              .c = 1,
+                              .d = 6,
+                              .kh = 3,
+                              .kw = 3,
+                              .positions = 1,
+                              .eig = eig};
+    assert_int_equal(lr_ranks_for_energy(&l, 0.4, 1).channel, 1);
+    assert_int_equal(lr_ranks_for_energy(&l, 0.41, 1).channel, 2);
+    assert_int_equal(lr_ranks_for_energy(&l, 0.7, 1).channel, 2);
+    assert_int_equal(lr_ranks_for_energy(&l, 0.9, 1).channel, 3);
+    assert_int_equal(lr_ranks_for_energy(&l, 0.91, 1).channel, 4);
+    assert_int_equal(lr_ranks_for_energy(&l, 1, 1).channel, 4);
+    assert_int_equal(lr_ranks_for_energy(&l, 1e-9, 1).channel, 1);
+    l.eig = zeros;
+    assert_int_equal(lr_ranks_for_energy(&l, 0.99, 1).channel, 1);
+    assert_int_equal(lr_ranks_for_energy(&l, 1, 1).channel, 1);
+}
+
+static void cost__rounding(void **state)
+{
+    (void)state;
+    struct lr_rank_layer l = {
+        .split = LR_SPLIT_CHANNEL, .c = 1, .d = 20, .kh = 3, .kw = 3, .positions = 1};
+    assert_int_equal(lr_ranks_round(&l, rf_channel(17), 8).channel, 16);
+    assert_int_equal(lr_ranks_round(&l, rf_channel(16), 8).channel, 16);
+    assert_int_equal(lr_ranks_round(&l, rf_channel(3), 8).channel, 8);
+    assert_int_equal(lr_ranks_round(&l, rf_channel(3), 32).channel, 20);
+    assert_int_equal(lr_ranks_round(&l, rf_channel(20), 8).channel,
+                     20); /* whole stays whole */
+    assert_int_equal(lr_ranks_round(&l, rf_channel(0), 1).channel, 1);
+    assert_int_equal(lr_ranks_round(&l, rf_channel(7), 1).channel, 7);
+    assert_int_equal(lr_ranks_round(&l, rf_channel(7), 0).channel, 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cost__reproduces_the_spp10_table),
+        cmocka_unit_test(cost__reproduces_the_vgg16_table),
+        cmocka_unit_test(cost__equals_counted_operations),
+        cmocka_unit_test(cost__break_even_and_speedups_equal_a_search),
+        cmocka_unit_test(cost__saturates),
+        cmocka_unit_test(cost__rank_for_energy),
+        cmocka_unit_test(cost__rounding),
         cmocka_unit_test(cost__of_every_split_equals_counted_operations),
         cmocka_unit_test(cost__break_even_of_every_split_equals_a_search),
         cmocka_unit_test(cost__ranks_for_speedups_and_macs_equal_a_search),
