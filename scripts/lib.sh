@@ -3,7 +3,7 @@
 
 build_packages='gcc make autoconf automake pkg-config libc6-dev libopenblas-openmp-dev
 liblapacke-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev zlib1g-dev
-libmd-dev libjansson-dev libturbojpeg0-dev libpng-dev libwebp-dev libreadline-dev libncurses-dev gnuplot libcmocka-dev'
+nettle-dev libjansson-dev libturbojpeg0-dev libpng-dev libwebp-dev libreadline-dev libncurses-dev gnuplot libcmocka-dev'
 test_packages='tmux procps'
 fuzz_packages='clang'
 interop_packages='python3-onnx python3-numpy libonnx-testdata ca-certificates'
