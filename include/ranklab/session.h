@@ -266,6 +266,12 @@ enum lr_status lr_session_build(struct lr_graph **out, const struct lr_session *
  */
 enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int64_t count,
                                    const struct lr_progress *progress, struct lr_err *e);
+/* The approximated network against the original on every output, over the first count
+ * evaluation images (0: all); m: an entry for each output of s->graph. Both are run anew.
+ */
+enum lr_status lr_session_outputs(struct lr_output_measure *m, const struct lr_session *s,
+                                  int64_t count, const struct lr_progress *progress,
+                                  struct lr_err *e);
 
 /* A step is a change of the plan, or a configuration that was dropped. What was measured
  * of a plan comes back with it, and so do the settings that `use` or an import replaced;

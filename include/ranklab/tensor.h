@@ -46,6 +46,7 @@ struct lr_tensor {
 
 size_t lr_dtype_size(enum lr_dtype t); /* bytes; 0 for types not held */
 const char *lr_dtype_name(enum lr_dtype t);
+bool lr_dtype_is_float(enum lr_dtype t);
 /* Number of elements; LR_ESHAPE when a dimension is negative or the product overflows. */
 enum lr_status lr_shape_count(int64_t *count, const struct lr_shape *s, struct lr_err *e);
 bool lr_shape_equal(const struct lr_shape *a, const struct lr_shape *b);

@@ -38,6 +38,11 @@ const char *lr_dtype_name(enum lr_dtype t)
     return "unknown";
 }
 
+bool lr_dtype_is_float(enum lr_dtype t)
+{
+    return t == LR_DT_F32 || t == LR_DT_F16 || t == LR_DT_BF16 || t == LR_DT_F64;
+}
+
 char *lr_shape_text(char *buf, size_t size, const struct lr_shape *s)
 {
     size_t at = 0;

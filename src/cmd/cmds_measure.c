@@ -2,11 +2,78 @@
 #include "cmd/context.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ranklab/engine.h"
 #include "ranklab/journal.h"
+
+/* ---- eval ---- */
+
+static const struct out_column columns_outputs[] = {
+    {"output", "output", OUT_TEXT, 0, 0},
+    {"shape", "shape", OUT_TEXT, 0, 0},
+    {"kind", "kind", OUT_TEXT, 0, 0},
+    {"images", "images", OUT_INT, 0, 0},
+    {"agreement", "agree %", OUT_REAL, 0.01, 2},
+    {"output_error", "error", OUT_REAL, 0, 5},
+    {"kl", "KL nat", OUT_REAL, 0, 7},
+    {"psnr", "PSNR dB", OUT_REAL, 0, 2},
+};
+
+static const char *kind_of(const struct lr_output_view *v)
+{
+    if (v->is_constant)
+        return "constant";
+    if (v->is_probability)
+        return v->n_places > 1 ? "map of probabilities" : "probabilities";
+    switch (v->kind) {
+    case LR_OUTPUT_SCORES:
+        return v->n_places > 1 ? "map of scores" : "scores";
+    case LR_OUTPUT_CLASSES:
+        return v->n_places > 1 ? "map of classes" : "class";
+    case LR_OUTPUT_IMAGE:
+        return "image";
+    case LR_OUTPUT_VALUES:
+        break;
+    }
+    return "values";
+}
+
+static enum lr_status eval_outputs(struct cmd_ctx *c, int64_t count, struct cmd_error *e)
+{
+    const struct lr_graph *g = c->session->graph;
+    struct lr_output_measure *m = lr_calloc((size_t)g->n_outputs, sizeof(*m));
+    struct out_table t;
+
+    if (!m)
+        return lr_enomem(&e->err, (size_t)g->n_outputs * sizeof(*m), "outputs");
+    enum lr_status st = lr_session_outputs(m, c->session, count, &c->progress, &e->err);
+    if (st) {
+        lr_free(m);
+        return st;
+    }
+    out_table_init(&t, columns_outputs,
+                   sizeof(columns_outputs) / sizeof(columns_outputs[0]));
+    for (int i = 0; i < g->n_outputs; i++) {
+        const struct lr_value *v = &g->values[g->outputs[i]];
+        struct lr_shape shape = v->shape;
+        char text[LR_MAX_DIMS * 21];
+        if (shape.n_dims > 0 && shape.dims[0] == -1)
+            shape.dims[0] = 1; /* of one image */
+        out_text(&t, v->name);
+        out_text(&t, lr_shape_text(text, sizeof(text), &shape));
+        out_text(&t, kind_of(&m[i].view));
+        out_int(&t, m[i].images);
+        out_real(&t, m[i].agreement);
+        out_real(&t, m[i].output_error);
+        out_real(&t, m[i].kl);
+        out_real(&t, m[i].psnr);
+    }
+    lr_free(m);
+    return cmd_table(c, &t, e);
+}
 
 static enum lr_status run_eval(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
@@ -19,9 +86,13 @@ static enum lr_status run_eval(struct cmd_ctx *c, const struct cmd_call *call,
     struct out_table t;
     char when[CMD_TIME_SIZE];
 
+    if (cmd_option(call, "outputs")->is_set)
+        return eval_outputs(c, q.count, e);
     enum lr_status st = lr_session_ask(&a, c->session, &q, &e->err);
     if (st)
         return st;
+    if (isnan(a.eval.top1) && lr_dataset_labels(c->session->eval))
+        cmd_say(c, "labels are not used: the first output gives no class for an image");
     if (a.is_from_journal)
         cmd_say(c, "answered from the journal, measured %s; eval --again measures anew",
                 cmd_time(when, a.when));
@@ -170,6 +241,7 @@ static const struct cmd_param eval_options[] = {
      .max = 1e12,
      .help = "only the first images"},
     {.name = "again", .type = CMD_T_FLAG, .help = "measure, whatever the journal knows"},
+    {.name = "outputs", .type = CMD_T_FLAG, .help = "a row for each output, unlabelled"},
     {0}};
 static const struct cmd_param run_args[] = {
     {.name = "IN",
@@ -189,8 +261,18 @@ static const struct cmd_row rows[] = {
          "Both networks see the same images. difference is approximated minus original\n"
          "in points, with its paired 95 % interval low..high; agree is the share of\n"
          "images with the same answer; output error is |o - o'|^2 / |o|^2. A question\n"
-         "asked before is answered from the journal (see journal) and says so.\n",
-     .examples = "solve; eval --count 200\n",
+         "asked before is answered from the journal (see journal) and says so.\n"
+         "The answer is that of the first output. Where it is a map of scores there is "
+         "one\n"
+         "for each place and agree is the share of places; where it has no classes "
+         "there\n"
+         "is only the error.\n"
+         "--outputs compares every output, without labels, and measures anew: KL is "
+         "that\n"
+         "of probabilities (behind a Softmax), a mean over images and places; PSNR is "
+         "for\n"
+         "outputs with height and width, against the range of the original's values.\n",
+     .examples = "solve; eval --count 200\neval --outputs --count 50\n",
      .options = eval_options,
      .flags = CMD_NEEDS_MODEL | CMD_NEEDS_EVAL | CMD_TABLE,
      .run = run_eval},

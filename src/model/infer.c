@@ -20,11 +20,6 @@ static lr_rule *const rules[LR_OP_COUNT] = {
 #undef LR_OP
 };
 
-bool lr_dtype_is_float(enum lr_dtype t)
-{
-    return t == LR_DT_F32 || t == LR_DT_F16 || t == LR_DT_BF16 || t == LR_DT_F64;
-}
-
 bool lr_infer_has(const struct lr_infer *c, int i)
 {
     return i < c->node->n_in && c->node->in[i] >= 0;

@@ -167,7 +167,6 @@ enum lr_status lr_infer_axis(const struct lr_infer *c, int *axis, int64_t given,
 /* Element-wise arithmetic of the node on inputs 0 and 1; out has room for LR_MAX_INTS.
  * False when they are not known or the result is no multiple of the batch. */
 bool lr_infer_combine(struct lr_infer *c, struct lr_int *out, int *n, int *n_dims);
-bool lr_dtype_is_float(enum lr_dtype t);
 
 /* ---- onnx_branch.c */
 

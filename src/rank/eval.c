@@ -9,6 +9,7 @@
 
 #include "ranklab/engine.h"
 #include "ranklab/mem.h"
+#include "output.h"
 
 enum { TOP_K = 5 };
 
@@ -31,16 +32,6 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static int argmax(const float *x, int n)
-{
-    int best = 0;
-
-    for (int i = 1; i < n; i++)
-        if (x[i] > x[best])
-            best = i;
-    return best;
-}
-
 /* Whether label is among the k largest; of equals the first come first, as in argmax. */
 static bool is_in_top(const float *x, int n, int label, int k)
 {
@@ -51,29 +42,35 @@ static bool is_in_top(const float *x, int n, int label, int k)
     return before < k;
 }
 
-static enum lr_status check_labels(const int32_t *labels, int64_t n, int n_out,
-                                   struct lr_err *e)
+static enum lr_status check_labels(const int32_t *labels, int64_t n,
+                                   const struct lr_output_view *v, struct lr_err *e)
 {
+    if (v->kind != LR_OUTPUT_SCORES)
+        return LR_OK;
     for (int64_t i = 0; labels && i < n; i++)
-        if (labels[i] < 0 || labels[i] >= n_out)
+        if (labels[i] < 0 || labels[i] >= v->n_classes)
             return lr_err_set(
                 e, LR_EINVAL,
                 "label %d of image %lld: the network has %d outputs (0..%d)",
-                (int)labels[i], (long long)i, n_out, n_out - 1);
+                (int)labels[i], (long long)i, v->n_classes, v->n_classes - 1);
     return LR_OK;
 }
 
 enum lr_status lr_outcome_init(struct lr_outcome *o, int64_t n, int n_out,
-                               const int32_t *labels, struct lr_err *e)
+                               const struct lr_output_view *view, const int32_t *labels,
+                               struct lr_err *e)
 {
     size_t size = (size_t)n;
-    bool has_five = labels && n_out > TOP_K;
-    enum lr_status rc = check_labels(labels, n, n_out, e);
 
-    *o = (struct lr_outcome){.n = n, .n_out = n_out};
+    if (view->n_places != 1)
+        labels = NULL;
+    bool has_five = labels && view->kind == LR_OUTPUT_SCORES && view->n_classes > TOP_K;
+    enum lr_status rc = check_labels(labels, n, view, e);
+
+    *o = (struct lr_outcome){.n = n, .n_out = n_out, .view = *view};
     if (rc != LR_OK)
         return rc;
-    o->top1 = lr_calloc(size, sizeof(*o->top1));
+    o->top1 = lr_calloc(size, (size_t)view->n_places * sizeof(*o->top1));
     o->out = lr_calloc(size, (size_t)n_out * sizeof(*o->out));
     if (labels)
         o->hit1 = lr_calloc(size, 1);
@@ -88,14 +85,14 @@ enum lr_status lr_outcome_init(struct lr_outcome *o, int64_t n, int n_out,
 enum lr_status lr_outcome_put(struct lr_outcome *o, int64_t i, const float *x,
                               const int32_t *labels, struct lr_err *e)
 {
-    size_t n = (size_t)o->n_out;
+    const size_t n = (size_t)o->n_out;
 
     if (!lr_all_finite(x, n))
         return lr_err_set(e, LR_ENUMERIC,
                           "the network's output for image %lld is not finite",
                           (long long)i);
     memcpy(o->out + (size_t)i * n, x, n * sizeof(*x));
-    o->top1[i] = argmax(x, o->n_out);
+    lr_answers(o->top1 + (size_t)i * (size_t)o->view.n_places, x, &o->view);
     if (o->hit1)
         o->hit1[i] = o->top1[i] == labels[i];
     if (o->hit5)
@@ -159,7 +156,9 @@ enum lr_status lr_outcome_run(struct lr_outcome *o, const struct lr_graph *g,
                                 g->values[g->outputs[0]].name);
                 goto out;
             }
-            rc = lr_outcome_init(o, count, (int)per_image, labels, e);
+            struct lr_output_view view;
+            lr_output_view(&view, g, 0);
+            rc = lr_outcome_init(o, count, (int)per_image, &view, labels, e);
             if (rc != LR_OK)
                 goto out;
         }
@@ -201,13 +200,53 @@ static double relative_error(const float *x, const float *y, size_t n)
     return num > 0 ? INFINITY : 0;
 }
 
+static double agreement(const struct lr_outcome *a, const struct lr_outcome *b)
+{
+    int64_t n = a->n * a->view.n_places, same = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        same += a->top1[i] == b->top1[i];
+    return n > 0 ? (double)same / (double)n : NAN;
+}
+
+static double output_error(const struct lr_outcome *a, const struct lr_outcome *b)
+{
+    return relative_error(b->out, a->out, (size_t)a->n * (size_t)a->n_out);
+}
+
+double lr_outcome_quality(const struct lr_outcome *o, const struct lr_outcome *original)
+{
+    if (o->hit1)
+        return o->n > 0 ? (double)count_hits(o->hit1, o->n) / (double)o->n : 0;
+    if (o->view.n_places > 0)
+        return agreement(o, original);
+    return fmax(0, 1 - output_error(o, original));
+}
+
+double lr_outcome_bytes(const struct lr_graph *g, int64_t count)
+{
+    struct lr_shape s = g->values[g->outputs[0]].shape;
+    struct lr_output_view v;
+    int64_t n = 0;
+
+    if (g->n_outputs < 1)
+        return 0;
+    lr_output_view(&v, g, 0);
+    if (s.n_dims > 0)
+        s.dims[0] = 1;
+    if (lr_shape_count(&n, &s, NULL) != LR_OK)
+        return INFINITY;
+    return 4.0 * (double)count * ((double)n + (double)v.n_places);
+}
+
 enum lr_status lr_eval_compare(struct lr_eval *r, const struct lr_outcome *original,
                                const struct lr_outcome *approximated, struct lr_err *e)
 {
     const struct lr_outcome *a = approximated, *b = original;
-    int64_t cells[2][2] = {{0}}, same = 0;
+    int64_t cells[2][2] = {{0}};
 
-    if (a->n != b->n || a->n_out != b->n_out || a->n < 1)
+    if (a->n != b->n || a->n_out != b->n_out || a->view.n_places != b->view.n_places ||
+        a->n < 1)
         return lr_err_set(
             e, LR_EINVAL,
             "%lld images with %d outputs cannot be compared with %lld and %d",
@@ -217,10 +256,8 @@ enum lr_status lr_eval_compare(struct lr_eval *r, const struct lr_outcome *origi
     r->difference_low = r->difference_high = r->top1_low = r->top1_high = NAN;
     r->top5 = r->top5_original = NAN;
     double n = (double)a->n;
-    for (int64_t i = 0; i < a->n; i++)
-        same += a->top1[i] == b->top1[i];
-    r->agreement = (double)same / n;
-    r->output_error = relative_error(b->out, a->out, (size_t)a->n * (size_t)a->n_out);
+    r->agreement = agreement(a, b);
+    r->output_error = output_error(a, b);
     if (a->hit1 && b->hit1) {
         for (int64_t i = 0; i < a->n; i++)
             cells[a->hit1[i] != 0][b->hit1[i] != 0]++;

@@ -58,9 +58,14 @@ enum lr_status lr_survey_init(struct lr_survey *s, const struct lr_outcome *orig
                               uint64_t seed, struct lr_err *e)
 {
     size_t n = (size_t)original->n, n_out = (size_t)original->n_out;
-    struct doubt *doubts = lr_alloc(n, sizeof(*doubts));
+    struct doubt *doubts = NULL;
 
     *s = (struct lr_survey){.n = original->n};
+    if (original->view.n_places != 1)
+        return lr_err_set(e, LR_EUNSUP,
+                          "a precision needs a network that gives one class for each "
+                          "image");
+    doubts = lr_alloc(n, sizeof(*doubts));
     s->order = lr_alloc(n, sizeof(*s->order));
     s->stratum_of = lr_alloc(n, sizeof(*s->stratum_of));
     if (!doubts || !s->order || !s->stratum_of) {

@@ -177,17 +177,6 @@ static enum lr_status measure_errors(struct lr_session *s, const int *layers, in
 
 /* ---- losses of accuracy ---- */
 
-/* Share of images that a network gets right or, without labels, answers as the original
- * does. */
-static double accuracy(const struct lr_outcome *o, const struct lr_outcome *original)
-{
-    int64_t n = 0;
-
-    for (int64_t i = 0; i < o->n; i++)
-        n += o->hit1 ? o->hit1[i] != 0 : o->top1[i] == original->top1[i];
-    return o->n > 0 ? (double)n / (double)o->n : 0;
-}
-
 /* Solves the layer alone at the point's ranks and evaluates the network it is in. */
 static enum lr_status measure_drop(struct lr_rank_point *point, struct lr_session *s,
                                    int layer, const struct lr_outcome *original,
@@ -214,7 +203,8 @@ static enum lr_status measure_drop(struct lr_rank_point *point, struct lr_sessio
     if ((rc = session_split(&g, s, alone, use, e)) != LR_OK ||
         (rc = lr_outcome_run(&outcome, g, s->calib, 0, &second, e)) != LR_OK)
         goto out;
-    point->drop = accuracy(original, original) - accuracy(&outcome, original);
+    point->drop =
+        lr_outcome_quality(original, original) - lr_outcome_quality(&outcome, original);
 out:
     session_plan_free(alone, s->n_layers);
     lr_outcome_free(&outcome);

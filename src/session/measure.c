@@ -3,6 +3,7 @@
  * kept, and dropped when the images change. */
 #include "session/internal.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ranklab/mem.h"
@@ -217,6 +218,44 @@ enum lr_status session_need_original(struct lr_session *s, int64_t count,
     return LR_OK;
 }
 
+/* Outputs beyond this are compared and forgotten, instead of being kept so that the
+ * original need not run again. */
+static const double MAX_KEPT_BYTES = 1 << 29;
+
+/* The first output of both networks, side by side. A map has no accuracy. */
+static enum lr_status measure_forgetful(struct lr_eval *r, const struct lr_session *s,
+                                        const struct lr_graph *g, int64_t count,
+                                        const struct lr_progress *progress,
+                                        struct lr_err *e)
+{
+    struct lr_output_measure *m = lr_calloc((size_t)g->n_outputs, sizeof(*m));
+    double seconds = 0;
+
+    if (!m)
+        return lr_enomem(e, (size_t)g->n_outputs * sizeof(*m), "outputs");
+    enum lr_status rc =
+        lr_outputs_compare(m, &seconds, s->graph, g, s->eval, count, progress, e);
+    if (rc == LR_OK) {
+        *r = (struct lr_eval){.images = m[0].images,
+                              .agreement = m[0].agreement,
+                              .output_error = m[0].output_error,
+                              .seconds = seconds};
+        r->top1 = r->top1_original = r->top1_difference = NAN;
+        r->difference_low = r->difference_high = r->top1_low = r->top1_high = NAN;
+        r->top5 = r->top5_original = NAN;
+    }
+    lr_free(m);
+    return rc;
+}
+
+static bool is_forgetful(const struct lr_session *s, int64_t count)
+{
+    struct lr_output_view v;
+
+    lr_output_view(&v, s->graph, 0);
+    return v.n_places != 1 && lr_outcome_bytes(s->graph, count) > MAX_KEPT_BYTES;
+}
+
 enum lr_status session_measure(struct lr_eval *r, struct lr_session *s, const bool *use,
                                int64_t count, const struct lr_progress *progress,
                                struct lr_err *e)
@@ -229,6 +268,10 @@ enum lr_status session_measure(struct lr_eval *r, struct lr_session *s, const bo
 
     if (rc != LR_OK)
         return rc;
+    if (s->graph->n_outputs > 0 && is_forgetful(s, count)) {
+        rc = measure_forgetful(r, s, g, count, progress, e);
+        goto out;
+    }
     for (int i = 0; i < s->n_layers; i++)
         is_whole = is_whole && !use[i];
     if (!s->original || s->original_count != count) {
@@ -246,6 +289,27 @@ enum lr_status session_measure(struct lr_eval *r, struct lr_session *s, const bo
     rc = lr_eval_compare(r, s->original, is_whole ? s->original : &approximated, e);
 out:
     lr_outcome_free(&approximated);
+    lr_graph_free(g);
+    return rc;
+}
+
+enum lr_status lr_session_outputs(struct lr_output_measure *m, const struct lr_session *s,
+                                  int64_t count, const struct lr_progress *progress,
+                                  struct lr_err *e)
+{
+    struct lr_graph *g = NULL;
+    enum lr_status rc = session_need_network(s, e);
+
+    if (rc != LR_OK)
+        return rc;
+    if (!s->eval)
+        return lr_err_set(e, LR_EINVAL, "no evaluation images: use data eval");
+    if (count < 0)
+        return lr_err_set(e, LR_EINVAL, "count %lld is below 0", (long long)count);
+    if ((rc = session_need_run(s, e)) == LR_OK)
+        rc = lr_session_build(&g, s, false, e);
+    if (rc == LR_OK)
+        rc = lr_outputs_compare(m, NULL, s->graph, g, s->eval, count, progress, e);
     lr_graph_free(g);
     return rc;
 }

@@ -73,8 +73,8 @@ enum lr_status sweep_run(struct lr_eval *evals, struct lr_net *const *nets, int 
         goto out;
     }
     for (int i = 0; i < n; i++)
-        if ((rc = lr_outcome_init(&outcomes[i], c->n_images, original->n_out, labels,
-                                  e)) != LR_OK)
+        if ((rc = lr_outcome_init(&outcomes[i], c->n_images, original->n_out,
+                                  &original->view, labels, e)) != LR_OK)
             goto out;
     for (int64_t first = 0; first < c->n_images; first += c->batch) {
         int64_t left = c->n_images - first;
@@ -121,7 +121,8 @@ enum lr_status sweep_sample(struct lr_eval *r, struct lr_net *net, struct sweep_
     int64_t *images = lr_alloc((size_t)max, sizeof(*images));
     const float *const *x = NULL;
     struct lr_outcome o = {0};
-    enum lr_status rc = lr_outcome_init(&o, c->n_images, original->n_out, labels, e);
+    enum lr_status rc =
+        lr_outcome_init(&o, c->n_images, original->n_out, &original->view, labels, e);
 
     lr_survey_restart(survey);
     if (!images)

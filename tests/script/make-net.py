@@ -5,7 +5,9 @@ this script only says how they were made. Needs nothing but Python.
 net.onnx: seven convolutions, one of them grouped, the last without a ReLU.
 odd.onnx: half of stem's filters are zero; flat's response never varies and is added to its
 input; gate's is added to every position of a map; depth has a group per channel; thin has one
-filter; nothing follows last."""
+filter; nothing follows last.
+maps.onnx: three outputs with height and width: scores of five classes, their shares, and a
+grey picture."""
 import struct
 import sys
 
@@ -124,10 +126,22 @@ def odd():
             conv("last", "r6", 24, 1)] + classifier("last", 24)
 
 
-parts = odd() if sys.argv[1:2] == ["odd"] else net()
+def maps():
+    return [conv("one", "image", 16, 1, stride=2), unary("Relu", "r1", "one"),
+            conv("two", "r1", 16, 16), unary("Relu", "r2", "two"),
+            conv("scores", "r2", 5, 16),
+            (node("Softmax", "shares", ["scores"], "shares", one_int("axis", 1)), b""),
+            conv("picture", "r2", 1, 16)]
+
+
+kind = sys.argv[1] if len(sys.argv) > 1 else "net"
+parts = {"odd": odd, "maps": maps}.get(kind, net)()
+outputs = info(12, "scores", ["N", 10])
+if kind == "maps":
+    outputs = b"".join(info(12, name, ["N", c, 14, 14])
+                       for name, c in (("scores", 5), ("shares", 5), ("picture", 1)))
 nodes, weights = (b"".join(p[i] for p in parts) for i in (0, 1))
-graph = nodes + chunk(2, "net") + weights + info(11, "image", ["N", 1, 28, 28]) \
-    + info(12, "scores", ["N", 10])
+graph = nodes + chunk(2, "net") + weights + info(11, "image", ["N", 1, 28, 28]) + outputs
 model = number(1, 8) + chunk(2, "make-net.py") + chunk(7, graph) \
     + chunk(8, chunk(1, "") + number(2, 13))
 with open(sys.argv[2] if len(sys.argv) > 2 else "net.onnx", "wb") as f:

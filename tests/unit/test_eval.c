@@ -133,6 +133,7 @@ static struct lr_outcome outcome(int32_t *top1, uint8_t *hit1, uint8_t *hit5, fl
 {
     return (struct lr_outcome){.n = N,
                                .n_out = OUT,
+                               .view = {LR_OUTPUT_SCORES, 1, OUT, 1, .is_log = false},
                                .top1 = top1,
                                .hit1 = hit1,
                                .hit5 = hit5,

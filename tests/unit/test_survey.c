@@ -15,6 +15,9 @@
 
 enum { N = 10000, CLASSES = 3, BATCH = 64 };
 
+static const struct lr_output_view scores = {LR_OUTPUT_SCORES, 1, CLASSES, 1,
+                                             .is_log = false};
+
 #define assert_ok(call)                                                                  \
     do {                                                                                 \
         struct lr_err *fx_e = &(struct lr_err){0};                                       \
@@ -30,7 +33,7 @@ static void make_original(struct lr_outcome *o, int64_t n, uint64_t seed)
 
     lr_rng_seed(&rng, seed);
     assert_non_null(labels);
-    assert_ok(lr_outcome_init(o, n, CLASSES, labels, fx_e));
+    assert_ok(lr_outcome_init(o, n, CLASSES, &scores, labels, fx_e));
     for (int64_t i = 0; i < n; i++) {
         float x[CLASSES] = {0, 0, -5};
         double margin = 6 * sqrt(-log(1 - lr_rng_uniform(&rng)));

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """torchvision's architectures against ONNX Runtime:
-  torchvision.py RANKLAB NODE FOLDER [--plan] [NAME ...]
+  torchvision_check.py RANKLAB NODE FOLDER [--plan] [NAME ...]
 FOLDER: files of torchvision_export.py. For each: the outputs of one image, and how many
 convolutions can be approximated, with the reasons of the others. --plan: also a network of
 half the cost, solved, exported, and run in ONNX Runtime where that is said to pay. Ends with
