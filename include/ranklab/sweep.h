@@ -51,6 +51,9 @@ struct lr_sweeps {
 /* Whether the 95 % interval of the top-1 difference leaves out 0; false without labels.
  */
 bool lr_sweep_is_significant(const struct lr_sweep_point *p);
+/* The 95 % interval of the agreement with the original: Wilson's, widened by the sampling
+ * where a sample stood in for all images. NAN without an evaluation. */
+void lr_sweep_agreement(double *low, double *high, const struct lr_sweep_point *p);
 void lr_sweep_point_free(struct lr_sweep_point *p);
 void lr_sweeps_free(struct lr_sweeps *s);
 

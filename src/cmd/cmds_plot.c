@@ -182,7 +182,10 @@ static const struct cmd_param plot_options[] = {
      .choices = targets,
      .help = "text, pane, window, or a .svg, .png, .pdf file"},
     {.name = "script", .type = CMD_T_PATH_OUT, .help = "write the gnuplot script"},
-    {.name = "by", .type = CMD_T_CHOICE, .choices = axes, .help = "x axis of energy"},
+    {.name = "by",
+     .type = CMD_T_CHOICE,
+     .choices = axes,
+     .help = "x axis of energy, accuracy, error"},
     {.name = "against", .type = CMD_T_CHOICE, .choices = costs, .help = "of tradeoff"},
     {.name = "of", .type = CMD_T_CHOICE, .choices = sources, .help = "whose energy"},
     {.name = "width",
@@ -200,11 +203,14 @@ static const struct cmd_row rows[] = {
      .detail =
          "energy: the share of energy that each rank keeps, chosen ranks marked (--of\n"
          "filters: of the squared singular values of the filters); error:\n"
-         "the held-out error of the solved layers beside that of the linear solution;\n"
+         "the held-out error of the solved layers beside that of the linear solution, "
+         "or\n"
+         "with --by, and while nothing is solved, against the rank, from sweeps;\n"
          "propagation: each layer's own error, the inherited one, and what is left;\n"
          "accuracy: the points of sweeps with their 95 % intervals, against the rank "
          "or,\n"
-         "for several layers, its share of the full one; tradeoff: networks of sweeps,\n"
+         "for several layers, its share of the full one (without labels the share of\n"
+         "images with the original's answer); tradeoff: networks of sweeps,\n"
          "kept configurations and the plan, accuracy against speedup, or (--against "
          "ms)\n"
          "against the milliseconds of those that were timed; ranks: those\n"

@@ -1,5 +1,5 @@
-/* Plots of the accuracy of single layers against their rank, from sweeps, and of the
- * ranks chosen. */
+/* Plots of what sweeps measured of single layers, accuracy or response error, against the
+ * rank, and of the ranks chosen. */
 #include "cmd/plots.h"
 
 #include <math.h>
@@ -10,13 +10,38 @@
 
 enum { MAX_NAMED = 4 }; /* curves whose marks bear the names of their layers */
 
-/* ---- accuracy ---- */
+/* ---- curves of sweeps ---- */
 
-static bool is_shown(const struct lr_sweep_point *p, const struct lr_session *s,
-                     int layer)
+/* What a curve shows: accuracy by labels, or where there are none the share of images
+ * with the original's answer; the response errors of the solution and of the linear one.
+ */
+enum measure { TOP1, AGREEMENT, HELDOUT, LINEAR };
+
+struct curves {
+    const struct lr_session *s;
+    enum measure measure;
+    bool is_share; /* ranks in percent of the full one */
+    int n_layers;  /* that have points */
+};
+
+static double value_of(const struct lr_sweep_point *p, enum measure m)
 {
-    return p->layer == layer && p->method == s->plan[layer].method && p->n_images > 0 &&
-           isfinite(p->eval.top1_difference);
+    switch (m) {
+    case TOP1:
+        return p->n_images > 0 ? 100 * p->eval.top1_difference : NAN;
+    case AGREEMENT:
+        return p->n_images > 0 ? 100 * p->eval.agreement : NAN;
+    case HELDOUT:
+        return p->error_heldout;
+    default:
+        return p->error_linear;
+    }
+}
+
+static bool is_shown(const struct lr_sweep_point *p, const struct curves *c, int layer)
+{
+    return p->layer == layer && p->method == c->s->plan[layer].method &&
+           isfinite(value_of(p, c->measure));
 }
 
 /* The rank along the axis: d'' of a spatial split, else d'. */
@@ -25,24 +50,39 @@ static int axis_rank(struct lr_ranks r, const struct lr_rank_layer *l)
     return l->split == LR_SPLIT_SPATIAL ? r.spatial : r.channel;
 }
 
-static size_t count_points(const struct lr_session *s, int layer)
+static size_t count_points(const struct curves *c, int layer)
 {
+    const struct lr_sweeps *k = c->s->sweeps;
     size_t n = 0;
 
-    for (int i = 0; s->sweeps && i < s->sweeps->n; i++)
-        n += is_shown(&s->sweeps->points[i], s, layer);
+    for (int i = 0; k && i < k->n; i++)
+        n += is_shown(&k->points[i], c, layer);
     return n;
 }
 
-/* Points of one layer by rising rank; those that are not significant go to open as well.
- */
-static void add_curve(struct cmd_drawing *d, struct out_series *to,
-                      struct out_series *open, const struct lr_session *s, int layer,
-                      bool is_share)
+static void set_interval(double *low, double *high, const struct lr_sweep_point *p,
+                         enum measure m)
 {
+    *low = *high = NAN;
+    if (m == TOP1) {
+        *low = 100 * p->eval.difference_low;
+        *high = 100 * p->eval.difference_high;
+    } else if (m == AGREEMENT) {
+        lr_sweep_agreement(low, high, p);
+        *low *= 100;
+        *high *= 100;
+    }
+}
+
+/* Points of one layer by rising rank; those that are not significant go to open (NULL:
+ * not marked) as well. */
+static void add_curve(struct cmd_drawing *d, struct out_series *to,
+                      struct out_series *open, const struct curves *c, int layer)
+{
+    const struct lr_session *s = c->s;
     struct lr_rank_layer l = lr_session_rank_layer(s, layer);
     int full = axis_rank(lr_ranks_whole(&l), &l);
-    size_t n = count_points(s, layer), k = 0;
+    size_t n = count_points(c, layer), k = 0;
     double *x = cmd_drawing_take(d, 4 * n, sizeof(*x));
 
     if (!x)
@@ -51,13 +91,12 @@ static void add_curve(struct cmd_drawing *d, struct out_series *to,
     /* They are kept by falling cost. */
     for (int i = s->sweeps->n - 1; i >= 0; i--) {
         const struct lr_sweep_point *p = &s->sweeps->points[i];
-        if (!is_shown(p, s, layer))
+        if (!is_shown(p, c, layer))
             continue;
-        x[k] = (is_share ? 100.0 / full : 1) * axis_rank(p->ranks, &l);
-        y[k] = 100 * p->eval.top1_difference;
-        low[k] = 100 * p->eval.difference_low;
-        high[k] = 100 * p->eval.difference_high;
-        if (!lr_sweep_is_significant(p)) {
+        x[k] = (c->is_share ? 100.0 / full : 1) * axis_rank(p->ranks, &l);
+        y[k] = value_of(p, c->measure);
+        set_interval(&low[k], &high[k], p, c->measure);
+        if (open && !lr_sweep_is_significant(p)) {
             ((double *)(void *)open->x)[open->n] = x[k];
             ((double *)(void *)open->y)[open->n++] = y[k];
         }
@@ -80,14 +119,15 @@ static void add_curve(struct cmd_drawing *d, struct out_series *to,
 /* The chosen rank, and where splitting stops to pay; of several layers with their names,
  * of many only the chosen ranks. */
 static void add_marks(struct cmd_drawing *d, struct out_mark *marks,
-                      const struct lr_session *s, int layer, int series, bool is_share,
-                      int n_curves)
+                      const struct curves *c, int layer, int series)
 {
+    const struct lr_session *s = c->s;
     struct lr_rank_layer l = lr_session_rank_layer(s, layer);
-    double scale = is_share ? 100.0 / axis_rank(lr_ranks_whole(&l), &l) : 1;
+    double scale = c->is_share ? 100.0 / axis_rank(lr_ranks_whole(&l), &l) : 1;
     int even = lr_break_even(&l, s->plan[layer].ranks),
         rank = axis_rank(s->plan[layer].ranks, &l);
-    bool is_only = n_curves == 1, is_named = n_curves > 1 && n_curves <= MAX_NAMED;
+    bool is_only = c->n_layers == 1,
+         is_named = c->n_layers > 1 && c->n_layers <= MAX_NAMED;
     const char *name = is_named ? s->layers[layer].name : "";
     const char *space = is_named ? " " : "";
 
@@ -103,9 +143,10 @@ static void add_marks(struct cmd_drawing *d, struct out_mark *marks,
 }
 
 /* The multiply-adds of a layer at its points, above the plot, where they do not touch. */
-static void add_macs(struct cmd_drawing *d, const struct lr_session *s, int layer,
+static void add_macs(struct cmd_drawing *d, const struct curves *c, int layer,
                      const struct out_series *curve)
 {
+    const struct lr_session *s = c->s;
     struct lr_rank_layer l = lr_session_rank_layer(s, layer);
     struct out_tic *tics = cmd_drawing_take(d, curve->n, sizeof(*tics));
     double room = curve->n ? 0.06 * (curve->x[curve->n - 1] - curve->x[0]) : 0;
@@ -113,7 +154,7 @@ static void add_macs(struct cmd_drawing *d, const struct lr_session *s, int laye
 
     for (int i = s->sweeps->n - 1; i >= 0 && tics; i--) {
         const struct lr_sweep_point *p = &s->sweeps->points[i];
-        if (!is_shown(p, s, layer))
+        if (!is_shown(p, c, layer))
             continue;
         double x = curve->x[at++];
         if (k == 0 || x - tics[k - 1].x >= room)
@@ -126,17 +167,105 @@ static void add_macs(struct cmd_drawing *d, const struct lr_session *s, int laye
                          s->layers[layer].name, 1e-6 * (double)lr_macs_whole(&l));
 }
 
+static const struct {
+    const char *of_one, *of_several, *y_label; /* of_one: layer, method */
+} texts[] = {
+    [TOP1] = {"accuracy with only %s approximated (%s)",
+              "accuracy with one layer approximated at a time",
+              "top-1, difference from the original (points)"},
+    [AGREEMENT] = {"agreement with the original, only %s approximated (%s)",
+                   "agreement with the original, one layer approximated at a time",
+                   "images with the original's answer (%; no labels)"},
+    [HELDOUT] = {"response error with only %s approximated (%s)",
+                 "response error with one layer approximated at a time",
+                 "|r(y)-r(y')|^2 / |r(y)|^2, held-out"},
+};
+
+/* One layer: what its rank costs, and the multiply-adds above. */
+static void dress_only(struct cmd_drawing *d, const struct curves *c, int layer,
+                       const struct out_series *curve)
+{
+    struct lr_rank_layer l = lr_session_rank_layer(c->s, layer);
+
+    d->plot.title =
+        cmd_drawing_text(d, texts[c->measure].of_one, c->s->layers[layer].name,
+                         lr_method_info(c->s->plan[layer].method)->name);
+    add_macs(d, c, layer, curve);
+    if (l.split == LR_SPLIT_CHANNEL && !c->is_share)
+        d->plot.x_label = cmd_drawing_text(
+            d, "rank (%.3g MMAC each; whole %.3g MMAC)",
+            1e-6 * (double)lr_macs_split(&l, (struct lr_ranks){l.d, 0}) / l.d,
+            1e-6 * (double)lr_macs_whole(&l));
+}
+
+/* One curve a layer; behind them what is not significant, or of one layer's errors those
+ * of the linear solution. */
+static enum lr_status draw_curves(struct cmd_drawing *d, struct curves *c,
+                                  const int *layers, int n, int by, size_t n_points,
+                                  struct cmd_error *e)
+{
+    size_t k = 0;
+    int only = -1;
+
+    c->is_share = by >= 0 ? by == 1 : c->n_layers > 1;
+    struct out_series *series =
+        cmd_drawing_take(d, (size_t)c->n_layers + 1, sizeof(*series));
+    struct out_mark *marks = cmd_drawing_take(d, 2 * (size_t)c->n_layers, sizeof(*marks));
+    double *open = cmd_drawing_take(d, 2 * n_points, sizeof(*open));
+    if (d->is_failed)
+        return cmd_drawing_check(d, e);
+    struct out_series *last = &series[c->n_layers];
+    *last = (struct out_series){.title = "not significant (95 %)",
+                                .style = OUT_FRAMES,
+                                .x = open,
+                                .y = open + n_points};
+    for (int i = 0; i < n; i++)
+        if (count_points(c, layers[i]) > 0) {
+            only = layers[i];
+            add_curve(d, &series[k], c->measure == TOP1 ? last : NULL, c, only);
+            add_marks(d, marks, c, only, (int)k++);
+        }
+    d->plot.title = texts[c->measure].of_several;
+    d->plot.x_label = c->is_share ? "rank (% of full rank)" : "rank";
+    d->plot.y_label = texts[c->measure].y_label;
+    if (c->n_layers == 1) {
+        dress_only(d, c, only, &series[0]);
+        struct curves linear = *c;
+        linear.measure = LINEAR;
+        if (c->measure == HELDOUT && count_points(&linear, only) > 0) {
+            add_curve(d, last, NULL, &linear, only);
+            last->title = "linear";
+        }
+    }
+    d->plot.series = series;
+    d->plot.n_series = (size_t)c->n_layers + (last->n > 0);
+    d->plot.marks = marks;
+    return cmd_drawing_check(d, e);
+}
+
+/* The points of the layers; also counts the layers that have any. */
+static size_t count_all(struct curves *c, const int *layers, int n)
+{
+    size_t n_points = 0;
+
+    c->n_layers = 0;
+    for (int i = 0; i < n; i++) {
+        size_t n_here = count_points(c, layers[i]);
+        n_points += n_here;
+        c->n_layers += n_here > 0;
+    }
+    return n_points;
+}
+
 enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session *s,
                                  const int *layers, int n, int by, struct cmd_error *e)
 {
-    size_t k = 0, n_points = 0;
-    int n_curves = 0, only = -1;
+    struct curves c = {.s = s, .measure = TOP1};
+    size_t n_points = count_all(&c, layers, n);
 
-    for (int i = 0; i < n; i++) {
-        size_t n_here = count_points(s, layers[i]);
-        n_points += n_here;
-        n_curves += n_here > 0;
-        only = n_here > 0 ? layers[i] : only;
+    if (!n_points) {
+        c.measure = AGREEMENT;
+        n_points = count_all(&c, layers, n);
     }
     if (!n_points) {
         cmd_hint(e, "sweep measures it, as in: sweep conv3");
@@ -144,43 +273,31 @@ enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session 
                           "no accuracy is known of any rank of these layers, with their "
                           "method");
     }
-    bool is_share = by >= 0 ? by == 1 : n_curves > 1;
-    struct out_series *series =
-        cmd_drawing_take(d, (size_t)n_curves + 1, sizeof(*series));
-    struct out_mark *marks = cmd_drawing_take(d, 2 * (size_t)n_curves, sizeof(*marks));
-    double *open = cmd_drawing_take(d, 2 * n_points, sizeof(*open));
-    if (d->is_failed)
-        return cmd_drawing_check(d, e);
-    struct out_series *last = &series[n_curves];
-    *last = (struct out_series){.title = "not significant (95 %)",
-                                .style = OUT_FRAMES,
-                                .x = open,
-                                .y = open + n_points};
-    for (int i = 0; i < n; i++)
-        if (count_points(s, layers[i]) > 0) {
-            add_curve(d, &series[k], last, s, layers[i], is_share);
-            add_marks(d, marks, s, layers[i], (int)k++, is_share, n_curves);
-        }
-    d->plot.title = n_curves == 1
-                        ? cmd_drawing_text(d, "accuracy with only %s approximated (%s)",
-                                           s->layers[only].name,
-                                           lr_method_info(s->plan[only].method)->name)
-                        : "accuracy with one layer approximated at a time";
-    d->plot.x_label = is_share ? "rank (% of full rank)" : "rank";
-    if (n_curves == 1) {
-        struct lr_rank_layer l = lr_session_rank_layer(s, only);
-        add_macs(d, s, only, &series[0]);
-        if (l.split == LR_SPLIT_CHANNEL && !is_share)
-            d->plot.x_label = cmd_drawing_text(
-                d, "rank (%.3g MMAC each; whole %.3g MMAC)",
-                1e-6 * (double)lr_macs_split(&l, (struct lr_ranks){l.d, 0}) / l.d,
-                1e-6 * (double)lr_macs_whole(&l));
+    return draw_curves(d, &c, layers, n, by, n_points, e);
+}
+
+bool cmd_has_swept_errors(const struct lr_session *s, const int *layers, int n)
+{
+    struct curves c = {.s = s, .measure = HELDOUT};
+
+    return count_all(&c, layers, n) > 0;
+}
+
+enum lr_status cmd_draw_swept_errors(struct cmd_drawing *d, const struct lr_session *s,
+                                     const int *layers, int n, int by,
+                                     struct cmd_error *e)
+{
+    struct curves c = {.s = s, .measure = HELDOUT};
+    size_t n_points = count_all(&c, layers, n);
+
+    if (!n_points) {
+        cmd_hint(e, "sweep measures it, as in: sweep conv3 --metric error");
+        return lr_err_set(&e->err, LR_EINVAL,
+                          "no error is known of any rank of these layers, with their "
+                          "method");
     }
-    d->plot.y_label = "top-1, difference from the original (points)";
-    d->plot.series = series;
-    d->plot.n_series = (size_t)n_curves + (last->n > 0);
-    d->plot.marks = marks;
-    return LR_OK;
+    d->plot.is_log_y = true;
+    return draw_curves(d, &c, layers, n, by, n_points, e);
 }
 
 enum lr_status cmd_plot_accuracy(struct cmd_drawing *d, struct cmd_ctx *c,

@@ -3,12 +3,17 @@
 
 #include <math.h>
 
-/* Two bars a layer: the linear solution and the one taken, held-out. */
+/* Two bars a layer: the linear solution and the one taken, held-out. Where an axis is
+ * asked for, or nothing is solved, the curves of sweeps. */
 enum lr_status cmd_plot_error(struct cmd_drawing *d, struct cmd_ctx *c,
                               const struct cmd_plot_call *q, struct cmd_error *e)
 {
     static const char *const titles[2] = {"linear", "solved"};
+    const struct cmd_value *by = cmd_option(q->call, "by");
     size_t k = 0;
+
+    if (by->is_set)
+        return cmd_draw_swept_errors(d, c->session, q->layers, q->n, (int)by->i, e);
     struct out_series *series = cmd_drawing_take(d, 2, sizeof(*series));
     const char **names = cmd_drawing_take(d, (size_t)q->n, sizeof(*names));
     double *x = cmd_drawing_take(d, 3 * (size_t)q->n, sizeof(*x));
@@ -26,6 +31,8 @@ enum lr_status cmd_plot_error(struct cmd_drawing *d, struct cmd_ctx *c,
         held[k] = r.error_heldout;
         names[k++] = r.layer->name;
     }
+    if (!k && cmd_has_swept_errors(c->session, q->layers, q->n))
+        return cmd_draw_swept_errors(d, c->session, q->layers, q->n, -1, e);
     if (!k) {
         cmd_hint(e, "solve computes the errors");
         return lr_err_set(&e->err, LR_EINVAL, "none of these layers is solved");

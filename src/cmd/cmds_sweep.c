@@ -2,45 +2,15 @@
  * asked for; the session keeps them for plots and predictions. */
 #include "cmd/context.h"
 #include "cmd/sweep_network.h"
+#include "cmd/sweep_table.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/tables.h"
 #include "ranklab/mem.h"
 #include "ranklab/predict.h"
 #include "ranklab/sweep.h"
-
-#define COLUMNS(spatial, top1, agreement)                                                \
-    {                                                                                    \
-        {"layer", "layer", OUT_TEXT, 0, 0}, {"method", "method", OUT_TEXT, 0, 0},        \
-            {"rank", "rank", OUT_INT, 0, 0}, {"rank_spatial", spatial, OUT_INT, 0, 0},   \
-            {"macs", "MMAC", OUT_INT, 1e6, 2}, {"speedup", "speedup", OUT_REAL, 0, 2},   \
-            {"energy", "energy %", OUT_REAL, 0.01, 2},                                   \
-            {"error_linear", "linear", OUT_REAL, 0, 4},                                  \
-            {"error_heldout", "held-out", OUT_REAL, 0, 4},                               \
-            {"images", top1 || agreement ? "images" : NULL, OUT_INT, 0, 0},              \
-            {"n_images", NULL, OUT_INT, 0, 0},                                           \
-            {"top1", top1 ? "top1 %" : NULL, OUT_REAL, 0.01, 2},                         \
-            {"top1_original", NULL, OUT_REAL, 0.01, 2},                                  \
-            {"top1_difference", top1 ? "diff" : NULL, OUT_REAL, 0.01, 2},                \
-            {"difference_low", top1 ? "low" : NULL, OUT_REAL, 0.01, 2},                  \
-            {"difference_high", top1 ? "high" : NULL, OUT_REAL, 0.01, 2},                \
-            {"significant", top1 ? "signif." : NULL, OUT_BOOL, 0, 0},                    \
-            {"top1_low", NULL, OUT_REAL, 0.01, 2},                                       \
-            {"top1_high", NULL, OUT_REAL, 0.01, 2}, {"top5", NULL, OUT_REAL, 0.01, 2},   \
-            {"top5_original", NULL, OUT_REAL, 0.01, 2},                                  \
-            {"agreement", agreement ? "agree %" : NULL, OUT_REAL, 0.01, 2},              \
-            {"output_error", agreement ? "error" : NULL, OUT_REAL, 0, 5},                \
-            {"sampling", NULL, OUT_REAL, 0.01, 2}, {"seconds", NULL, OUT_REAL, 0, 2},    \
-    }
-/* By what is shown: with or without spatial ranks, and the metric. */
-static const struct out_column columns[2][3][25] = {
-    {COLUMNS(NULL, true, false), COLUMNS(NULL, false, false), COLUMNS(NULL, false, true)},
-    {COLUMNS("sp.", true, false), COLUMNS("sp.", false, false),
-     COLUMNS("sp.", false, true)}};
-enum { N_COLUMNS = sizeof(columns[0][0]) / sizeof(columns[0][0][0]) };
 
 /* The points as they come. */
 struct points {
@@ -70,42 +40,6 @@ static void take_point(void *ctx, const struct lr_sweep_point *p)
         k->c->sink.swept(k->c->sink.ctx, p);
 }
 
-static void add_row(struct out_table *t, const struct lr_session *s,
-                    const struct lr_sweep_point *p)
-{
-    const struct lr_eval *v = &p->eval;
-    bool has_rank = lr_method_info(p->method)->split != LR_SPLIT_SPATIAL;
-
-    out_text(t, s->layers[p->layer].name);
-    out_text(t, lr_method_info(p->method)->name);
-    out_int(t, has_rank ? p->ranks.channel : INT64_MIN);
-    out_int(t, p->ranks.spatial > 0 ? p->ranks.spatial : INT64_MIN);
-    out_int(t, p->macs);
-    out_real(t, p->speedup);
-    out_real(t, p->energy);
-    out_real(t, p->error_linear);
-    out_real(t, p->error_heldout);
-    out_int(t, p->n_images > 0 ? v->images : INT64_MIN);
-    out_int(t, p->n_images > 0 ? p->n_images : INT64_MIN);
-    out_real(t, v->top1);
-    out_real(t, v->top1_original);
-    out_real(t, v->top1_difference);
-    out_real(t, v->difference_low);
-    out_real(t, v->difference_high);
-    if (isnan(v->top1_difference))
-        out_null(t);
-    else
-        out_bool(t, lr_sweep_is_significant(p));
-    out_real(t, v->top1_low);
-    out_real(t, v->top1_high);
-    out_real(t, v->top5);
-    out_real(t, v->top5_original);
-    out_real(t, v->agreement);
-    out_real(t, v->output_error);
-    out_real(t, p->n_images > 0 ? p->sampling : NAN);
-    out_real(t, v->seconds);
-}
-
 /* By layer and rank, wherever they come from. */
 static int in_order(const void *a, const void *b)
 {
@@ -118,62 +52,37 @@ static int in_order(const void *a, const void *b)
     return (x->ranks.spatial > y->ranks.spatial) - (x->ranks.spatial < y->ranks.spatial);
 }
 
-/* The columns for points of a metric; some with spatial ranks. */
-static const struct out_column *columns_for(enum lr_metric metric, int n_spatial)
+static bool is_without_labels(const struct lr_session *s, enum lr_metric metric)
 {
-    static const int place[] = {
-        [LR_METRIC_TOP1] = 0, [LR_METRIC_ERROR] = 1, [LR_METRIC_AGREEMENT] = 2};
-
-    return columns[n_spatial > 0][place[metric]];
-}
-
-enum lr_status cmd_sweep_table(struct out_table *t, struct cmd_ctx *c,
-                               struct cmd_error *e)
-{
-    const struct lr_sweeps *k = c->session->sweeps;
-    enum lr_metric metric = LR_METRIC_ERROR;
-    int n_spatial = 0;
-
-    (void)e;
-    for (int i = 0; k && i < k->n; i++) {
-        const struct lr_sweep_point *p = &k->points[i];
-        if (p->layer < 0)
-            continue;
-        n_spatial += p->ranks.spatial > 0;
-        if (p->n_images > 0 && !isnan(p->eval.top1_difference))
-            metric = LR_METRIC_TOP1;
-        else if (p->n_images > 0 && metric == LR_METRIC_ERROR)
-            metric = LR_METRIC_AGREEMENT;
-    }
-    out_table_init(t, columns_for(metric, n_spatial), N_COLUMNS);
-    for (int i = 0; k && i < k->n; i++)
-        if (k->points[i].layer >= 0)
-            add_row(t, c->session, &k->points[i]);
-    return LR_OK;
+    return metric == LR_METRIC_AGREEMENT && s->eval && !lr_dataset_labels(s->eval);
 }
 
 static enum lr_status show(struct points *k, enum lr_metric metric, struct cmd_error *e)
 {
     struct out_table t;
-    int n_open = 0, n_spatial = 0, n_known = 0;
+    int n_open = 0, n_known = 0;
+    bool has_spatial = false;
 
     if (k->n > 1)
         qsort(k->p, (size_t)k->n, sizeof(*k->p), in_order);
 
     for (int i = 0; i < k->n; i++) {
-        n_spatial += k->p[i].ranks.spatial > 0;
+        has_spatial = has_spatial || k->p[i].ranks.spatial > 0;
         n_known += k->p[i].is_from_journal;
         n_open +=
             !isnan(k->p[i].eval.top1_difference) && !lr_sweep_is_significant(&k->p[i]);
     }
-    out_table_init(&t, columns_for(metric, n_spatial), N_COLUMNS);
+    cmd_sweep_table_init(&t, metric, has_spatial);
     for (int i = 0; i < k->n; i++)
-        add_row(&t, k->c->session, &k->p[i]);
+        cmd_sweep_table_add(&t, k->c->session, &k->p[i]);
     enum lr_status st = cmd_table(k->c, &t, e);
     if (!st && metric == LR_METRIC_TOP1 && n_open > 0)
         cmd_say(k->c,
                 "%d of %d differences are not significant: their 95 %% interval holds 0",
                 n_open, k->n);
+    if (!st && k->n > 0 && is_without_labels(k->c->session, metric))
+        cmd_say(k->c, "no labels: agree %% is the share of images with the original's "
+                      "answer, low..high its 95 %% interval");
     if (!st && n_known)
         cmd_say(k->c, "%d of %d answered from the journal", n_known, k->n);
     return st;
@@ -310,7 +219,8 @@ static const struct cmd_row rows[] = {
          "original in points with its 95 % interval low..high, paired on the same\n"
          "images; signif. says whether that interval leaves out 0.\n"
          "--metric agreement counts the images with the same answer as the original's\n"
-         "instead, which needs no labels; --metric error measures response errors\n"
+         "instead, which needs no labels and is what images without labels get: agree\n"
+         "with its 95 % interval low..high; --metric error measures response errors\n"
          "alone, which needs no evaluation images. ^C keeps the points that are\n"
          "finished.\n"
          "--precision P ends a point as soon as what all images would give is known to\n"

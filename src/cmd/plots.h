@@ -31,10 +31,16 @@ typedef enum lr_status cmd_plot_fn(struct cmd_drawing *d, struct cmd_ctx *c,
                                    const struct cmd_plot_call *q, struct cmd_error *e);
 cmd_plot_fn cmd_plot_accuracy, cmd_plot_ranks, cmd_plot_tradeoff, cmd_plot_energy,
     cmd_plot_error, cmd_plot_latency, cmd_plot_propagation;
-/* The swept points of the layers, with the methods that they have now. by: 0 rank, 1
- * share of the full rank, -1 as suits. LR_EINVAL: none is known. */
+/* The swept points of the layers, with the methods that they have now: top-1, or without
+ * labels agreement with the original. by: 0 rank, 1 share of the full rank, -1 as suits.
+ * LR_EINVAL: none is known. */
 enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session *s,
                                  const int *layers, int n, int by, struct cmd_error *e);
+/* Whether sweeps measured response errors of any of the layers; a drawing of them. */
+bool cmd_has_swept_errors(const struct lr_session *s, const int *layers, int n);
+enum lr_status cmd_draw_swept_errors(struct cmd_drawing *d, const struct lr_session *s,
+                                     const int *layers, int n, int by,
+                                     struct cmd_error *e);
 
 /* The names of the kinds, ends with NULL. */
 extern const char *const cmd_plot_kinds[];

@@ -2,32 +2,11 @@
  * be reached with the reason. */
 #include "cmd/sweep_network.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "cmd/tables.h"
+#include "cmd/sweep_table.h"
 #include "ranklab/predict.h"
 #include "ranklab/sweep.h"
-
-static const struct out_column columns[] = {
-    {"rule", "rule", OUT_TEXT, 0, 0},
-    {"method", "method", OUT_TEXT, 0, 0},
-    {"wanted_speedup", "wanted", OUT_REAL, 0, 2},
-    {"speedup", "speedup", OUT_REAL, 0, 2},
-    {"macs", "MMAC", OUT_REAL, 1e6, 2},
-    {"energy", "energy %", OUT_REAL, 0.01, 2},
-    {"images", "images", OUT_INT, 0, 0},
-    {"top1", "top1 %", OUT_REAL, 0.01, 2},
-    {"top1_difference", "diff", OUT_REAL, 0.01, 2},
-    {"difference_low", "low", OUT_REAL, 0.01, 2},
-    {"difference_high", "high", OUT_REAL, 0.01, 2},
-    {"significant", "signif.", OUT_BOOL, 0, 0},
-    {"agreement", "agree %", OUT_REAL, 0.01, 2},
-    {"output_error", "error", OUT_REAL, 0, 5},
-    {"top1_original", NULL, OUT_REAL, 0.01, 2},
-    {"ranks", NULL, OUT_TEXT, 0, 0},
-    {"reason", NULL, OUT_TEXT, 0, 0},
-};
 
 struct rows {
     struct cmd_ctx *c;
@@ -35,71 +14,15 @@ struct rows {
     int n, n_known, n_unmet, n_methods;
 };
 
-/* "relu:6 3d:12,20 keep:10", one word a layer. */
-static void put_ranks(struct out_table *t, const struct lr_sweep_point *p, int n_layers)
-{
-    struct lr_strbuf b = {0};
-
-    for (int i = 0; p->methods && p->network_ranks && i < n_layers; i++) {
-        const struct lr_ranks *r = &p->network_ranks[i];
-        lr_strbuf_printf(&b, "%s%s:%d", i ? " " : "", lr_method_info(p->methods[i])->name,
-                         r->channel);
-        if (r->spatial > 0)
-            lr_strbuf_printf(&b, ",%d", r->spatial);
-    }
-    out_text(t, b.is_failed ? NULL : b.s);
-    lr_strbuf_free(&b);
-}
-
-static void add_row(struct out_table *t, const struct lr_sweep_point *p, bool has_method,
-                    int n_layers)
-{
-    const struct lr_eval *v = &p->eval;
-
-    out_text(t, p->rule);
-    out_text(t, has_method ? lr_method_info(p->method)->name : NULL);
-    out_real(t, p->wanted_speedup);
-    out_real(t, p->speedup);
-    out_real(t, (double)p->macs);
-    out_real(t, p->energy);
-    out_int(t, v->images);
-    out_real(t, v->top1);
-    out_real(t, v->top1_difference);
-    out_real(t, v->difference_low);
-    out_real(t, v->difference_high);
-    if (isnan(v->top1_difference))
-        out_null(t);
-    else
-        out_bool(t, lr_sweep_is_significant(p));
-    out_real(t, v->agreement);
-    out_real(t, v->output_error);
-    out_real(t, v->top1_original);
-    put_ranks(t, p, n_layers);
-    out_null(t);
-}
-
 static void take_point(void *ctx, const struct lr_sweep_point *p)
 {
     struct rows *k = ctx;
 
-    add_row(&k->t, p, k->n_methods > 0, k->c->session->n_layers);
+    cmd_networks_table_add(&k->t, k->c->session, p, k->n_methods > 0);
     k->n++;
     k->n_known += p->is_from_journal;
     if (k->c->sink.swept)
         k->c->sink.swept(k->c->sink.ctx, p);
-}
-
-enum lr_status cmd_networks_table(struct out_table *t, struct cmd_ctx *c,
-                                  struct cmd_error *e)
-{
-    const struct lr_sweeps *k = c->session->sweeps;
-
-    (void)e;
-    out_table_init(t, columns, sizeof(columns) / sizeof(columns[0]));
-    for (int i = 0; k && i < k->n; i++)
-        if (k->points[i].layer < 0)
-            add_row(t, &k->points[i], true, c->session->n_layers);
-    return LR_OK;
 }
 
 static void take_unmet(void *ctx, const char *rule, const char *method, double speedup,
@@ -107,12 +30,7 @@ static void take_unmet(void *ctx, const char *rule, const char *method, double s
 {
     struct rows *k = ctx;
 
-    out_text(&k->t, rule);
-    out_text(&k->t, method);
-    out_real(&k->t, speedup);
-    for (int i = 0; i < 13; i++)
-        out_null(&k->t);
-    out_text(&k->t, reason);
+    cmd_networks_table_add_unmet(&k->t, rule, method, speedup, reason);
     k->n_unmet++;
     cmd_warn(k->c, "%s%s%s, %gx: %s", rule, method ? ", " : "", method ? method : "",
              speedup, reason);
@@ -175,7 +93,9 @@ enum lr_status cmd_sweep_network(struct cmd_ctx *c, const struct cmd_call *call,
         methods[o.n_methods] = m->id;
     }
     k.n_methods = o.n_methods;
-    out_table_init(&k.t, columns, sizeof(columns) / sizeof(columns[0]));
+    const struct lr_dataset *eval = c->session->eval;
+    bool has_labels = eval && lr_dataset_labels(eval);
+    cmd_networks_table_init(&k.t, has_labels);
     enum lr_status st = lr_session_sweep_network(c->session, &o, &e->err);
     struct lr_err problem = {0};
     enum lr_status learned = lr_session_learn(c->session, &problem);
@@ -189,6 +109,9 @@ enum lr_status cmd_sweep_network(struct cmd_ctx *c, const struct cmd_call *call,
     }
     if ((st = cmd_table(c, &k.t, e)) != LR_OK)
         return st;
+    if (!has_labels && k.n > 0)
+        cmd_say(c, "no labels: agree %% is the share of images with the original's "
+                   "answer, low..high its 95 %% interval");
     if (k.n_known)
         cmd_say(c, "%d of %d answered from the journal", k.n_known, k.n);
     return LR_OK;

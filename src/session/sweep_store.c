@@ -2,6 +2,7 @@
  * depend on changes. */
 #include "session/sweep_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ranklab/mem.h"
@@ -19,6 +20,18 @@ void lr_sweep_point_free(struct lr_sweep_point *p)
 bool lr_sweep_is_significant(const struct lr_sweep_point *p)
 {
     return p->eval.difference_low > 0 || p->eval.difference_high < 0;
+}
+
+void lr_sweep_agreement(double *low, double *high, const struct lr_sweep_point *p)
+{
+    double share = p->eval.agreement, half = p->sampling > 0 ? p->sampling : 0;
+
+    *low = *high = NAN;
+    if (p->n_images <= 0 || isnan(share))
+        return;
+    lr_wilson(low, high, llround(share * (double)p->n_images), p->n_images);
+    *low = fmax(0, share - hypot(half, share - *low));
+    *high = fmin(1, share + hypot(half, *high - share));
 }
 
 void lr_sweeps_free(struct lr_sweeps *s)

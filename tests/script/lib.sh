@@ -37,6 +37,7 @@ new_folder()
     chmod -R u+w "$work/run" # the source tree may be read-only
     (
         cd "$work/run" || exit 2
+        ln -s "$RANKLAB_DATA/fashion-test-images.idx.gz" unlabelled.idx.gz
         : >empty.onnx
         head -c 5000 net.onnx >truncated.onnx
         echo 'this is no model' >text.onnx
