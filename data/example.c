@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <ranklab/onnx.h>
-#include <ranklab/session.h>
+#include <ranklab/export.h>
 
 /* Every call that can fail gives back a status and fills in e. */
 static enum lr_status accelerate(struct lr_session *s, char **argv, struct lr_err *e)
@@ -16,7 +15,8 @@ static enum lr_status accelerate(struct lr_session *s, char **argv, struct lr_er
     struct lr_select_opts how = {.rule = lr_rank_rule_find("energy"),
                                  .speedup = strtod(argv[2], NULL)};
     struct lr_solve_request all = {.n = -1, .mode = s->settings.mode};
-    struct lr_graph *faster = NULL;
+    struct lr_export_opts plain = {0};
+    struct lr_exported written = {0};
     struct lr_totals t;
     enum lr_status st = lr_session_open(s, argv[1], NULL, NULL, e);
 
@@ -28,10 +28,8 @@ static enum lr_status accelerate(struct lr_session *s, char **argv, struct lr_er
     if (!st)
         st = lr_session_solve(s, &all, NULL, NULL, e);
     if (!st)
-        st = lr_session_build(&faster, s, false, e);
-    if (!st)
-        st = lr_onnx_write(faster, argv[3], e);
-    lr_graph_free(faster);
+        st = lr_session_export_onnx(&written, s, argv[3], &plain, e);
+    lr_exported_clear(&written);
     if (!st) {
         lr_session_totals(&t, s);
         printf("%s: %.2f times fewer multiply-adds\n", argv[3], t.net_speedup);

@@ -6,33 +6,45 @@
 #include "cmd/report.h"
 #include "cmd/tables.h"
 #include "ranklab/configs.h"
-#include "ranklab/onnx.h"
+#include "ranklab/export.h"
 
 /* ---- export ---- */
 
 enum { WHAT_ONNX, WHAT_CONFIG, WHAT_TABLE, WHAT_REPORT };
 
 /* k: the configuration, or NULL: the plan. */
-static enum lr_status export_onnx(struct cmd_ctx *c, const struct lr_config *k,
-                                  const char *path, struct cmd_error *e)
+static enum lr_status export_onnx(struct cmd_ctx *c, const struct cmd_call *call,
+                                  const struct lr_config *k, const char *path,
+                                  struct cmd_error *e)
 {
-    struct lr_graph *g = NULL;
+    const struct lr_export_opts o = {.config = k ? k->name : NULL,
+                                     .has_all_names =
+                                         cmd_option(call, "keep-names")->is_set,
+                                     .is_half = cmd_option(call, "fp16")->is_set,
+                                     .progress = &c->progress};
+    struct lr_exported r;
     struct lr_totals t;
-    char before[32], after[32];
-    enum lr_status st = k ? lr_session_config_build(&g, c->session, k, false, &e->err)
-                          : lr_session_build(&g, c->session, false, &e->err);
+    char before[32], after[32], by[64] = "", blocker[256];
+    enum lr_status st = lr_session_export_onnx(&r, c->session, path, &o, &e->err);
 
-    if (!st)
-        st = lr_onnx_write(g, path, &e->err);
-    lr_graph_free(g);
     if (st)
         return st;
     lr_session_totals(&t, c->session);
     if (k)
         t = k->totals;
-    cmd_say(c, "wrote %s (%sMAC -> %sMAC), read back and compared", path,
+    if (o.is_half && r.is_run)
+        snprintf(by, sizeof(by), ": 16-bit weights change the outputs by %.2g %%",
+                 100 * r.difference);
+    cmd_say(c, "wrote %s (%sMAC -> %sMAC), read back%s%s", path,
             cmd_amount(before, sizeof(before), (double)t.net_macs_original),
-            cmd_amount(after, sizeof(after), (double)t.net_macs));
+            cmd_amount(after, sizeof(after), (double)t.net_macs),
+            r.is_run ? " and compared" : "", by);
+    if (!r.is_run)
+        cmd_say(c, "its outputs were not compared: %s",
+                lr_graph_blocker(c->session->graph, blocker, sizeof(blocker)));
+    if (r.data)
+        cmd_say(c, "its weights are in %s, which belongs to it", r.data);
+    lr_exported_clear(&r);
     return LR_OK;
 }
 
@@ -112,11 +124,17 @@ static enum lr_status run_export(struct cmd_ctx *c, const struct cmd_call *call,
     if (config->is_set &&
         lr_session_find_config(&k, c->session, config->text, &e->err) != LR_OK)
         return cmd_blame(e, config);
+    for (size_t i = 0; i < 2; i++) {
+        const struct cmd_value *v = cmd_option(call, i ? "fp16" : "keep-names");
+        if (v->is_set && what->i != WHAT_ONNX)
+            return cmd_fail_at(e, v->begin, LR_EINVAL, "--%s is for onnx",
+                               i ? "fp16" : "keep-names");
+    }
     st = cmd_path_out(&path, c, is_table ? b : a, e);
     if (st)
         return st;
     if (what->i == WHAT_ONNX)
-        st = export_onnx(c, k, path, e);
+        st = export_onnx(c, call, k, path, e);
     else if (what->i == WHAT_CONFIG)
         st = cmd_export_config(c, k ? k->name : NULL, path, e);
     else if (what->i == WHAT_REPORT)
@@ -146,6 +164,12 @@ static const struct cmd_param export_options[] = {
     {.name = "config",
      .type = CMD_T_CONFIG,
      .help = "a kept configuration instead of the plan"},
+    {.name = "keep-names",
+     .type = CMD_T_FLAG,
+     .help = "onnx: every value the file names stays, what is folded too"},
+    {.name = "fp16",
+     .type = CMD_T_FLAG,
+     .help = "onnx: new weights are stored as 16-bit floats"},
     {0}};
 
 static const struct cmd_row rows[] = {
@@ -154,7 +178,13 @@ static const struct cmd_row rows[] = {
      .typed = "export onnx ...",
      .summary = "write the faster network, the plan, a table or a report",
      .detail =
-         "onnx: the approximated network, read back and compared before ok is said.\n"
+         "onnx: the network's own file with the split layers replaced; nodes, names,\n"
+         "opset and metadata stay, and entries ranklab.* say what was done. It is read\n"
+         "back and its outputs compared before ok is said. What was folded into a layer\n"
+         "(batch normalisation, a constant added) goes with it; with --keep-names it\n"
+         "stays behind the split, so that every value the file names is still there.\n"
+         "--fp16 stores the new weights as 16-bit floats; computed is in the type that\n"
+         "was. Weights beyond 2 GB go to FILE-HASH.data beside the file.\n"
          "config: ranks, methods and what was measured, as JSON. table: layers, cost,\n"
          "error, eval, configs, sweep (single layers) or networks (sweep --speedup); "
          "the\n"
@@ -163,6 +193,7 @@ static const struct cmd_row rows[] = {
          "page (HTML and Markdown), the script that makes it again, the configuration\n"
          "and SHA256SUMS. An older report is replaced, any other folder refused.\n",
      .examples = "export onnx fast.onnx\n"
+                 "export onnx tapped.onnx --keep-names\n"
                  "export table layers layers.csv\n"
                  "export report report\n",
      .args = export_args,

@@ -204,6 +204,38 @@ enum lr_status lr_layer_find_follow(struct lr_layer *x, const struct lr_graph *g
  * single number? */
 bool lr_tensor_is_row(const struct lr_tensor *t, int64_t d);
 
+/* ---- passes.c */
+
+/* What a node does to its input per channel, y = k x + shift, in double; both arrays [n]
+ * are owned, also after a failure. BatchNormalization: *is_ok false when its parameters
+ * are not n constants. */
+enum lr_status lr_bn_affine(double **k, double **shift, const struct lr_graph *g,
+                            const struct lr_node *bn, int64_t n, bool *is_ok,
+                            struct lr_err *e);
+/* An Add or Mul of the constant t, one number or n. */
+enum lr_status lr_constant_affine(double **k, double **shift, const struct lr_node *n,
+                                  const struct lr_tensor *t, int64_t n_out,
+                                  struct lr_err *e);
+
+/* ---- chain.c */
+
+enum { LR_MAX_CHAIN = 16 };
+/* The nodes that lead from a layer's own output, values[0], to the value it is known by
+ * once they are folded into it, values[n]: nodes[i] makes values[i + 1] of values[i].
+ * is_idle: it hands the value on as it is. */
+struct lr_chain {
+    int n;
+    int nodes[LR_MAX_CHAIN], values[LR_MAX_CHAIN + 1];
+    bool is_idle[LR_MAX_CHAIN];
+};
+/* g: the network with nothing folded; node: the layer's. LR_EUNSUP: no such way. */
+enum lr_status lr_chain_find(struct lr_chain *c, const struct lr_graph *g, int node,
+                             int value, struct lr_err *e);
+/* values[n] = k values[from] + shift in each of the d channels; k and shift: [d]. */
+enum lr_status lr_chain_affine(double *k, double *shift, const struct lr_chain *c,
+                               const struct lr_graph *g, int from, int d,
+                               struct lr_err *e);
+
 /* ---- noops.c */
 
 /* Removes Identity, inference Dropout and casts to the type a value has. */

@@ -9,10 +9,9 @@
 
 #include "model.h"
 
-/* y = k x + shift per channel, in double; both arrays are owned. */
-static enum lr_status affine(double **k, double **shift, const struct lr_graph *g,
-                             const struct lr_node *bn, int64_t n, bool *is_ok,
-                             struct lr_err *e)
+enum lr_status lr_bn_affine(double **k, double **shift, const struct lr_graph *g,
+                            const struct lr_node *bn, int64_t n, bool *is_ok,
+                            struct lr_err *e)
 {
     struct lr_tensor *t[4] = {0};
     double epsilon = (double)lr_node_float(bn, "epsilon", 1e-5f);
@@ -225,10 +224,9 @@ static const struct lr_tensor *channel_constant(const struct lr_graph *g,
     return t;
 }
 
-/* The same for an addition or multiplication by such a constant. */
-static enum lr_status constant_affine(double **k, double **shift, const struct lr_node *n,
-                                      const struct lr_tensor *t, int64_t n_out,
-                                      struct lr_err *e)
+enum lr_status lr_constant_affine(double **k, double **shift, const struct lr_node *n,
+                                  const struct lr_tensor *t, int64_t n_out,
+                                  struct lr_err *e)
 {
     int64_t count = 0;
     enum lr_status st = lr_shape_count(&count, &t->shape, e);
@@ -262,8 +260,8 @@ static enum lr_status fold(struct pass *p, struct lr_node *n, const struct lr_no
     if (!find_target(&t, p->g, n))
         return LR_OK;
     is_ok = constant != NULL;
-    st = constant ? constant_affine(&k, &shift, bn, constant, t.n_out, e)
-                  : affine(&k, &shift, p->g, bn, t.n_out, &is_ok, e);
+    st = constant ? lr_constant_affine(&k, &shift, bn, constant, t.n_out, e)
+                  : lr_bn_affine(&k, &shift, p->g, bn, t.n_out, &is_ok, e);
     if (st == LR_OK && is_ok)
         st = scaled(&w, &b, &t, k, shift, &is_ok, e);
     if (st != LR_OK || !is_ok)

@@ -4,6 +4,7 @@
  * approximation of it. */
 #include "session/internal.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,21 +70,24 @@ enum lr_status session_mark_stale(const struct lr_session *s, struct lr_layer_pl
     return LR_OK;
 }
 
-/* What an exported node says of its origin. */
-static void describe(char *doc, size_t size, const struct lr_factors *f,
-                     const struct lr_layer *l)
+void session_describe(char *doc, size_t size, const struct lr_factors *f,
+                      const struct lr_layer *l)
 {
     const char *name = lr_method_info(f->method)->name;
+    char ranks[96], error[48] = "";
 
     if (f->rank_spatial == 0)
-        snprintf(doc, size, "ranklab: %s, rank %d of %d", name, f->rank, l->d);
+        snprintf(ranks, sizeof(ranks), "rank %d of %d", f->rank, l->d);
     else if (lr_method_info(f->method)->split == LR_SPLIT_SPATIAL)
-        snprintf(doc, size, "ranklab: %s, spatial rank %d of %d", name, f->rank_spatial,
+        snprintf(ranks, sizeof(ranks), "spatial rank %d of %d", f->rank_spatial,
                  lr_spatial_full(l));
     else
-        snprintf(doc, size, "ranklab: %s, rank %d of %d, spatial rank %d of %d%s", name,
-                 f->rank, l->d, f->rank_spatial, lr_spatial_full(l),
+        snprintf(ranks, sizeof(ranks), "rank %d of %d, spatial rank %d of %d%s", f->rank,
+                 l->d, f->rank_spatial, lr_spatial_full(l),
                  f->is_merged ? ", merged" : "");
+    if (isfinite(f->error_heldout))
+        snprintf(error, sizeof(error), ", held-out error %.4g", f->error_heldout);
+    snprintf(doc, size, "ranklab %s: %s, %s%s", PACKAGE_VERSION, name, ranks, error);
 }
 
 enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
@@ -96,10 +100,10 @@ enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
     *out = NULL;
     for (int i = 0; rc == LR_OK && i < s->n_layers; i++) {
         const struct lr_factors *f = plan[i].factors;
-        char doc[128];
+        char doc[256];
         if (!use[i] || !f)
             continue;
-        describe(doc, sizeof(doc), f, &s->layers[i]);
+        session_describe(doc, sizeof(doc), f, &s->layers[i]);
         rc = lr_graph_split_layer(g, s->layers[i].value, f->n_parts, f->parts, doc, e);
     }
     if (rc != LR_OK) {

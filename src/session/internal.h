@@ -96,6 +96,9 @@ enum lr_status session_upstream(bool **mask, const struct lr_session *s,
 enum lr_status session_mark_stale(const struct lr_session *s, struct lr_layer_plan *plan,
                                   const bool *changed, const bool *exempt,
                                   struct lr_err *e);
+/* What an exported node says of its origin: program, method, ranks, error. */
+void session_describe(char *doc, size_t size, const struct lr_factors *f,
+                      const struct lr_layer *l);
 /* The original with every layer split that is in use and has factors in plan. */
 enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
                              const struct lr_layer_plan *plan, const bool *use,
@@ -125,6 +128,18 @@ bool session_is_whole(const struct lr_session *s, int layer, enum lr_method m,
  * lr_session_build. */
 enum lr_status session_layers_used(bool *use, const struct lr_session *s, bool is_partial,
                                    struct lr_err *e);
+
+/* ---- export_check.c ---- */
+
+/* The first outputs of the network for a few images of the session (of noise where there
+ * are none), one after the other; NULL with n 0 when it cannot be run. lr_free it. */
+enum lr_status session_probe(float **out, size_t *n, const struct lr_session *s,
+                             const struct lr_graph *g, struct lr_err *e);
+/* Prepares a network read from a file as lr_session_open does. */
+enum lr_status session_prepare(struct lr_graph *g, const struct lr_session *s,
+                               struct lr_err *e);
+/* |a - b| / |b| over n numbers; NAN when they are not all finite. */
+double session_difference(const float *a, const float *b, size_t n);
 
 /* ---- measure.c ---- */
 
