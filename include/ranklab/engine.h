@@ -82,6 +82,11 @@ const char *lr_engine_version(char *buf, size_t size);
  * work can be stopped between batches only. */
 int lr_engine_good_batch(const struct lr_graph *g);
 
+/* lr_la_gemm_f by whichever library makes more of the processor's vectors. */
+enum lr_status lr_engine_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,
+                              const float *a, size_t lda, const float *b, size_t ldb,
+                              float beta, float *c, size_t ldc, struct lr_err *e);
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,6 +28,17 @@ enum lr_status lr_la_gemm_f(bool ta, bool tb, size_t m, size_t n, size_t k, floa
                             const float *a, size_t lda, const float *b, size_t ldb,
                             float beta, float *c, size_t ldc, struct lr_err *e);
 
+/* lr_la_gemm by n_threads threads (1: by this one alone), each of them with BLAS on one
+ * thread: c is cut into rows of a fixed number, so the result does not depend on how many
+ * threads there are. For products that are too short for BLAS's own threads. */
+enum lr_status lr_la_gemm_rows(int n_threads, bool ta, bool tb, size_t m, size_t n,
+                               size_t k, double alpha, const double *a, size_t lda,
+                               const double *b, size_t ldb, double beta, double *c,
+                               size_t ldc, struct lr_err *e);
+/* c[m x m] = a a^T, exactly symmetric, for a[m x k]; threads as in lr_la_gemm_rows. */
+enum lr_status lr_la_gram_rows(int n_threads, size_t m, size_t k, const double *a,
+                               size_t lda, double *c, size_t ldc, struct lr_err *e);
+
 /* Eigendecomposition of the symmetric a[n x n] (both triangles given; overwritten):
  * on return row i of a is the unit eigenvector of w[i], w in DESCENDING order. The sign
  * of each vector is fixed: its entry of largest magnitude (the first of those equal

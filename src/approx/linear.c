@@ -169,6 +169,7 @@ enum lr_status lr_fit_work_init(struct lr_fit_work *w, const struct lr_regressor
 {
     size_t d = g->d, r = g->n_kept;
 
+    w->n_threads = 1;
     w->k = lr_alloc(d * r, sizeof(double));
     w->vec = lr_alloc(d * d, sizeof(double));
     w->eig = lr_alloc(d, sizeof(double));
@@ -212,24 +213,19 @@ static void copy_directions(struct lr_lowrank *m, const struct lr_regressor *g,
             m->p[i * rank + a] = m->q[i * rank + a] = g->vec[a * g->d + i];
 }
 
-enum lr_status lr_regressor_fit(struct lr_lowrank *out, const struct lr_regressor *g,
-                                struct lr_fit_work *w, const double *zbar,
-                                struct lr_err *e)
+enum lr_status lr_regressor_turn(struct lr_lowrank *out, const struct lr_regressor *g,
+                                 struct lr_fit_work *w, struct lr_err *e)
 {
     size_t d = g->d, r = g->n_kept, rank = (size_t)out->rank;
     size_t n_used = rank < r ? rank : r;
     enum lr_status st;
 
-    st = lr_la_gemm(false, true, d, d, r, 1, w->k, r, w->k, r, 0, w->vec, d, e);
+    st = lr_la_gram_rows(w->n_threads, d, r, w->k, r, w->vec, d, e);
     if (st == LR_OK)
         st = lr_la_eigh(d, w->vec, w->eig, e);
     if (st == LR_OK)
-        st =
-            lr_la_gemm(false, false, n_used, r, d, 1, w->vec, d, w->k, r, 0, w->rt, r, e);
-    /* q [d x rank] = white^T rt^T */
-    if (st == LR_OK)
-        st = lr_la_gemm(true, true, d, n_used, r, 1, g->white, d, w->rt, r, 0, out->q,
-                        rank, e);
+        st = lr_la_gemm_rows(w->n_threads, false, false, n_used, r, d, 1, w->vec, d, w->k,
+                             r, 0, w->rt, r, e);
     if (st != LR_OK)
         return st;
     for (size_t a = 0; a < n_used; a++)
@@ -237,7 +233,27 @@ enum lr_status lr_regressor_fit(struct lr_lowrank *out, const struct lr_regresso
             out->p[i * rank + a] = w->vec[a * d + i];
     copy_directions(out, g, n_used);
     out->n_data_rank = (int)r;
-    return set_bias(out, zbar, g->mean, e);
+    return LR_OK;
+}
+
+enum lr_status lr_regressor_close(struct lr_lowrank *out, const struct lr_regressor *g,
+                                  const double *rt, const double *zbar, struct lr_err *e)
+{
+    size_t d = g->d, r = g->n_kept, rank = (size_t)out->rank;
+    /* q [d x rank] = white^T rt^T */
+    enum lr_status st = lr_la_gemm(true, true, d, rank < r ? rank : r, r, 1, g->white, d,
+                                   rt, r, 0, out->q, rank, e);
+
+    return st == LR_OK ? set_bias(out, zbar, g->mean, e) : st;
+}
+
+enum lr_status lr_regressor_fit(struct lr_lowrank *out, const struct lr_regressor *g,
+                                struct lr_fit_work *w, const double *zbar,
+                                struct lr_err *e)
+{
+    enum lr_status st = lr_regressor_turn(out, g, w, e);
+
+    return st == LR_OK ? lr_regressor_close(out, g, w->rt, zbar, e) : st;
 }
 
 enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor *g,

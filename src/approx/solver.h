@@ -52,12 +52,13 @@ enum lr_status lr_regressor_get(const struct lr_regressor **g, struct lr_regress
                                 const struct lr_samples *s,
                                 const struct lr_solve_opts *opts, struct lr_err *e);
 
-/* Buffers of lr_regressor_fit. */
+/* Buffers of lr_regressor_fit; those of lr_regressor_turn hold what it found. */
 struct lr_fit_work {
-    double *k;   /* [d x n_kept] */
-    double *vec; /* [d x d] */
-    double *eig; /* [d] */
-    double *rt;  /* [d x n_kept] */
+    int n_threads; /* for its products; 1 from the start */
+    double *k;     /* [d x n_kept] */
+    double *vec;   /* [d x d] */
+    double *eig;   /* [d] */
+    double *rt;    /* [d x n_kept] */
 };
 enum lr_status lr_fit_work_init(struct lr_fit_work *w, const struct lr_regressor *g,
                                 struct lr_err *e);
@@ -72,6 +73,12 @@ void lr_fit_work_free(struct lr_fit_work *w);
 enum lr_status lr_regressor_fit(struct lr_lowrank *out, const struct lr_regressor *g,
                                 struct lr_fit_work *w, const double *zbar,
                                 struct lr_err *e);
+/* lr_regressor_fit in two parts. The first finds p and the rows of w->rt; the second
+ * makes q and b of rt (w->rt as it was behind the first part, or a copy) and zbar. */
+enum lr_status lr_regressor_turn(struct lr_lowrank *out, const struct lr_regressor *g,
+                                 struct lr_fit_work *w, struct lr_err *e);
+enum lr_status lr_regressor_close(struct lr_lowrank *out, const struct lr_regressor *g,
+                                  const double *rt, const double *zbar, struct lr_err *e);
 
 /* lr_solve_linear with the regressor given; out is allocated here. */
 enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor *g,

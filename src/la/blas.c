@@ -95,3 +95,46 @@ enum lr_status lr_la_gemm_f(bool ta, bool tb, size_t m, size_t n, size_t k, floa
             c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
     return LR_OK;
 }
+
+/* Rows of c that one product makes. */
+enum { CHUNK = 64 };
+
+enum lr_status lr_la_gemm_rows(int n_threads, bool ta, bool tb, size_t m, size_t n,
+                               size_t k, double alpha, const double *a, size_t lda,
+                               const double *b, size_t ldb, double beta, double *c,
+                               size_t ldc, struct lr_err *e)
+{
+    long n_chunks = (long)((m + CHUNK - 1) / CHUNK);
+    enum lr_status st = check_gemm(ta, tb, m, n, k, lda, ldb, ldc, e);
+
+    if (st != LR_OK)
+        return st;
+#pragma omp parallel for num_threads(n_threads) schedule(dynamic) if (n_threads > 1)
+    for (long i = 0; i < n_chunks; i++) {
+        size_t first = (size_t)i * CHUNK, rows = m - first < CHUNK ? m - first : CHUNK;
+        lr_la_gemm(ta, tb, rows, n, k, alpha, a + (ta ? first : first * lda), lda, b, ldb,
+                   beta, c + first * ldc, ldc, NULL);
+    }
+    return LR_OK;
+}
+
+enum lr_status lr_la_gram_rows(int n_threads, size_t m, size_t k, const double *a,
+                               size_t lda, double *c, size_t ldc, struct lr_err *e)
+{
+    long n_chunks = (long)((m + CHUNK - 1) / CHUNK);
+    enum lr_status st = check_gemm(false, true, m, m, k, lda, lda, ldc, e);
+
+    if (st != LR_OK)
+        return st;
+        /* The upper triangle and what the chunks hold below it. */
+#pragma omp parallel for num_threads(n_threads) schedule(dynamic) if (n_threads > 1)
+    for (long i = 0; i < n_chunks; i++) {
+        size_t first = (size_t)i * CHUNK, rows = m - first < CHUNK ? m - first : CHUNK;
+        lr_la_gemm(false, true, rows, m - first, k, 1, a + first * lda, lda,
+                   a + first * lda, lda, 0, c + first * ldc + first, ldc, NULL);
+    }
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < i; j++)
+            c[i * ldc + j] = c[j * ldc + i];
+    return LR_OK;
+}

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "ranklab/approx.h"
+#include "ranklab/engine.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 #include "ranklab/rng.h"
@@ -150,8 +151,8 @@ static int products(size_t d, size_t n, size_t rank, size_t runs)
         x[i] = (float)(i % 7) - 3;
     for (size_t i = 0; !bad && i <= runs; i++) {
         double start = now();
-        bad = lr_la_gemm_f(false, false, m, m, m, 1, x, m, x + m * m, m, 0, x + 2 * m * m,
-                           m, NULL) != LR_OK;
+        bad = lr_engine_gemm(false, false, m, m, m, 1, x, m, x + m * m, m, 0,
+                             x + 2 * m * m, m, NULL) != LR_OK;
         double rate = 2.0 * (double)m * (double)m * (double)m / (now() - start);
         if (i > 0) /* the first one warms up */
             printf("%.6f %.4g\n", flops / rate, rate);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ranklab/engine.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 #include "ranklab/rng.h"
@@ -173,7 +174,7 @@ static void gemm__equals_loops_for_every_transposition(void **state)
             double *a = randoms(&r, na), *b = randoms(&r, nb), *c = randoms(&r, m * ldc);
             double *wanted = copy_of(c, m * ldc);
             float *fa = lr_alloc(na, 4), *fb = lr_alloc(nb, 4),
-                  *fc = lr_alloc(m * ldc, 4);
+                  *fc = lr_alloc(m * ldc, 4), *out = lr_alloc(m * ldc, 4);
 
             for (size_t i = 0; i < na; i++)
                 fa[i] = (float)a[i];
@@ -195,12 +196,16 @@ static void gemm__equals_loops_for_every_transposition(void **state)
                 lr_la_gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, &e),
                 LR_OK);
             assert_true(largest_difference(c, wanted, m * ldc) < 1e-12);
-            assert_int_equal(lr_la_gemm_f(ta, tb, m, n, k, (float)alpha, fa, lda, fb, ldb,
-                                          (float)beta, fc, ldc, &e),
-                             LR_OK);
-            for (size_t i = 0; i < m * ldc; i++)
-                c[i] = fc[i];
-            assert_true(largest_difference(c, wanted, m * ldc) < 1e-4);
+            for (int f = 0; f < 2; f++) {
+                memcpy(out, fc, m * ldc * sizeof(float));
+                assert_int_equal((f ? lr_engine_gemm : lr_la_gemm_f)(
+                                     ta, tb, m, n, k, (float)alpha, fa, lda, fb, ldb,
+                                     (float)beta, out, ldc, &e),
+                                 LR_OK);
+                for (size_t i = 0; i < m * ldc; i++)
+                    c[i] = out[i];
+                assert_true(largest_difference(c, wanted, m * ldc) < 1e-4);
+            }
             lr_free(a);
             lr_free(b);
             lr_free(c);
@@ -208,7 +213,46 @@ static void gemm__equals_loops_for_every_transposition(void **state)
             lr_free(fa);
             lr_free(fb);
             lr_free(fc);
+            lr_free(out);
         }
+}
+
+/* Cut into rows, by one thread and by two: the bits of one product per 64 rows. */
+static void gemm__in_rows_does_not_depend_on_threads(void **state)
+{
+    (void)state;
+    const size_t m = 200, n = 70, k = 90, ld = 205;
+    struct lr_rng r;
+
+    lr_rng_seed(&r, 3);
+    double *a = randoms(&r, m * ld), *b = randoms(&r, ld * ld), *c[3];
+    for (int i = 0; i < 3; i++)
+        c[i] = randoms(&r, m * ld);
+    for (int ta = 0; ta < 2; ta++) {
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(lr_la_gemm_rows(i + 1, ta, true, m, n, k, 2, a, ld, b, ld, 0,
+                                             c[i], n, NULL),
+                             LR_OK);
+        lr_la_gemm(ta, true, m, n, k, 2, a, ld, b, ld, 0, c[2], n, NULL);
+        assert_memory_equal(c[0], c[1], m * n * sizeof(double));
+        assert_true(largest_difference(c[0], c[2], m * n) < 1e-12);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(lr_la_gram_rows(i + 1, m, k, a, ld, c[i], m, NULL), LR_OK);
+    lr_la_gemm(false, true, m, m, k, 1, a, ld, a, ld, 0, c[2], m, NULL);
+    assert_memory_equal(c[0], c[1], m * m * sizeof(double));
+    assert_true(largest_difference(c[0], c[2], m * m) < 1e-12);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < i; j++)
+            expect_near(c[0][i * m + j], c[0][j * m + i], 0);
+    assert_int_equal(
+        lr_la_gemm_rows(2, false, false, m, n, k, 1, a, k - 1, b, n, 0, c[0], n, NULL),
+        LR_EINVAL);
+    assert_int_equal(lr_la_gram_rows(2, m, k, a, k, c[0], m - 1, NULL), LR_EINVAL);
+    lr_free(a);
+    lr_free(b);
+    for (int i = 0; i < 3; i++)
+        lr_free(c[i]);
 }
 
 static void gemm__handles_empty_and_refuses_impossible_sizes(void **state)
@@ -517,6 +561,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(la_threads__can_be_set_and_the_library_is_named),
         cmocka_unit_test(gemm__equals_loops_for_every_transposition),
+        cmocka_unit_test(gemm__in_rows_does_not_depend_on_threads),
         cmocka_unit_test(gemm__handles_empty_and_refuses_impossible_sizes),
         cmocka_unit_test(eigh__solves_and_is_orthonormal_with_fixed_signs),
         cmocka_unit_test(eigh__gives_known_vectors_of_a_small_matrix),
