@@ -70,8 +70,8 @@ const struct lr_data_opts *lr_dataset_opts(const struct lr_dataset *d);
 enum lr_status lr_dataset_batch(const struct lr_dataset *d, int64_t first, int64_t n,
                                 float *out, struct lr_err *e);
 
-/* A .npy array as a tensor (<f4, <f8 and <f2 converted to f4, |u1; C order; version 1-3).
- */
+/* A .npy array as a row-major tensor (<f4, <f8 and <f2 converted to f4, |u1; stored in
+ * either order; version 1-3). */
 struct lr_tensor;
 enum lr_status lr_npy_read(struct lr_tensor **out, const char *path, struct lr_err *e);
 /* Float32 C-order .npy, all or nothing. dims as in numpy's shape. */

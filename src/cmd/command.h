@@ -23,6 +23,7 @@ enum cmd_type_id {
     CMD_T_INT,      /* a whole number */
     CMD_T_REAL,     /* a number */
     CMD_T_REALS,    /* numbers with commas */
+    CMD_T_PIXELS,   /* one number or two, parsed as REALS */
     CMD_T_SHARE,    /* 50% or 0.5 */
     CMD_T_FACTOR,   /* 4 or 4x */
     CMD_T_RANGE,    /* A:B:STEP */

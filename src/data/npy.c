@@ -196,10 +196,37 @@ static enum lr_status use_header(struct data_array *a, const struct header *h,
                           "element type '%s' is not supported; <f4, <f8, <f2, |u1 or "
                           "little-endian integers are",
                           h->descr);
-    if (h->is_fortran && !is_flat(&h->shape))
-        return lr_err_set(e, LR_EUNSUP,
-                          "stored in Fortran order; save numpy.ascontiguousarray(x)");
     a->shape = h->shape;
+    return LR_OK;
+}
+
+/* Elements stored with the first index running fastest, put into row-major order. */
+static enum lr_status from_fortran(struct data_array *a, struct lr_err *e)
+{
+    const struct lr_shape *s = &a->shape;
+    const size_t size = lr_dtype_size(a->dtype), n = a->n_bytes / size;
+    const int last = s->n_dims - 1;
+    size_t step[LR_MAX_DIMS] = {1}, at = 0;
+    int64_t index[LR_MAX_DIMS] = {0};
+    unsigned char *to = lr_alloc(n, size);
+
+    if (!to)
+        return lr_enomem(e, a->n_bytes, "an array in row-major order");
+    for (int i = 1; i < s->n_dims; i++)
+        step[i] = step[i - 1] * (size_t)s->dims[i - 1];
+    for (size_t i = 0; i < n; i++) {
+        memcpy(to + i * size, a->data + at * size, size);
+        for (int k = last; k >= 0; k--) {
+            at += step[k];
+            if (++index[k] < s->dims[k])
+                break;
+            at -= step[k] * (size_t)s->dims[k];
+            index[k] = 0;
+        }
+    }
+    lr_free(a->owner);
+    a->owner = to;
+    a->data = to;
     return LR_OK;
 }
 
@@ -237,6 +264,8 @@ enum lr_status data_npy_read(struct data_array *a, struct data_stream *s,
         st = use_header(a, &h, e);
     if (st == LR_OK)
         st = data_array_fill(a, s, false, e);
+    if (st == LR_OK && h.is_fortran && !is_flat(&h.shape))
+        st = from_fortran(a, e);
 out:
     lr_free(text);
     return st;

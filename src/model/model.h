@@ -238,7 +238,9 @@ enum lr_status lr_chain_affine(double *k, double *shift, const struct lr_chain *
 
 /* ---- noops.c */
 
-/* Removes Identity, inference Dropout and casts to the type a value has. */
+/* Whether a Dropout drops nothing: it is not in training mode, or its ratio is 0. */
+bool lr_dropout_keeps_all(const struct lr_graph *g, const struct lr_node *n);
+/* Removes Identity, Dropout that drops nothing, and casts to the type a value has. */
 enum lr_status lr_graph_drop_noops(struct lr_graph *g, struct lr_err *e);
 
 /* ---- same.c */

@@ -10,6 +10,31 @@ static bool is_same_type_cast(const struct lr_graph *g, const struct lr_node *n)
            g->values[n->in[0]].dtype != LR_DT_NONE;
 }
 
+/* The one element of a constant input. */
+static bool has_number(const struct lr_graph *g, const struct lr_node *n, int i, float *x)
+{
+    const struct lr_tensor *t =
+        i < n->n_in && n->in[i] >= 0 ? g->values[n->in[i]].tensor : NULL;
+    struct lr_tensor *f = NULL;
+    int64_t count;
+
+    if (!t || lr_shape_count(&count, &t->shape, NULL) != LR_OK || count != 1 ||
+        lr_tensor_to_f32(&f, t, NULL) != LR_OK)
+        return false;
+    *x = *(const float *)f->data;
+    lr_tensor_free(f);
+    return true;
+}
+
+bool lr_dropout_keeps_all(const struct lr_graph *g, const struct lr_node *n)
+{
+    float x;
+
+    if (n->n_in < 3 || n->in[2] < 0)
+        return true;
+    return (has_number(g, n, 2, &x) && x == 0) || (has_number(g, n, 1, &x) && x == 0);
+}
+
 /* Does the node hand its first input on unchanged? */
 static bool is_noop(const struct lr_graph *g, const struct lr_node *n, const int *uses)
 {
@@ -22,13 +47,7 @@ static bool is_noop(const struct lr_graph *g, const struct lr_node *n, const int
     if (n->n_out > 1 && n->out[1] >= 0 &&
         (uses[n->out[1]] || g->values[n->out[1]].is_output))
         return false;
-    if (n->n_in > 2 && n->in[2] >= 0) {
-        const struct lr_tensor *t = g->values[n->in[2]].tensor;
-        int64_t count;
-        return t && lr_shape_count(&count, &t->shape, NULL) == LR_OK && count == 1 &&
-               lr_tensor_int_at(t, 0) == 0;
-    }
-    return true;
+    return lr_dropout_keeps_all(g, n);
 }
 
 /* Lets the producer of x write y, an output of the network, in its place. */

@@ -50,12 +50,9 @@ enum lr_status lr_rule_clip(struct lr_infer *c, struct lr_err *e)
 
 enum lr_status lr_rule_dropout(struct lr_infer *c, struct lr_err *e)
 {
-    const struct lr_tensor *t = lr_infer_const(c, 2);
     enum lr_status st = LR_OK;
-    int64_t count;
 
-    if (lr_infer_has(c, 2) && (!t || lr_shape_count(&count, &t->shape, NULL) != LR_OK ||
-                               count != 1 || lr_tensor_int_at(t, 0) != 0))
+    if (!lr_dropout_keeps_all(c->g, c->node))
         st = lr_infer_why(c, e, "Dropout in training mode");
     if (st == LR_OK && c->node->n_out > 1 && c->node->out[1] >= 0) {
         st = lr_infer_out(c, 1, c->g->opset < 10 ? lr_infer_dtype(c, 0) : LR_DT_BOOL,
