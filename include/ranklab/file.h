@@ -42,8 +42,8 @@ enum lr_status lr_file_install(const char *from, const char *path, struct lr_err
 void lr_sha256(char hex[65], const void *data, size_t len);
 
 /* XDG folders of the program, created (0700) when make is true: kind is "config", "state"
- * or "cache". NULL when HOME and the variable are unset or creation failed. lr_free it.
- */
+ * or "cache". NULL with errno when HOME and the variable are unset (ENOENT) or creation
+ * failed. lr_free it. */
 char *lr_xdg_dir(const char *kind, bool make);
 
 #ifdef __cplusplus

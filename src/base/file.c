@@ -9,18 +9,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/temp.h"
 #include "ranklab/mem.h"
 #include "ranklab/text.h"
 
-enum { MAX_SHOWN_PATH = 240, MAX_TRIES = 100, CHUNK = 1 << 16 };
+enum { MAX_SHOWN_PATH = 240, CHUNK = 1 << 16 };
 
 /* "PATH: cannot WHAT: REASON", with the beginning of a very long path left out. */
 static enum lr_status io_error(struct lr_err *e, const char *path, const char *what,
@@ -181,44 +180,6 @@ static char *folder_of(const char *path)
     return lr_strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
 }
 
-/* Creates the temporary file; *temp gets its name. */
-static int create_temp(char **temp, const char *path, mode_t mode)
-{
-    char *folder = folder_of(path);
-    int fd = -1;
-
-    *temp = NULL;
-    if (!folder) {
-        errno = ENOMEM;
-        return -1;
-    }
-    for (int i = 0; i < MAX_TRIES && fd < 0; i++) {
-        struct lr_strbuf name = {0};
-        uint64_t tag;
-        if (getrandom(&tag, sizeof(tag), 0) != (ssize_t)sizeof(tag))
-            break;
-        lr_strbuf_printf(&name, "%s.ranklab-%016llx.tmp", folder,
-                         (unsigned long long)tag);
-        lr_free(*temp);
-        *temp = lr_strbuf_take(&name);
-        if (!*temp) {
-            errno = ENOMEM;
-            break;
-        }
-        fd = open(*temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-        if (fd < 0 && errno != EEXIST && errno != EINTR)
-            break;
-    }
-    int err = errno;
-    lr_free(folder);
-    if (fd < 0) {
-        lr_free(*temp);
-        *temp = NULL;
-    }
-    errno = err;
-    return fd;
-}
-
 /* A copy of s; NULL with errno. */
 static char *copy_name(const char *s)
 {
@@ -289,7 +250,7 @@ enum lr_status lr_file_begin(struct lr_file *f, const char *path, struct lr_err 
             st = errno_error(e, path, "write", errno);
             goto out;
         }
-        fd = create_temp(&f->temp, f->path, exists ? old.st_mode & 0777 : 0666);
+        fd = lr_temp_file(&f->temp, f->path, exists ? old.st_mode & 0777 : 0666);
         if (fd >= 0 && exists && fchmod(fd, old.st_mode & 0777) != 0) {
             st = errno_error(e, path, "write", errno);
             goto out;
@@ -354,13 +315,16 @@ enum lr_status lr_file_commit(struct lr_file *f, struct lr_err *e)
         err = errno ? errno : EIO;
     if (!err && f->temp && fsync(fileno(f->fp)) != 0)
         err = errno;
+    /* Renamed while it is open, and so locked. What was flushed to the disk cannot be
+     * lost by closing; for a device closing is the last word. */
+    bool is_renamed = !err && f->temp && rename(f->temp, f->path) == 0;
+    if (!err && f->temp && !is_renamed)
+        err = errno;
     if (err)
         __fpurge(f->fp);
-    if (fclose(f->fp) != 0 && !err)
+    if (fclose(f->fp) != 0 && !err && !is_renamed)
         err = errno;
     f->fp = NULL;
-    if (!err && f->temp && rename(f->temp, f->path) != 0)
-        err = errno;
     if (err) {
         enum lr_status st = errno_error(e, f->path, "write", err);
         lr_file_abort(f);

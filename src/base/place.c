@@ -40,15 +40,21 @@ static bool make_folders(char *path)
             continue;
         char kept = *p;
         *p = '\0';
-        bool is_made = mkdir(path, 0700) == 0 || errno == EEXIST ||
-                       (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
+        bool is_made = mkdir(path, 0700) == 0 || errno == EEXIST;
+        int err = errno;
+        is_made = is_made || (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
         *p = kept;
-        if (!is_made)
+        if (!is_made) {
+            errno = err;
             return false;
+        }
         if (kept == '\0')
             break;
     }
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    if (stat(path, &st) != 0)
+        return false;
+    errno = ENOTDIR;
+    return S_ISDIR(st.st_mode);
 }
 
 char *lr_xdg_dir(const char *kind, bool make)
@@ -74,11 +80,14 @@ char *lr_xdg_dir(const char *kind, bool make)
     }
     if (b.len == 0) {
         lr_strbuf_free(&b);
+        errno = ENOENT;
         return NULL;
     }
     char *path = lr_strbuf_take(&b);
     if (path && make && !make_folders(path)) {
+        int err = errno;
         lr_free(path);
+        errno = err;
         return NULL;
     }
     return path;

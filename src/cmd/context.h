@@ -59,7 +59,8 @@ struct cmd_bind {
 /* A file that receives every accepted command as a script. */
 struct cmd_recorder {
     char *path;
-    FILE *fp;         /* NULL: opened, and its folder made, with the first command */
+    int fd; /* opened, and its folder made, with the first command */
+    bool is_open;
     bool is_absolute; /* paths are written absolute */
     bool has_failed;  /* said once, then silent */
 };

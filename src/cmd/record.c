@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/append.h"
 #include "ranklab/engine.h"
 #include "ranklab/la.h"
 #include "ranklab/text.h"
@@ -68,68 +69,76 @@ static void add_header(struct lr_strbuf *b, const struct cmd_ctx *c, bool has_ne
     lr_strbuf_printf(b, "set seed %" PRIu64 "\n", c->first_seed);
 }
 
-/* A command and the comment lines that belong to it go out together. */
-static void write_call(FILE *fp, const struct cmd_call *call, const char *after,
-                       bool is_absolute)
-{
-    struct lr_strbuf b = {0};
-
-    cmd_call_print(&b, call, is_absolute);
-    lr_strbuf_putc(&b, '\n');
-    if (after)
-        lr_strbuf_puts(&b, after);
-    if (b.s && !b.is_failed)
-        fwrite(b.s, 1, b.len, fp);
-    lr_strbuf_free(&b);
-    fflush(fp);
-}
-
-/* The folder of the automatic record. Failing shows when the file is opened. */
-static void make_place(const char *path)
+/* The folder of the automatic record; 0 or errno. */
+static int make_place(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *folder = slash ? lr_strndup(path, (size_t)(slash - path)) : NULL;
+    char *above = lr_xdg_dir("state", true);
+    int err = above ? 0 : errno;
 
-    lr_free(lr_xdg_dir("state", true));
-    if (folder && folder[0])
-        mkdir(folder, 0700);
+    if (!err && folder && folder[0] && mkdir(folder, 0700) != 0 && errno != EEXIST)
+        err = errno;
+    lr_free(above);
     lr_free(folder);
+    return err;
 }
 
+/* A home that does not let itself be written is no news; a disk that fails is. */
+static bool is_refusal(int err)
+{
+    return err == EACCES || err == EPERM || err == EROFS || err == ENOENT ||
+           err == ENOTDIR;
+}
+
+/* Opens the file of r, which begins with the header when it is new; 0 or errno. */
+static int open_record(struct cmd_recorder *r, struct lr_strbuf *text, struct cmd_ctx *c)
+{
+    int err = r == &c->auto_record ? make_place(r->path) : 0;
+
+    if (err)
+        return err;
+    int fd = open(r->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    r->fd = fd;
+    r->is_open = true;
+    add_header(text, c, false);
+    return 0;
+}
+
+/* A command and the comment lines that belong to it are written together. */
 static void record_into(struct cmd_recorder *r, struct cmd_ctx *c,
                         const struct cmd_call *call, const char *after)
 {
+    struct lr_strbuf b = {0};
+    bool is_auto = r == &c->auto_record;
+    int err = 0;
+
     if (!r->path || r->has_failed)
         return;
-    bool is_auto = r == &c->auto_record;
     const struct cmd_row *row = call->nested ? call->nested->row : call->row;
-    if (!r->fp && is_auto && (row->flags & CMD_ASIDE))
+    if (!r->is_open && is_auto && (row->flags & CMD_ASIDE))
         return;
-    if (!r->fp) {
-        if (is_auto)
-            make_place(r->path);
-        int fd = open(r->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        r->fp = fd >= 0 ? fdopen(fd, "a") : NULL;
-        if (!r->fp) {
-            if (fd >= 0)
-                close(fd);
-            r->has_failed = true;
-            /* The automatic file is a courtesy; a home that cannot be written is no news.
-             */
-            if (!is_auto)
-                cmd_warn(c, "recording stopped: %s: %s", r->path, strerror(errno));
-            return;
-        }
-        struct lr_strbuf head = {0};
-        add_header(&head, c, false);
-        if (head.s && !head.is_failed)
-            fwrite(head.s, 1, head.len, r->fp);
-        lr_strbuf_free(&head);
-    }
-    write_call(r->fp, call, after, r->is_absolute);
-    if (ferror(r->fp)) {
-        r->has_failed = true;
-        cmd_warn(c, "recording stopped: %s: %s", r->path, strerror(errno));
+    if (!r->is_open)
+        err = open_record(r, &b, c);
+    bool is_refused = is_auto && is_refusal(err);
+    cmd_call_print(&b, call, r->is_absolute);
+    lr_strbuf_putc(&b, '\n');
+    if (after)
+        lr_strbuf_puts(&b, after);
+    if (!err)
+        err = b.is_failed ? ENOMEM : lr_append(r->fd, b.s, b.len);
+    lr_strbuf_free(&b);
+    if (!err)
+        return;
+    r->has_failed = true;
+    if (!is_refused)
+        cmd_warn(c, "recording stopped: %s: %s", r->path, strerror(err));
+    /* Who asked for a script did not get it; the automatic one is a courtesy. */
+    if (!is_auto) {
+        c->n_failed++;
+        cmd_record_stop(r);
     }
 }
 
@@ -175,8 +184,9 @@ enum lr_status cmd_record_start(struct cmd_ctx *c, const char *path, struct cmd_
     if (st)
         return st;
     r.path = lr_strdup(path);
-    r.fp = fopen(path, "ae");
-    if (!r.path || !r.fp) {
+    r.fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY);
+    r.is_open = r.fd >= 0;
+    if (!r.path || !r.is_open) {
         st = lr_err_set(&e->err, LR_EIO, "%s: %s", path, strerror(errno));
         cmd_record_stop(&r);
         return st;
@@ -188,8 +198,8 @@ enum lr_status cmd_record_start(struct cmd_ctx *c, const char *path, struct cmd_
 
 void cmd_record_stop(struct cmd_recorder *r)
 {
-    if (r->fp)
-        fclose(r->fp);
+    if (r->is_open)
+        close(r->fd);
     lr_free(r->path);
     *r = (struct cmd_recorder){0};
 }

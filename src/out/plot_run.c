@@ -1,6 +1,6 @@
 /* Plots by gnuplot. The script, with its data, lies in a new folder that only the user
- * can enter; gnuplot works there with fixed file names and never learns of any other, and
- * the result is copied to the user's file. Which terminals there are is asked each time:
+ * can enter; gnuplot works there with fixed file names, never learns of any other, and
+ * gives its picture through a pipe. Which terminals there are is asked each time:
  * it takes some milliseconds and keeps this without state. */
 #include "plot_run.h"
 
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "folder.h"
@@ -112,15 +111,16 @@ const char *out_plot_version(char *buf, size_t size, const struct lr_progress *p
 /* ---- files ---- */
 
 struct target {
-    const char *ending, *terminals[2], *output;
+    const char *ending, *terminals[2];
+    const char *last; /* what such a file ends with */
 };
 
 static const struct target *find_target(const char *path)
 {
     static const struct target targets[] = {
-        {".svg", {"svg", NULL}, "out.svg"},
-        {".png", {"pngcairo", "png"}, "out.png"},
-        {".pdf", {"pdfcairo", NULL}, "out.pdf"},
+        {".svg", {"svg", NULL}, "</svg>"},
+        {".png", {"pngcairo", "png"}, "IEND\xAE\x42\x60\x82"},
+        {".pdf", {"pdfcairo", NULL}, "%%EOF"},
     };
     size_t n = strlen(path);
 
@@ -160,15 +160,25 @@ static enum lr_status choose(const char **terminal, const struct target *t,
     return st;
 }
 
+static bool is_whole(const struct lr_strbuf *file, const struct target *t)
+{
+    size_t end = file->len, n = strlen(t->last);
+
+    while (end && file->s[end - 1] == '\n')
+        end--;
+    return end >= n && memcmp(file->s + end - n, t->last, n) == 0;
+}
+
+/* The picture comes through a pipe: gnuplot does not notice when a disk has no room for
+ * what it writes. */
 enum lr_status out_plot_file(const struct out_plot *p, const char *path,
                              const struct lr_progress *progress, struct lr_err *e)
 {
-    struct lr_strbuf script = {0};
+    struct lr_strbuf script = {0}, file = {0};
     const struct target *t = find_target(path);
-    char dir[DIR_SIZE] = "", result[PATH_SIZE];
+    char dir[DIR_SIZE] = "";
     const char *terminal;
     struct plot_extent extent;
-    struct stat info;
 
     if (!t)
         return no_file(path, e);
@@ -179,22 +189,19 @@ enum lr_status out_plot_file(const struct out_plot *p, const char *path,
     if (st == LR_OK)
         st = choose(&terminal, t, dir, progress, e);
     if (st == LR_OK)
-        st = out_plot_script(&script, p, terminal, t->output, e);
+        st = out_plot_script(&script, p, terminal, NULL, e);
     if (st == LR_OK)
         st = put_file(dir, "plot.gp", script.s, script.len, e);
     if (st == LR_OK)
-        st = run(NULL, dir, "plot.gp", progress, e);
-    if (st != LR_OK)
-        goto out;
-    join(result, dir, t->output);
-    if (stat(result, &info) != 0 || info.st_size == 0) {
-        st = lr_err_set(e, LR_EBACKEND, "gnuplot wrote no %s", t->output);
-        goto out;
-    }
-    st = lr_file_install(result, path, e);
-out:
+        st = run(&file, dir, "plot.gp", progress, e);
+    if (st == LR_OK && !is_whole(&file, t))
+        st = lr_err_set(e, LR_EBACKEND, "gnuplot wrote no whole %s file (%zu bytes)",
+                        t->ending + 1, file.len);
+    if (st == LR_OK)
+        st = lr_file_write(path, file.s, file.len, e);
     out_folder_remove(dir);
     lr_strbuf_free(&script);
+    lr_strbuf_free(&file);
     return st;
 }
 

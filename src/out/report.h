@@ -45,6 +45,7 @@ void out_html_text(struct lr_strbuf *b, const char *s);
 /* A folder being written: a temporary one beside the target until committed. */
 struct out_folder {
     char *path, *temp; /* owned */
+    int lock;          /* of temp, while there is one */
     char **names;      /* of the files that were added; owned */
     size_t n, cap;
     bool is_there; /* an old report is replaced */

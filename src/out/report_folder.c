@@ -5,13 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/temp.h"
 #include "out/report.h"
 #include "ranklab/file.h"
 
@@ -105,8 +104,6 @@ static char *trimmed(const char *path)
 enum lr_status out_folder_begin(struct out_folder *f, const char *path, struct lr_err *e)
 {
     struct stat info;
-    struct lr_strbuf temp = {0};
-    uint64_t tag;
     enum lr_status st = LR_OK;
 
     *f = (struct out_folder){.path = trimmed(path)};
@@ -121,21 +118,8 @@ enum lr_status out_folder_begin(struct out_folder *f, const char *path, struct l
             st = check_old(f->path, e);
     } else if (errno != ENOENT)
         st = failed(e, f->path, "write");
-    if (!st && getrandom(&tag, sizeof(tag), 0) != (ssize_t)sizeof(tag))
+    if (!st && (f->lock = lr_temp_folder(&f->temp, f->path)) < 0)
         st = failed(e, f->path, "write");
-    if (!st) {
-        const char *slash = strrchr(f->path, '/');
-        lr_strbuf_add(&temp, f->path, slash ? (size_t)(slash - f->path) + 1 : 0);
-        lr_strbuf_printf(&temp, ".ranklab-%016llx.tmp", (unsigned long long)tag);
-        f->temp = lr_strbuf_take(&temp);
-        if (!f->temp)
-            st = lr_enomem(e, 1, "a path");
-        else if (mkdir(f->temp, 0777) != 0) {
-            st = failed(e, f->path, "write");
-            lr_free(f->temp);
-            f->temp = NULL;
-        }
-    }
     if (st)
         out_folder_abort(f);
     return st;
@@ -200,20 +184,6 @@ static enum lr_status flush_folder(const char *path, struct lr_err *e)
     return st;
 }
 
-/* Removes a folder of plain files. */
-static void remove_folder(const char *path)
-{
-    DIR *d = opendir(path);
-    const struct dirent *x;
-
-    while (d && (x = readdir(d)) != NULL)
-        if (strcmp(x->d_name, ".") != 0 && strcmp(x->d_name, "..") != 0)
-            unlinkat(dirfd(d), x->d_name, 0);
-    if (d)
-        closedir(d);
-    rmdir(path);
-}
-
 static enum lr_status swap(const struct out_folder *f, struct lr_err *e)
 {
     int rc = f->is_there
@@ -250,11 +220,13 @@ enum lr_status out_folder_commit(struct out_folder *f, struct lr_err *e)
     if (!st)
         st = swap(f, e);
     if (!st) {
+        /* Makes the exchange last. The report is whole by then, so this has no failure. */
         const char *slash = strrchr(f->path, '/');
+        struct lr_err ignored;
         char *up =
             slash ? lr_strndup(f->path, (size_t)(slash - f->path) + 1) : lr_strdup(".");
         if (up)
-            st = flush_folder(up, e);
+            flush_folder(up, &ignored);
         lr_free(up);
     }
     lr_strbuf_free(&sums);
@@ -265,8 +237,10 @@ enum lr_status out_folder_commit(struct out_folder *f, struct lr_err *e)
 
 void out_folder_abort(struct out_folder *f)
 {
-    if (f->temp)
-        remove_folder(f->temp);
+    if (f->temp) {
+        lr_temp_remove_folder(f->temp);
+        close(f->lock);
+    }
     for (size_t i = 0; i < f->n; i++)
         lr_free(f->names[i]);
     lr_free(f->names);

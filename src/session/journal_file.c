@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/append.h"
 #include "out/journal_line.h"
 #include "ranklab/text.h"
 
@@ -102,6 +103,23 @@ enum lr_status journal_lock(int *fd, const char *path, struct lr_err *e)
                        : lr_err_set(e, LR_EIO, "%.300s: others keep replacing it", path);
 }
 
+enum lr_status journal_append(int fd, const char *path, const char *text, size_t len,
+                              struct lr_err *e)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return journal_error(e, path, "write", errno);
+    if (st.st_size + (int64_t)len + 1 > JOURNAL_MAX_FILE)
+        return too_large(e, path);
+    int err = lr_append_locked(fd, text, len, true);
+    if (err == ENOMEM)
+        return lr_enomem(e, len, "a line of the journal");
+    return err ? journal_error(e, path, "write", err) : LR_OK;
+}
+
+/* ---- reading line by line ---- */
+
 static ssize_t read_at(int fd, char *to, size_t n, int64_t at)
 {
     ssize_t got;
@@ -111,44 +129,6 @@ static ssize_t read_at(int fd, char *to, size_t n, int64_t at)
     while (got < 0 && errno == EINTR);
     return got;
 }
-
-enum lr_status journal_append(int fd, const char *path, const char *text, size_t len,
-                              struct lr_err *e)
-{
-    struct lr_strbuf line = {0};
-    struct stat st;
-    char last = '\n';
-    int err = 0;
-
-    if (fstat(fd, &st) != 0 ||
-        (st.st_size > 0 && read_at(fd, &last, 1, st.st_size - 1) != 1))
-        return journal_error(e, path, "write", errno ? errno : EIO);
-    if (st.st_size + (int64_t)len + 1 > JOURNAL_MAX_FILE)
-        return too_large(e, path);
-    if (last != '\n')
-        lr_strbuf_putc(&line, '\n');
-    lr_strbuf_add(&line, text, len);
-    if (line.is_failed) {
-        lr_strbuf_free(&line);
-        return lr_enomem(e, len, "a line of the journal");
-    }
-    ssize_t n;
-    do
-        n = write(fd, line.s, line.len);
-    while (n < 0 && errno == EINTR);
-    if (n != (ssize_t)line.len)
-        err = n < 0 ? errno : ENOSPC;
-    else if (fsync(fd) != 0)
-        err = errno;
-    lr_strbuf_free(&line);
-    if (!err)
-        return LR_OK;
-    if (ftruncate(fd, st.st_size) == 0)
-        fsync(fd);
-    return journal_error(e, path, "write", err);
-}
-
-/* ---- reading line by line ---- */
 
 struct scanner {
     const struct journal_scan *scan;

@@ -11,6 +11,8 @@
 #include <readline/readline.h>
 #include <readline/history.h>
 
+#include "base/append.h"
+
 enum { MAX_HISTORY = 5000 };
 
 /* readline's callbacks carry no context: this is the one prompt. */
@@ -111,10 +113,28 @@ static char *one_line(const char *text)
     return lr_strbuf_take(&b);
 }
 
+/* 0 or errno. */
+static int keep_line(const char *path, const char *text, size_t n)
+{
+    const int flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;
+    int fd = open(path, flags, 0600);
+
+    if (fd < 0 && errno == ENOENT) {
+        lr_free(lr_xdg_dir("state", true));
+        fd = open(path, flags, 0600);
+    }
+    if (fd < 0)
+        return errno;
+    int err = lr_append(fd, text, n);
+    close(fd);
+    return err;
+}
+
 /* Kept at once, in one write: a crash loses nothing, and two sessions do not mix. A
  * leading blank keeps a line out. */
 void ui_history_keep(const char *text)
 {
+    struct lr_strbuf b = {0};
     char *line = one_line(text);
     HIST_ENTRY *last =
         history_length ? history_get(history_base + history_length - 1) : NULL;
@@ -125,22 +145,17 @@ void ui_history_keep(const char *text)
         return;
     }
     add_history(line);
-    if (current.history_path) {
-        struct lr_strbuf b = {0};
-        int fd =
-            open(current.history_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        if (fd < 0 && errno == ENOENT) {
-            lr_free(lr_xdg_dir("state", true));
-            fd = open(current.history_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-                      0600);
+    lr_strbuf_printf(&b, "%s\n", line);
+    if (current.history_path && !b.is_failed) {
+        int err = keep_line(current.history_path, b.s, b.len);
+        if (err) {
+            fprintf(stderr, "ranklab: the history is not kept: %s: %s\n",
+                    current.history_path, strerror(err));
+            lr_free(current.history_path); /* once; no message at every line */
+            current.history_path = NULL;
         }
-        lr_strbuf_printf(&b, "%s\n", line);
-        if (fd >= 0 && b.s && write(fd, b.s, b.len) < 0)
-            current.history_path[0] = '\0'; /* tried once; no message at every line */
-        if (fd >= 0)
-            close(fd);
-        lr_strbuf_free(&b);
     }
+    lr_strbuf_free(&b);
     lr_free(line);
 }
 

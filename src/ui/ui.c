@@ -207,7 +207,7 @@ static int run_panes(struct cmd_ctx *c, const struct ui_options *o)
                                  .options = o};
     int status = ui_panes_run(c, &p);
 
-    if (status > 128 && c->auto_record.fp)
+    if (status > 128 && c->auto_record.is_open)
         fprintf(stderr, "ranklab: the session is kept in %s\n", c->auto_record.path);
     return status;
 }
@@ -218,7 +218,7 @@ static int exit_status(const struct cmd_ctx *c, struct ui_screen *s)
 
     ui_screen_flush(s);
     if (number && number != SIGINT) {
-        if (c->auto_record.fp)
+        if (c->auto_record.is_open)
             fprintf(stderr, "ranklab: the session is kept in %s\n", c->auto_record.path);
         return 128 + number;
     }

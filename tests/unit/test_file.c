@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/append.h"
 #include "ranklab/file.h"
 #include "ranklab/mem.h"
 
@@ -241,6 +243,66 @@ static void file_write__respects_a_read_only_target(void **state)
     unlink(path);
 }
 
+static void file_write__removes_what_a_killed_process_left(void **state)
+{
+    (void)state;
+    static const char *const others[] = {".ranklab-0123456789abcde.tmp",
+                                         ".ranklab-0123456789abcdef.tmpx",
+                                         "ranklab-0123456789abcdef.tmp"};
+    struct lr_err e = {0};
+    struct lr_file f;
+    char path[400], left[400], inside[800], open_target[400];
+
+    in_folder(path, "new");
+    in_folder(left, ".ranklab-00112233445566ff.tmp");
+    assert_int_equal(mkdir(left, 0700), 0); /* of a report */
+    snprintf(inside, sizeof(inside), "%s/page", left);
+    assert_int_equal(lr_file_write(inside, "x", 1, &e), LR_OK);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(lr_file_write(in_folder(inside, others[i]), "x", 1, &e), LR_OK);
+    /* One that is being written stays, whoever writes it. */
+    assert_int_equal(lr_file_begin(&f, in_folder(open_target, "open"), &e), LR_OK);
+    assert_int_equal(lr_file_write(path, "new", 3, &e), LR_OK);
+    assert_int_equal(access(left, F_OK), -1);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(access(in_folder(inside, others[i]), F_OK), 0);
+        unlink(inside);
+    }
+    assert_int_equal(access(f.temp, F_OK), 0);
+    assert_int_equal(lr_file_commit(&f, &e), LR_OK);
+    expect_content(open_target, "");
+    unlink(open_target);
+    in_folder(left, ".ranklab-00112233445566ff.tmp");
+    FILE *fp = fopen(left, "w");
+    assert_non_null(fp);
+    fclose(fp);
+    assert_int_equal(lr_file_write(path, "new", 3, &e), LR_OK);
+    assert_int_equal(access(left, F_OK), -1);
+    unlink(path);
+}
+
+static void append__ends_a_torn_line_and_adds_whole_ones(void **state)
+{
+    (void)state;
+    char path[400];
+    int fd = open(in_folder(path, "lines"), O_RDWR | O_CREAT | O_APPEND, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(lr_append(fd, "a\n", 2), 0);
+    assert_int_equal(write(fd, "to", 2), 2);
+    assert_int_equal(lr_append(fd, "b\nc\n", 4), 0);
+    expect_content(path, "a\nto\nb\nc\n");
+    close(fd);
+    fd = open(path, O_WRONLY | O_APPEND);
+    assert_int_equal(lr_append(fd, "d\n", 2), EBADF); /* cannot look at its end */
+    expect_content(path, "a\nto\nb\nc\n");
+    close(fd);
+    unlink(path);
+    fd = open("/dev/full", O_RDWR);
+    assert_int_equal(lr_append(fd, "d\n", 2), ENOSPC);
+    close(fd);
+}
+
 static void file_install__copies_a_file_of_many_chunks(void **state)
 {
     (void)state;
@@ -340,6 +402,10 @@ static void xdg_dir__follows_variable_then_home(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(file_write__removes_what_a_killed_process_left,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(append__ends_a_torn_line_and_adds_whole_ones,
+                                        make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(file_read__refuses_what_is_no_file_or_too_large,
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(

@@ -318,12 +318,19 @@ static void file__stays_as_it_was_when_the_plot_fails(void **state)
     assert_int_equal(out_plot_file(&empty, p.s, NULL, &e), LR_EINVAL);
     fake_gnuplot(state,
                  "#!/bin/sh\n[ $2 = probe.gp ] && echo 5.4 && echo ' svg ' && exit 0\n"
-                 "echo half > out.svg\necho 'line 1: broken' >&2\nexit 1\n");
+                 "echo half\necho 'line 1: broken' >&2\nexit 1\n");
     assert_int_equal(out_plot_file(&line_plot, p.s, NULL, &e), LR_EBACKEND);
     assert_string_equal(e.msg, "gnuplot failed: line 1: broken");
     fake_gnuplot(state,
                  "#!/bin/sh\n[ $2 = probe.gp ] && echo 5.4 && echo ' svg '\nexit 0\n");
     assert_int_equal(out_plot_file(&line_plot, p.s, NULL, &e), LR_EBACKEND);
+    fake_gnuplot(state,
+                 "#!/bin/sh\n[ $2 = probe.gp ] && echo 5.4 && echo ' svg ' && exit 0\n"
+                 "echo '<svg>half'\nexit 0\n");
+    assert_int_equal(out_plot_file(&line_plot, p.s, NULL, &e), LR_EBACKEND);
+    assert_string_equal(e.msg, "gnuplot wrote no whole svg file (10 bytes)");
+    fake_gnuplot(state,
+                 "#!/bin/sh\n[ $2 = probe.gp ] && echo 5.4 && echo ' svg '\nexit 0\n");
     assert_int_equal(out_plot_file(&line_plot, in(state, "x.pdf").s, NULL, &e),
                      LR_EBACKEND);
     assert_non_null(strstr(e.msg, "pdfcairo"));
@@ -346,7 +353,7 @@ static void file__takes_the_plain_png_terminal_when_cairo_is_missing(void **stat
 
     fake_gnuplot(
         state, "#!/bin/sh\n[ $2 = probe.gp ] && echo 5.4 && echo ' png svg ' && exit 0\n"
-               "cp plot.gp out.png\n");
+               "cat plot.gp; printf 'IEND\\256B\\140\\202'\n");
     assert_int_equal(out_plot_file(&line_plot, in(state, "x.png").s, NULL, &e), LR_OK);
     text = load(in(state, "x.png").s, &n);
     assert_int_equal(strncmp(text, "set terminal png ", 17), 0);
