@@ -1,6 +1,7 @@
 /* Replacing a layer by several in a row, or adding them beside it. Everything is checked
  * and built before the graph is touched for good; what an allocation failure leaves
  * behind are values no node reads, which are emptied again. */
+#include <math.h>
 #include <string.h>
 
 #include "model.h"
@@ -104,8 +105,17 @@ static enum lr_status add_constant(struct lr_graph *g, int *v, const char *base,
             ((double *)x->data)[i] = (double)from[i];
         else
             ((uint16_t *)x->data)[i] = lr_float_to_half(from[i]);
+        if (t == LR_DT_F16 &&
+            !isfinite(lr_half_to_float(((const uint16_t *)x->data)[i]))) {
+            st = lr_err_set(e, LR_ENUMERIC, "%.100s: %g is too large for a 16-bit float",
+                            name, (double)from[i]);
+            break;
+        }
     }
-    st = lr_graph_add_value(g, v, name, x, e);
+    if (st == LR_OK)
+        st = lr_graph_add_value(g, v, name, x, e);
+    else
+        lr_tensor_free(x);
     lr_free(name);
     return st;
 }
