@@ -291,14 +291,27 @@ enum lr_status lr_sample_values(struct lr_rows *rows, const int *values, int n_v
                                 const struct lr_graph *g, const struct lr_dataset *data,
                                 const struct lr_sampling *opts,
                                 const struct lr_progress *progress, struct lr_err *e);
-/* Activations of one value for all images of a data set: [n x per_image], NCHW. */
+/* Activations of one value for all images of a data set: [n x per_image], NCHW, in memory
+ * (x) or, when is_spilled asks for it, on the disk (file). Both NULL: nothing is kept. */
+struct lr_spill;
 struct lr_kept {
     int value;
+    bool is_spilled;
     int64_t n;
     size_t per_image;
-    float *x; /* owned; NULL: nothing is kept */
+    float *x;              /* owned */
+    struct lr_spill *file; /* owned */
 };
 void lr_kept_free(struct lr_kept *k);
+bool lr_kept_is_there(const struct lr_kept *k); /* k may be NULL */
+int64_t lr_kept_bytes(const struct lr_kept *k);
+enum lr_status lr_kept_make_room(struct lr_kept *k, int64_t n, size_t per_image,
+                                 struct lr_err *e);
+/* Images first..first+n-1. get: *x is borrowed, or buf, which has room for them. */
+enum lr_status lr_kept_put(struct lr_kept *k, int64_t first, int64_t n, const float *x,
+                           struct lr_err *e);
+enum lr_status lr_kept_get(const float **x, const struct lr_kept *k, int64_t first,
+                           int64_t n, float *buf, struct lr_err *e);
 /* lr_sample_values that may start from activations kept of an earlier pass (from; NULL:
  * from the images) and may itself keep those of keep->value (keep NULL: none). Every
  * value asked for must depend on the images through from->value alone. */

@@ -44,6 +44,11 @@ struct lr_net_opts {
     /* Inputs and outputs of integer and boolean types are int64 arrays; otherwise all are
      * float32, converted inside. For lr_net_run_typed and lr_net_output_typed. */
     bool is_typed;
+    /* Not NULL: takes every output as soon as it is computed; its memory then serves what
+     * comes later, and lr_net_output has nothing. x is as long as the batch (images
+     * beyond those asked for hold nothing of use) and valid during the call. */
+    void (*tap)(void *ctx, int output, const float *x);
+    void *tap_ctx;
 };
 
 /* Compiles g, which is not needed afterwards (weights are copied and packed). Layouts are
@@ -81,6 +86,9 @@ const char *lr_engine_version(char *buf, size_t size);
 /* A batch size that keeps activations of g near 64 MB: 1..64. More gains nothing, and
  * work can be stopped between batches only. */
 int lr_engine_good_batch(const struct lr_graph *g);
+/* The same for the part of g that computes the values of mask (one flag a value; all that
+ * is computed on the way is marked too) from the value from; -1: from the input. */
+int lr_engine_part_batch(const struct lr_graph *g, const bool *mask, int from);
 
 /* lr_la_gemm_f by whichever library makes more of the processor's vectors. */
 enum lr_status lr_engine_gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,

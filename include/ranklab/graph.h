@@ -99,7 +99,7 @@ struct lr_graph {
 };
 
 void lr_graph_free(struct lr_graph *g);
-/* A deep copy. */
+/* A copy that shares the constants alone. */
 enum lr_status lr_graph_clone(struct lr_graph **out, const struct lr_graph *g,
                               struct lr_err *e);
 

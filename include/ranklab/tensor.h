@@ -37,11 +37,13 @@ struct lr_shape {
     int64_t dims[LR_MAX_DIMS]; /* -1: free (only the batch, dimension 0, may be) */
 };
 
-/* data: contiguous, row-major, host byte order, owned. */
+/* data: contiguous, row-major, host byte order, owned; not to be written once the tensor
+ * is shared. */
 struct lr_tensor {
     enum lr_dtype dtype;
     struct lr_shape shape;
     void *data;
+    int n_shared; /* owners beside the first; lr_tensor_free counts them down */
 };
 
 size_t lr_dtype_size(enum lr_dtype t); /* bytes; 0 for types not held */
@@ -58,6 +60,8 @@ enum lr_status lr_tensor_new(struct lr_tensor **out, enum lr_dtype t,
                              const struct lr_shape *s, struct lr_err *e);
 enum lr_status lr_tensor_clone(struct lr_tensor **out, const struct lr_tensor *t,
                                struct lr_err *e);
+/* One owner more of t itself. Owners belong to one thread. Returns t; NULL is fine. */
+struct lr_tensor *lr_tensor_share(struct lr_tensor *t);
 void lr_tensor_free(struct lr_tensor *t);
 /* A copy of t converted to float32 (from F32, F16, BF16, F64 and integers). */
 enum lr_status lr_tensor_to_f32(struct lr_tensor **out, const struct lr_tensor *t,

@@ -141,9 +141,16 @@ enum lr_status lr_tensor_clone(struct lr_tensor **out, const struct lr_tensor *t
     return st;
 }
 
+struct lr_tensor *lr_tensor_share(struct lr_tensor *t)
+{
+    if (t)
+        t->n_shared++;
+    return t;
+}
+
 void lr_tensor_free(struct lr_tensor *t)
 {
-    if (!t)
+    if (!t || t->n_shared-- > 0)
         return;
     lr_free(t->data);
     lr_free(t);

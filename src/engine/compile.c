@@ -351,6 +351,8 @@ enum lr_status lr_net_compile(struct lr_net **out, const struct lr_graph *g,
     for (int v = 0; v < g->n_values; v++)
         b.vals[v].native = b.vals[v].plain = -1;
     b.net->batch = opts->batch;
+    b.net->tap = opts->tap;
+    b.net->tap_ctx = opts->tap_ctx;
     b.net->n_threads = omp_get_max_threads();
     s = lr_dn_new(&b.net->dn, e);
     if (!s)

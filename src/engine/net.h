@@ -74,6 +74,8 @@ struct lr_net {
     float *arena;
     void *scratch;
     size_t arena_bytes, scratch_bytes, bytes;
+    void (*tap)(void *ctx, int output, const float *x);
+    void *tap_ctx;
 };
 
 struct lr_eng_val {
@@ -147,6 +149,10 @@ enum lr_status lr_eng_pack(struct lr_eng_build *b, int v, float scale,
                            int *buf);
 /* Constant v as a float32 tensor (released by the caller). */
 enum lr_status lr_eng_tensor(struct lr_eng_build *b, int v, struct lr_tensor **t);
+
+/* ---- tap.c */
+/* Hands output i, which is in buf, to the net's tap in every run. */
+enum lr_status lr_eng_add_tap(struct lr_eng_build *b, int i, int buf);
 
 /* ---- fuse.c */
 /* True when v goes into one element-wise node only and is no output: fills the post-op

@@ -191,7 +191,17 @@ static double elements(const struct lr_graph *g, int v)
     return n;
 }
 
-int lr_engine_good_batch(const struct lr_graph *g)
+/* Whether node k computes something that is marked. */
+static bool is_in_part(const struct lr_graph *g, int k, const bool *mask, int from)
+{
+    const struct lr_node *n = &g->nodes[k];
+    bool is_marked = !mask;
+    for (int j = 0; j < n->n_out; j++)
+        is_marked |= mask && n->out[j] >= 0 && n->out[j] != from && mask[n->out[j]];
+    return is_marked;
+}
+
+int lr_engine_part_batch(const struct lr_graph *g, const bool *mask, int from)
 {
     /* a network that cannot be freed of its batch runs one image at a time */
     if (g->n_inputs > 0 && g->values[g->inputs[0]].has_shape &&
@@ -202,6 +212,8 @@ int lr_engine_good_batch(const struct lr_graph *g)
     double most = 1;
     for (int k = 0; k < g->n_nodes; k++) {
         double sum = 0;
+        if (!is_in_part(g, k, mask, from))
+            continue;
         for (int j = 0; j < g->nodes[k].n_in; j++)
             sum += elements(g, g->nodes[k].in[j]);
         for (int j = 0; j < g->nodes[k].n_out; j++)
@@ -211,4 +223,9 @@ int lr_engine_good_batch(const struct lr_graph *g)
     }
     double n = budget / most;
     return n >= MAX_BATCH ? MAX_BATCH : n < 1 ? 1 : (int)n;
+}
+
+int lr_engine_good_batch(const struct lr_graph *g)
+{
+    return lr_engine_part_batch(g, NULL, -1);
 }

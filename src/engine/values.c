@@ -218,9 +218,10 @@ enum lr_status lr_eng_define_plain(struct lr_eng_build *b, int v, int buf)
     return lr_eng_define(b, v, lr_dn_plain(b->net->dn, x->n_dims, x->dims), buf);
 }
 
-static enum lr_status emit_one(struct lr_eng_build *b, int v, enum lr_layout layout,
-                               int *out)
+static enum lr_status emit_one(struct lr_eng_build *b, int i)
 {
+    const struct lr_net_output *r = &b->requests[i];
+    const int v = r->value;
     const struct lr_eng_val *x = &b->vals[v];
     const struct lr_dn_desc *d = NULL;
     int buf = -1;
@@ -229,13 +230,7 @@ static enum lr_status emit_one(struct lr_eng_build *b, int v, enum lr_layout lay
         s = lr_eng_plain(b, v, &d, &buf);
         if (!s && (!b->opts->is_typed || b->net->bufs[buf].kind != LR_ENG_ARENA))
             s = lr_eng_copy_ints(b, v, buf, !b->opts->is_typed, &buf);
-        if (s)
-            return s;
-        b->net->bufs[buf].is_pinned = true;
-        *out = buf;
-        return LR_OK;
-    }
-    if (layout == LR_NCHW) {
+    } else if (r->layout == LR_NCHW) {
         s = lr_eng_plain(b, v, &d, &buf);
     } else {
         d = lr_dn_nhwc(b->net->dn, x->dims);
@@ -243,14 +238,16 @@ static enum lr_status emit_one(struct lr_eng_build *b, int v, enum lr_layout lay
     }
     if (s)
         return s;
+    if (b->net->tap)
+        return lr_eng_add_tap(b, i, buf);
     /* the caller's array and weights are not ours to show as a result */
-    if (b->net->bufs[buf].kind != LR_ENG_ARENA) {
+    if (!x->is_int && b->net->bufs[buf].kind != LR_ENG_ARENA) {
         s = convert(b, d, buf, d, &buf);
         if (s)
             return s;
     }
     b->net->bufs[buf].is_pinned = true;
-    *out = buf;
+    b->net->outputs[i].buf = buf;
     return LR_OK;
 }
 
@@ -259,8 +256,7 @@ enum lr_status lr_eng_emit(struct lr_eng_build *b, int v)
     for (int i = 0; i < b->n_requests; i++) {
         if (b->requests[i].value != v)
             continue;
-        struct lr_eng_output *o = &b->net->outputs[i];
-        enum lr_status s = emit_one(b, v, b->requests[i].layout, &o->buf);
+        enum lr_status s = emit_one(b, i);
         if (s)
             return s;
         b->vals[b->vals[v].root].uses--;

@@ -51,7 +51,8 @@ static enum lr_status ones(struct lr_tensor **out, const struct lr_value *x,
         const float f = 1;
         const int64_t k = 1;
         const size_t size = lr_dtype_size(x->dtype);
-        struct lr_tensor one = {x->dtype, {0}, (char *)(*out)->data + (size_t)i * size};
+        struct lr_tensor one = {.dtype = x->dtype,
+                                .data = (char *)(*out)->data + (size_t)i * size};
         lr_kernel_store(&one, is_float ? (const void *)&f : (const void *)&k, 1);
     }
     return st;

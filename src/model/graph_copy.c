@@ -1,4 +1,4 @@
-/* Releasing and deep-copying a graph. The copy is built so that at every moment it can be
+/* Releasing and copying a graph. The copy is built so that at every moment it can be
  * released with the same function as a complete one: arrays are zeroed before their
  * counts are set. */
 #include <string.h>
@@ -160,8 +160,9 @@ static enum lr_status copy_value(struct lr_value *out, const struct lr_value *v,
     st = lr_string_set(&out->name, v->name, e);
     if (st == LR_OK)
         st = lr_string_set(&out->doc, v->doc, e);
-    if (st == LR_OK && v->tensor)
-        st = lr_tensor_clone(&out->tensor, v->tensor, e);
+    /* Weights can be most of the memory there is, and no rewrite changes them in place. */
+    if (st == LR_OK)
+        out->tensor = lr_tensor_share(v->tensor);
     return st;
 }
 

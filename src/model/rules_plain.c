@@ -415,7 +415,7 @@ enum lr_status lr_rule_range(struct lr_infer *c, struct lr_err *e)
         float f = (float)x;
         int64_t k = (int64_t)x;
         struct lr_tensor one = {
-            type, {0}, (char *)t->data + (size_t)i * lr_dtype_size(type)};
+            .dtype = type, .data = (char *)t->data + (size_t)i * lr_dtype_size(type)};
         lr_kernel_store(&one, lr_dtype_is_float(type) ? (void *)&f : (void *)&k, 1);
     }
     return st == LR_OK ? lr_infer_fold(c, t, e) : st;

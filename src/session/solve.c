@@ -208,14 +208,15 @@ static enum lr_status sample(struct sampled *out, struct job *j, int k,
         goto out;
     for (int i = k; i < j->n; i++)
         n_targets += session_targets(targets + n_targets, &s->layers[j->list[i]]);
-    if (j->kept.x)
-        used = j->kept.n * (int64_t)j->kept.per_image * (int64_t)sizeof(float);
+    const bool has_kept = lr_kept_is_there(&j->kept);
+    if (has_kept)
+        used = lr_kept_bytes(&j->kept);
     if ((rc = session_cut(&cut, s, layer, targets, n_targets,
-                          j->kept.x ? j->kept.value : -1, n_images,
+                          has_kept ? j->kept.value : -1, n_images,
                           s->settings.cache_memory - used, e)) != LR_OK ||
         (rc = session_split(&g, s, j->next, use, e)) != LR_OK)
         goto out;
-    if (cut >= 0 && !(j->kept.x && j->kept.value == cut))
+    if (cut >= 0 && !(has_kept && j->kept.value == cut))
         keep.value = cut;
     else
         cut = -1;
@@ -226,9 +227,9 @@ static enum lr_status sample(struct sampled *out, struct job *j, int k,
             goto out;
         out->spatial = n++;
     }
-    rc = lr_sample_pass(out->rows, values, n, g, s->calib, j->kept.x ? &j->kept : NULL,
+    rc = lr_sample_pass(out->rows, values, n, g, s->calib, has_kept ? &j->kept : NULL,
                         cut >= 0 ? &keep : NULL, &o, progress, e);
-    if (rc == LR_OK && keep.x) {
+    if (rc == LR_OK && lr_kept_is_there(&keep)) {
         lr_kept_free(&j->kept);
         j->kept = keep;
     }

@@ -1,5 +1,8 @@
 /* Sampling: images whose pixels name their image and position show where every row is
  * from. */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "session_fixture.h"
 
 #include "ranklab/approx.h"
@@ -207,12 +210,13 @@ static void sample__agrees_with_a_naive_convolution(void **state)
     lr_rows_free(&y);
 }
 
-static void sample__resumes_from_kept_activations(void **state)
+/* is_spilled: the activations go through a file. */
+static void check_resuming(const struct setting *t, bool is_spilled)
 {
-    const struct setting *t = *state;
     struct lr_sampling o;
     struct lr_rows first = {0}, whole[2] = {{0}}, resumed[2] = {{0}};
-    struct lr_kept kept = {.value = value_of(t, "relu1_out")}, later = {0};
+    struct lr_kept kept = {.value = value_of(t, "relu1_out"), .is_spilled = is_spilled};
+    struct lr_kept later = {.value = value_of(t, "relu3_out"), .is_spilled = is_spilled};
     int v1 = value_of(t, "conv1_out");
     int values[2] = {value_of(t, "conv4_out"), kept.value};
 
@@ -221,7 +225,8 @@ static void sample__resumes_from_kept_activations(void **state)
         lr_sample_pass(&first, &v1, 1, t->chain, t->waves, NULL, &kept, &o, NULL, fx_e));
     assert_int_equal(kept.n, N_IMAGES);
     assert_int_equal(kept.per_image, 16 * AREA);
-    later.value = value_of(t, "relu3_out");
+    assert_true(lr_kept_is_there(&kept));
+    assert_int_equal(kept.x == NULL, is_spilled);
     assert_ok(lr_sample_values(whole, values, 2, t->chain, t->waves, &o, NULL, fx_e));
     assert_ok(lr_sample_pass(resumed, values, 2, t->chain, t->waves, &kept, &later, &o,
                              NULL, fx_e));
@@ -237,6 +242,104 @@ static void sample__resumes_from_kept_activations(void **state)
     lr_rows_free(&first);
     lr_kept_free(&kept);
     lr_kept_free(&later);
+}
+
+static void sample__resumes_from_kept_activations(void **state)
+{
+    check_resuming(*state, false);
+}
+
+static int count_files(const char *path)
+{
+    DIR *dir = opendir(path);
+    int n = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static void sample__resumes_from_spilled_activations_and_leaves_no_file(void **state)
+{
+    const struct setting *t = *state;
+    const int before = count_files(t->folder.path);
+
+    setenv("TMPDIR", t->folder.path, 1);
+    check_resuming(t, true);
+    assert_int_equal(count_files(t->folder.path), before);
+    unsetenv("TMPDIR");
+}
+
+/* A limit on the size of files is met as a full disk is. */
+static void sample__names_the_folder_when_the_disk_is_full(void **state)
+{
+    const struct setting *t = *state;
+    struct lr_sampling o;
+    struct lr_rows r = {0};
+    struct lr_kept kept = {.value = value_of(t, "relu1_out"), .is_spilled = true};
+    struct lr_err e = {0};
+    struct rlimit old, low;
+    int v = value_of(t, "conv2_out");
+
+    lr_sampling_default(&o);
+    getrlimit(RLIMIT_FSIZE, &old);
+    low = old;
+    low.rlim_cur = 4096;
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    setenv("TMPDIR", t->folder.path, 1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    enum lr_status rc =
+        lr_sample_pass(&r, &v, 1, t->chain, t->waves, NULL, &kept, &o, NULL, &e);
+    setrlimit(RLIMIT_FSIZE, &old);
+    unsetenv("TMPDIR");
+    signal(SIGXFSZ, before);
+    assert_int_equal(rc, LR_EIO);
+    assert_non_null(strstr(e.msg, t->folder.path));
+    assert_non_null(strstr(e.msg, "spill"));
+    assert_false(lr_kept_is_there(&kept));
+    assert_null(r.x);
+}
+
+/* With the value behind it asked for too, the whole map has to be computed. */
+static void check_patches(const struct setting *t, const struct lr_graph *g,
+                          const char *conv, const char *behind)
+{
+    struct lr_sampling o;
+    struct lr_rows patches = {0}, maps[2] = {{0}};
+    int values[2] = {lr_graph_find_value(g, conv), lr_graph_find_value(g, behind)};
+
+    lr_sampling_default(&o);
+    o.n_positions = 5;
+    assert_ok(lr_sample_values(&patches, values, 1, g, t->waves, &o, NULL, fx_e));
+    assert_ok(lr_sample_values(maps, values, 2, g, t->waves, &o, NULL, fx_e));
+    assert_int_equal(patches.n, maps[0].n);
+    bool is_same = true;
+    for (size_t i = 0; i < maps[0].n * (size_t)maps[0].d; i++) {
+        float a = patches.x[i], b = maps[0].x[i];
+        is_same = is_same && a == b;
+        if (!(fabsf(a - b) <= 2e-5f * (1 + fabsf(b))))
+            fail_msg("%s: %g by patches, %g in the map", conv, (double)a, (double)b);
+    }
+    if (is_same)
+        print_message("%s: no difference at all\n", conv);
+    lr_rows_free(&patches);
+    lr_rows_free(&maps[0]);
+    lr_rows_free(&maps[1]);
+}
+
+static void sample__by_patches_is_what_the_map_gives(void **state)
+{
+    const struct setting *t = *state;
+    struct lr_graph *mixed = fx_mixed(7);
+
+    check_patches(t, t->chain, "conv1_out", "relu1_out"); /* reads the images */
+    check_patches(t, t->chain, "conv2_out", "relu2_out");
+    check_patches(t, t->chain, "conv3_out", "relu3_out"); /* stride 2 */
+    check_patches(t, mixed, "conv2_out", "relu2_out");    /* two groups */
+    check_patches(t, mixed, "p3_out", "relu3_out");       /* 1 x 1 */
+    lr_graph_free(mixed);
 }
 
 static void sample__split_holds_whole_images_out(void **state)
@@ -355,6 +458,9 @@ int main(void)
         cmocka_unit_test(sample__takes_the_same_positions_in_maps_of_equal_size),
         cmocka_unit_test(sample__agrees_with_a_naive_convolution),
         cmocka_unit_test(sample__resumes_from_kept_activations),
+        cmocka_unit_test(sample__resumes_from_spilled_activations_and_leaves_no_file),
+        cmocka_unit_test(sample__names_the_folder_when_the_disk_is_full),
+        cmocka_unit_test(sample__by_patches_is_what_the_map_gives),
         cmocka_unit_test(sample__split_holds_whole_images_out),
         cmocka_unit_test(sample__stops_on_request),
         cmocka_unit_test(sample__takes_vectors_as_maps_of_one_position),
