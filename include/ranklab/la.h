@@ -46,6 +46,30 @@ enum lr_status lr_la_gram_rows(int n_threads, size_t m, size_t k, const double *
  * LAPACK does not converge. */
 enum lr_status lr_la_eigh(size_t n, double *a, double *w, struct lr_err *e);
 
+/* The n_wanted leading eigenvectors of one symmetric positive semi-definite matrix after
+ * another, each near the one before it, from a block of m vectors that is carried along.
+ */
+struct lr_la_subspace {
+    size_t n, m, n_wanted;
+    int n_threads; /* as in lr_la_gemm_rows; 1 from the start */
+    double *v;     /* [m x n] orthonormal rows, the wanted ones first */
+    double *y;     /* [m x n] v times the matrix they belong to */
+    double *rotated, *h, *theta;
+    bool is_warm; /* there is a block to go on from */
+};
+/* How many vectors the block has; 0: a full decomposition is as fast. */
+size_t lr_la_subspace_width(size_t n, size_t n_wanted);
+enum lr_status lr_la_subspace_init(struct lr_la_subspace *s, size_t n, size_t n_wanted,
+                                   struct lr_err *e);
+void lr_la_subspace_free(struct lr_la_subspace *s);
+/* Starts from the eigenvectors of lr_la_eigh. */
+void lr_la_subspace_start(struct lr_la_subspace *s, const double *vec);
+/* On to the matrix a. *is_found: the first n_wanted rows of s->v span their eigenspace up
+ * to 1e-7 of what any subspace of that rank misses of the trace of a, as far as
+ * residuals tell. Otherwise the block is lost: decompose a and start again. */
+enum lr_status lr_la_subspace_next(bool *is_found, struct lr_la_subspace *s,
+                                   const double *a, struct lr_err *e);
+
 /* Thin SVD of a[m x n] (overwritten): a = u diag(s) vt, k = min(m, n), u [m x k],
  * s [k] descending, vt [k x n]; signs fixed by the columns of u as in lr_la_eigh. */
 enum lr_status lr_la_svd(size_t m, size_t n, double *a, double *u, double *s, double *vt,

@@ -161,6 +161,7 @@ void lr_fit_work_free(struct lr_fit_work *w)
     lr_free(w->vec);
     lr_free(w->eig);
     lr_free(w->rt);
+    lr_la_subspace_free(&w->top);
     *w = (struct lr_fit_work){0};
 }
 
@@ -213,24 +214,50 @@ static void copy_directions(struct lr_lowrank *m, const struct lr_regressor *g,
             m->p[i * rank + a] = m->q[i * rank + a] = g->vec[a * g->d + i];
 }
 
+enum lr_status lr_fit_work_follow(struct lr_fit_work *w, const struct lr_regressor *g,
+                                  size_t rank, int n_threads, struct lr_err *e)
+{
+    enum lr_status st =
+        lr_la_subspace_init(&w->top, g->d, rank < g->n_kept ? rank : 0, e);
+
+    w->n_threads = w->top.n_threads = n_threads;
+    return st;
+}
+
+/* The leading n_used eigenvectors of k k^T. */
+static enum lr_status leading(const double **u, struct lr_fit_work *w, size_t d, size_t r,
+                              struct lr_err *e)
+{
+    bool is_found = false;
+    enum lr_status st = lr_la_gram_rows(w->n_threads, d, r, w->k, r, w->vec, d, e);
+
+    if (st == LR_OK)
+        st = lr_la_subspace_next(&is_found, &w->top, w->vec, e);
+    *u = is_found ? w->top.v : w->vec;
+    if (st != LR_OK || is_found)
+        return st;
+    st = lr_la_eigh(d, w->vec, w->eig, e);
+    if (st == LR_OK)
+        lr_la_subspace_start(&w->top, w->vec);
+    return st;
+}
+
 enum lr_status lr_regressor_turn(struct lr_lowrank *out, const struct lr_regressor *g,
                                  struct lr_fit_work *w, struct lr_err *e)
 {
     size_t d = g->d, r = g->n_kept, rank = (size_t)out->rank;
     size_t n_used = rank < r ? rank : r;
-    enum lr_status st;
+    const double *u;
+    enum lr_status st = leading(&u, w, d, r, e);
 
-    st = lr_la_gram_rows(w->n_threads, d, r, w->k, r, w->vec, d, e);
     if (st == LR_OK)
-        st = lr_la_eigh(d, w->vec, w->eig, e);
-    if (st == LR_OK)
-        st = lr_la_gemm_rows(w->n_threads, false, false, n_used, r, d, 1, w->vec, d, w->k,
-                             r, 0, w->rt, r, e);
+        st = lr_la_gemm_rows(w->n_threads, false, false, n_used, r, d, 1, u, d, w->k, r,
+                             0, w->rt, r, e);
     if (st != LR_OK)
         return st;
     for (size_t a = 0; a < n_used; a++)
         for (size_t i = 0; i < d; i++)
-            out->p[i * rank + a] = w->vec[a * d + i];
+            out->p[i * rank + a] = u[a * d + i];
     copy_directions(out, g, n_used);
     out->n_data_rank = (int)r;
     return LR_OK;

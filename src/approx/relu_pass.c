@@ -160,7 +160,9 @@ enum lr_status lr_relu_init(struct lr_relu *v, const struct lr_samples *s, int r
         return lr_enomem(e, (s->n_fit + v->n_valid) * r * sizeof(float),
                          "the whitened responses");
     st = lr_fit_work_init(&v->fit, v->g, e);
-    v->fit.n_threads = v->is_large && d >= WIDE ? v->n_threads : 1;
+    if (st == LR_OK)
+        st = lr_fit_work_follow(&v->fit, v->g, v->rank,
+                                v->is_large && d >= WIDE ? v->n_threads : 1, e);
     if (st == LR_OK && s->n_valid > v->n_valid)
         st = lr_response_work_init(&v->valid, d, v->rank, s->n_valid, v->n_threads, e);
     if (st == LR_OK && v->own_w)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "ranklab/approx.h"
+#include "ranklab/la.h"
 
 /* How many of the descending eigenvalues eig[d] of a Gram matrix count as non-zero: those
  * above 1e-12 of the largest. */
@@ -59,10 +60,14 @@ struct lr_fit_work {
     double *vec;   /* [d x d] */
     double *eig;   /* [d] */
     double *rt;    /* [d x n_kept] */
+    struct lr_la_subspace top;
 };
 enum lr_status lr_fit_work_init(struct lr_fit_work *w, const struct lr_regressor *g,
                                 struct lr_err *e);
 void lr_fit_work_free(struct lr_fit_work *w);
+/* Many regressions of this rank are to come, each near the one before. */
+enum lr_status lr_fit_work_follow(struct lr_fit_work *w, const struct lr_regressor *g,
+                                  size_t rank, int n_threads, struct lr_err *e);
 
 /* Reduced-rank regression of z on yhat from w->k = sum (z - zbar) w^T [d x n_kept], with
  * w the whitened rows: U_d' = top eigenvectors of k k^T (= Z Y^T G^-1 Y Z^T), P = U_d',
@@ -73,7 +78,8 @@ void lr_fit_work_free(struct lr_fit_work *w);
 enum lr_status lr_regressor_fit(struct lr_lowrank *out, const struct lr_regressor *g,
                                 struct lr_fit_work *w, const double *zbar,
                                 struct lr_err *e);
-/* lr_regressor_fit in two parts. The first finds p and the rows of w->rt; the second
+/* lr_regressor_fit in two parts. The first finds p and the rows of w->rt, from those of
+ * the call before where lr_fit_work_follow was called; the second
  * makes q and b of rt (w->rt as it was behind the first part, or a copy) and zbar. */
 enum lr_status lr_regressor_turn(struct lr_lowrank *out, const struct lr_regressor *g,
                                  struct lr_fit_work *w, struct lr_err *e);

@@ -291,6 +291,15 @@ static void relu__with_shortcut_equals_the_plain_alternation(void **state)
     check_reference(10, 1500, true, 51);
 }
 
+/* Wide enough for the block of eigenvectors to be carried from one iteration to the next.
+ */
+static void relu__following_its_eigenvectors_equals_the_plain_alternation(void **state)
+{
+    (void)state;
+    assert_true(lr_la_subspace_width(28, 3) > 0);
+    check_reference(28, 1500, false, 53);
+}
+
 /* More blocks of rows than there are accumulators. */
 static void relu__with_many_rows_equals_the_plain_alternation(void **state)
 {
@@ -539,6 +548,7 @@ int main(void)
         cmocka_unit_test(relu__is_never_above_its_start_on_validation_rows),
         cmocka_unit_test(relu__equals_the_plain_alternation),
         cmocka_unit_test(relu__with_shortcut_equals_the_plain_alternation),
+        cmocka_unit_test(relu__following_its_eigenvectors_equals_the_plain_alternation),
         cmocka_unit_test(relu__with_many_rows_equals_the_plain_alternation),
         cmocka_unit_test(relu__sees_every_row_of_a_wide_layer),
         cmocka_unit_test(relu__traced_errors_are_those_of_the_result),
