@@ -39,6 +39,24 @@ const char *cmd_drawing_text(struct cmd_drawing *d, const char *fmt, ...)
     return text;
 }
 
+const char *cmd_drawing_name(struct cmd_drawing *d, const struct lr_session *s, int layer)
+{
+    enum { MAX_NAME = 26 };
+    struct lr_strbuf b = {0};
+    size_t n = (size_t)s->n_layers;
+    const char **names = lr_calloc(n, sizeof(*names));
+
+    for (size_t i = 0; names && i < n; i++)
+        names[i] = s->layers[i].name;
+    if (names)
+        out_plot_short_name(&b, names, n, (size_t)layer, MAX_NAME);
+    const char *name = names && !b.is_failed ? cmd_drawing_text(d, "%s", b.s) : NULL;
+    d->is_failed |= !name;
+    lr_free((void *)names);
+    lr_strbuf_free(&b);
+    return name;
+}
+
 enum lr_status cmd_drawing_check(const struct cmd_drawing *d, struct cmd_error *e)
 {
     return d->is_failed ? lr_enomem(&e->err, d->n_blocks, "a plot") : LR_OK;
@@ -167,7 +185,7 @@ static enum lr_status run_plot(struct cmd_ctx *c, const struct cmd_call *call,
 
 static const char *const targets[] = {"text", "pane", "window", NULL};
 static const char *const sources[] = {"responses", "filters", NULL};
-static const char *const axes[] = {"rank", "share", NULL};
+static const char *const axes[] = {"rank", "share", "macs", NULL};
 static const char *const costs[] = {"macs", "ms", NULL};
 static const struct cmd_param plot_args[] = {
     {.name = "KIND",
@@ -207,12 +225,13 @@ static const struct cmd_row rows[] = {
          "or\n"
          "with --by, and while nothing is solved, against the rank, from sweeps;\n"
          "propagation: each layer's own error, the inherited one, and what is left;\n"
-         "accuracy: the points of sweeps with their 95 % intervals, against the rank "
-         "or,\n"
-         "for several layers, its share of the full one (without labels the share of\n"
-         "images with the original's answer); tradeoff: networks of sweeps,\n"
-         "kept configurations and the plan, accuracy against speedup, or (--against "
-         "ms)\n"
+         "accuracy: the points of sweeps with their 95 % intervals, hollow where they "
+         "do\n"
+         "not differ from the original, against the rank or, for several layers, its\n"
+         "share of the full one (without labels the share of images with the original's\n"
+         "answer); --by macs: against multiply-adds. What loses more than 10 points is\n"
+         "cut off when most points lose less. tradeoff: networks of sweeps, kept\n"
+         "configurations and the plan, accuracy against speedup, or (--against ms)\n"
          "against the milliseconds of those that were timed; ranks: those\n"
          "chosen, of the plan and of kept configurations; latency: milliseconds against\n"
          "ranks, and of the layer whole, as time --ranks.\n"

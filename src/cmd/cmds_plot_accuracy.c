@@ -1,16 +1,17 @@
-/* Plots of what sweeps measured of single layers, accuracy or response error, against the
- * rank, and of the ranks chosen. */
+/* Plots of the accuracy and of the response error of single layers against their rank,
+ * from sweeps. */
 #include "cmd/plots.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "ranklab/configs.h"
 #include "ranklab/sweep.h"
 
-enum { MAX_NAMED = 4 }; /* curves whose marks bear the names of their layers */
-
-/* ---- curves of sweeps ---- */
+/* Where a curve loses more than so many points, and most of its points, if these are
+ * many, lose less, it is cut off: the losses that anybody would accept are otherwise one
+ * line. */
+static const double DEPTH = 10;
+enum { MANY_POINTS = 8 };
 
 /* What a curve shows: accuracy by labels, or where there are none the share of images
  * with the original's answer; the response errors of the solution and of the linear one.
@@ -18,10 +19,14 @@ enum { MAX_NAMED = 4 }; /* curves whose marks bear the names of their layers */
 enum measure { TOP1, AGREEMENT, HELDOUT, LINEAR };
 
 struct curves {
+    struct cmd_drawing *d;
     const struct lr_session *s;
     enum measure measure;
-    bool is_share; /* ranks in percent of the full one */
-    int n_layers;  /* that have points */
+    enum cmd_plot_by by;
+    int n_layers; /* that have points */
+    struct out_series *series;
+    struct out_mark *marks;
+    size_t n_below; /* points that are cut off */
 };
 
 static double value_of(const struct lr_sweep_point *p, enum measure m)
@@ -38,6 +43,12 @@ static double value_of(const struct lr_sweep_point *p, enum measure m)
     }
 }
 
+/* Of the layer whole. */
+static double whole_value(enum measure m)
+{
+    return m == AGREEMENT ? 100 : 0;
+}
+
 static bool is_shown(const struct lr_sweep_point *p, const struct curves *c, int layer)
 {
     return p->layer == layer && p->method == c->s->plan[layer].method &&
@@ -52,12 +63,39 @@ static int axis_rank(struct lr_ranks r, const struct lr_rank_layer *l)
 
 static size_t count_points(const struct curves *c, int layer)
 {
-    const struct lr_sweeps *k = c->s->sweeps;
+    const struct lr_session *s = c->s;
     size_t n = 0;
 
-    for (int i = 0; k && i < k->n; i++)
-        n += is_shown(&k->points[i], c, layer);
+    for (int i = 0; s->sweeps && i < s->sweeps->n; i++)
+        n += is_shown(&s->sweeps->points[i], c, layer);
     return n;
+}
+
+/* Where ranks are on the x axis. */
+static double place(const struct curves *c, const struct lr_rank_layer *l,
+                    struct lr_ranks r)
+{
+    if (c->by == CMD_BY_MACS)
+        return 1e-6 * (double)lr_macs_at(l, r);
+    double scale = c->by == CMD_BY_SHARE ? 100.0 / axis_rank(lr_ranks_whole(l), l) : 1;
+    return scale * axis_rank(r, l);
+}
+
+static const char *curve_title(const struct curves *c, int layer,
+                               const struct lr_rank_layer *l, int even)
+{
+    struct lr_strbuf b = {0};
+    const char *name = cmd_drawing_name(c->d, c->s, layer);
+
+    lr_strbuf_puts(&b, name ? name : "");
+    if (lr_session_state(c->s, layer) != LR_STATE_WHOLE)
+        lr_strbuf_printf(&b, ", %d of %d", axis_rank(c->s->plan[layer].ranks, l),
+                         axis_rank(lr_ranks_whole(l), l));
+    if (even > 1)
+        lr_strbuf_printf(&b, ", even %d", even);
+    const char *title = cmd_drawing_text(c->d, "%s", b.s && !b.is_failed ? b.s : "");
+    lr_strbuf_free(&b);
+    return title;
 }
 
 static void set_interval(double *low, double *high, const struct lr_sweep_point *p,
@@ -74,97 +112,112 @@ static void set_interval(double *low, double *high, const struct lr_sweep_point 
     }
 }
 
-/* Points of one layer by rising rank; those that are not significant go to open (NULL:
- * not marked) as well. */
-static void add_curve(struct cmd_drawing *d, struct out_series *to,
-                      struct out_series *open, const struct curves *c, int layer)
+/* Points of one layer by rising rank; those that are not significant are hollow. */
+static void add_curve(struct curves *c, int layer, int even)
 {
-    const struct lr_session *s = c->s;
-    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
-    int full = axis_rank(lr_ranks_whole(&l), &l);
+    struct cmd_drawing *d = c->d;
+    struct lr_rank_layer l = lr_session_rank_layer(c->s, layer);
     size_t n = count_points(c, layer), k = 0;
     double *x = cmd_drawing_take(d, 4 * n, sizeof(*x));
+    bool *is_open = cmd_drawing_take(d, n, sizeof(*is_open));
 
-    if (!x)
+    if (!x || !is_open)
         return;
     double *y = x + n, *low = y + n, *high = low + n;
     /* They are kept by falling cost. */
-    for (int i = s->sweeps->n - 1; i >= 0; i--) {
-        const struct lr_sweep_point *p = &s->sweeps->points[i];
+    for (int i = c->s->sweeps->n - 1; i >= 0; i--) {
+        const struct lr_sweep_point *p = &c->s->sweeps->points[i];
         if (!is_shown(p, c, layer))
             continue;
-        x[k] = (c->is_share ? 100.0 / full : 1) * axis_rank(p->ranks, &l);
+        x[k] = place(c, &l, p->ranks);
         y[k] = value_of(p, c->measure);
         set_interval(&low[k], &high[k], p, c->measure);
-        if (open && !lr_sweep_is_significant(p)) {
-            ((double *)(void *)open->x)[open->n] = x[k];
-            ((double *)(void *)open->y)[open->n++] = y[k];
-        }
+        is_open[k] = c->measure == TOP1 && !lr_sweep_is_significant(p);
+        if (is_open[k])
+            d->plot.open_title = "not significant (95 %)";
+        c->n_below += c->measure <= AGREEMENT && y[k] < whole_value(c->measure) - DEPTH;
         k++;
     }
-    int rank = axis_rank(s->plan[layer].ranks, &l);
-    const char *title =
-        lr_session_state(s, layer) == LR_STATE_WHOLE
-            ? s->layers[layer].name
-            : cmd_drawing_text(d, "%s, %d of %d", s->layers[layer].name, rank, full);
-    *to = (struct out_series){.title = title,
-                              .style = OUT_LINESPOINTS,
-                              .n = k,
-                              .x = x,
-                              .y = y,
-                              .low = low,
-                              .high = high};
+    c->series[d->plot.n_series++] =
+        (struct out_series){.title = curve_title(c, layer, &l, even),
+                            .style = OUT_LINESPOINTS,
+                            .n = k,
+                            .x = x,
+                            .y = y,
+                            .low = low,
+                            .high = high,
+                            .is_open = is_open};
 }
 
-/* The chosen rank, and where splitting stops to pay; of several layers with their names,
- * of many only the chosen ranks. */
-static void add_marks(struct cmd_drawing *d, struct out_mark *marks,
-                      const struct curves *c, int layer, int series)
+/* Where splitting stops to pay: from there on the layer is left whole. */
+static void add_even(struct curves *c, const struct lr_rank_layer *l,
+                     struct lr_ranks ranks, int even, int curve)
 {
-    const struct lr_session *s = c->s;
-    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
-    double scale = c->is_share ? 100.0 / axis_rank(lr_ranks_whole(&l), &l) : 1;
-    int even = lr_break_even(&l, s->plan[layer].ranks),
-        rank = axis_rank(s->plan[layer].ranks, &l);
-    bool is_only = c->n_layers == 1,
-         is_named = c->n_layers > 1 && c->n_layers <= MAX_NAMED;
-    const char *name = is_named ? s->layers[layer].name : "";
-    const char *space = is_named ? " " : "";
+    struct cmd_drawing *d = c->d;
+    bool is_only = c->n_layers == 1;
 
-    if (lr_session_state(s, layer) != LR_STATE_WHOLE)
-        marks[d->plot.n_marks++] = (struct out_mark){
-            scale * rank,
-            cmd_drawing_text(d, is_only ? "%s%schosen %d" : "%s%s%d", name, space, rank),
-            series};
-    if ((is_only || is_named) && even > 1)
-        marks[d->plot.n_marks++] = (struct out_mark){
-            scale * even, cmd_drawing_text(d, "%s%sbreak-even %d", name, space, even),
-            is_only ? -1 : series};
+    /* No errors are on no logarithmic axis. */
+    if (even <= 1 || (!is_only && c->measure >= HELDOUT))
+        return;
+    *(l->split == LR_SPLIT_SPATIAL ? &ranks.spatial : &ranks.channel) = even;
+    c->marks[d->plot.n_marks++] = (struct out_mark){
+        .x = place(c, l, ranks),
+        .y = whole_value(c->measure),
+        .label = is_only ? cmd_drawing_text(d, "break-even %d", even) : NULL,
+        .series = is_only ? -1 : curve,
+        .kind = is_only ? OUT_MARK_LINE : OUT_MARK_CROSS};
+    if (!is_only)
+        d->plot.cross_title = "break-even rank";
 }
 
-/* The multiply-adds of a layer at its points, above the plot, where they do not touch. */
-static void add_macs(struct cmd_drawing *d, const struct curves *c, int layer,
-                     const struct out_series *curve)
+/* The chosen rank, and the break-even one: lines, with one curve, else symbols on the
+ * curves. */
+static void add_marks(struct curves *c, int layer, int even)
 {
-    const struct lr_session *s = c->s;
-    struct lr_rank_layer l = lr_session_rank_layer(s, layer);
-    struct out_tic *tics = cmd_drawing_take(d, curve->n, sizeof(*tics));
-    double room = curve->n ? 0.06 * (curve->x[curve->n - 1] - curve->x[0]) : 0;
-    size_t k = 0, at = 0;
+    struct cmd_drawing *d = c->d;
+    struct lr_rank_layer l = lr_session_rank_layer(c->s, layer);
+    struct lr_ranks ranks = c->s->plan[layer].ranks;
+    int curve = (int)d->plot.n_series - 1;
+    bool is_only = c->n_layers == 1;
 
-    for (int i = s->sweeps->n - 1; i >= 0 && tics; i--) {
-        const struct lr_sweep_point *p = &s->sweeps->points[i];
-        if (!is_shown(p, c, layer))
-            continue;
-        double x = curve->x[at++];
-        if (k == 0 || x - tics[k - 1].x >= room)
-            tics[k++] = (struct out_tic){x, 1e-6 * (double)p->macs};
+    if (lr_session_state(c->s, layer) != LR_STATE_WHOLE) {
+        c->marks[d->plot.n_marks++] = (struct out_mark){
+            .x = place(c, &l, ranks),
+            .label =
+                is_only ? cmd_drawing_text(d, "chosen %d", axis_rank(ranks, &l)) : NULL,
+            .series = curve,
+            .kind = is_only ? OUT_MARK_LINE : OUT_MARK_RING};
+        if (!is_only)
+            d->plot.ring_title = "chosen rank";
     }
+    add_even(c, &l, ranks, even, curve);
+}
+
+/* Round numbers of multiply-adds above the plot, where they are on the rank's axis. */
+static void add_macs(struct curves *c, int layer)
+{
+    enum { MOST = 8 };
+    struct cmd_drawing *d = c->d;
+    struct lr_rank_layer l = lr_session_rank_layer(c->s, layer);
+    struct lr_ranks whole = lr_ranks_whole(&l), one = {1, 1};
+    double each = 1e-6 * (double)lr_macs_split(&l, whole) / axis_rank(whole, &l);
+    double right = 0;
+    struct out_tic *tics = cmd_drawing_take(d, MOST + 2, sizeof(*tics));
+
+    /* They grow with the rank unless there are two of them. */
+    if (!tics || c->by == CMD_BY_MACS || l.split == LR_SPLIT_BOTH || !(each > 0))
+        return;
+    for (size_t i = 0; i < d->plot.series[0].n; i++)
+        right = fmax(right, d->plot.series[0].x[i]);
+    for (size_t i = 0; i < d->plot.n_marks; i++)
+        right = fmax(right, d->plot.marks[i].x);
+    double rank = place(c, &l, one), step = out_tic_step(right / rank * each, MOST);
+    for (int i = 0; i <= MOST; i++)
+        tics[d->plot.n_tics++] = (struct out_tic){i * step / each * rank, i * step};
     d->plot.tics = tics;
-    d->plot.n_tics = k;
     d->plot.tics_label =
         cmd_drawing_text(d, "multiply-adds of %s (MMAC; whole %.3g)",
-                         s->layers[layer].name, 1e-6 * (double)lr_macs_whole(&l));
+                         c->s->layers[layer].name, 1e-6 * (double)lr_macs_whole(&l));
 }
 
 static const struct {
@@ -172,74 +225,71 @@ static const struct {
 } texts[] = {
     [TOP1] = {"accuracy with only %s approximated (%s)",
               "accuracy with one layer approximated at a time",
-              "top-1, difference from the original (points)"},
+              "top-1 minus original (points)"},
     [AGREEMENT] = {"agreement with the original, only %s approximated (%s)",
                    "agreement with the original, one layer approximated at a time",
-                   "images with the original's answer (%; no labels)"},
+                   "images with the original's answer (%)"},
     [HELDOUT] = {"response error with only %s approximated (%s)",
                  "response error with one layer approximated at a time",
                  "|r(y)-r(y')|^2 / |r(y)|^2, held-out"},
 };
 
-/* One layer: what its rank costs, and the multiply-adds above. */
-static void dress_only(struct cmd_drawing *d, const struct curves *c, int layer,
-                       const struct out_series *curve)
+static void put_labels(struct curves *c, int only, size_t n_points)
 {
-    struct lr_rank_layer l = lr_session_rank_layer(c->s, layer);
+    static const char *const labels[] = {"rank", "rank (% of full rank)",
+                                         "multiply-adds of the layer (MMAC)"};
+    struct cmd_drawing *d = c->d;
+    double floor_at = whole_value(c->measure) - DEPTH;
 
     d->plot.title =
-        cmd_drawing_text(d, texts[c->measure].of_one, c->s->layers[layer].name,
-                         lr_method_info(c->s->plan[layer].method)->name);
-    add_macs(d, c, layer, curve);
-    if (l.split == LR_SPLIT_CHANNEL && !c->is_share)
-        d->plot.x_label = cmd_drawing_text(
-            d, "rank (%.3g MMAC each; whole %.3g MMAC)",
-            1e-6 * (double)lr_macs_split(&l, (struct lr_ranks){l.d, 0}) / l.d,
-            1e-6 * (double)lr_macs_whole(&l));
+        c->n_layers == 1
+            ? cmd_drawing_text(d, texts[c->measure].of_one, c->s->layers[only].name,
+                               lr_method_info(c->s->plan[only].method)->name)
+            : texts[c->measure].of_several;
+    d->plot.x_label = labels[c->by];
+    d->plot.y_label = texts[c->measure].y_label;
+    if (c->n_below > 0 && n_points >= MANY_POINTS && 2 * c->n_below < n_points) {
+        d->plot.has_y_floor = true;
+        d->plot.y_min = floor_at;
+        d->plot.title =
+            cmd_drawing_text(d, "%s; %zu point%s below %g", d->plot.title, c->n_below,
+                             c->n_below == 1 ? "" : "s", floor_at);
+    }
 }
 
-/* One curve a layer; behind them what is not significant, or of one layer's errors those
- * of the linear solution. */
-static enum lr_status draw_curves(struct cmd_drawing *d, struct curves *c,
-                                  const int *layers, int n, int by, size_t n_points,
-                                  struct cmd_error *e)
+/* One curve a layer; of one layer's errors those of the linear solution, too. */
+static enum lr_status draw_curves(struct curves *c, const int *layers, int n, int by,
+                                  size_t n_points, struct cmd_error *e)
 {
-    size_t k = 0;
+    struct cmd_drawing *d = c->d;
     int only = -1;
 
-    c->is_share = by >= 0 ? by == 1 : c->n_layers > 1;
-    struct out_series *series =
-        cmd_drawing_take(d, (size_t)c->n_layers + 1, sizeof(*series));
-    struct out_mark *marks = cmd_drawing_take(d, 2 * (size_t)c->n_layers, sizeof(*marks));
-    double *open = cmd_drawing_take(d, 2 * n_points, sizeof(*open));
+    c->by = by >= 0 ? (enum cmd_plot_by)by : c->n_layers > 1 ? CMD_BY_SHARE : CMD_BY_RANK;
+    c->series = cmd_drawing_take(d, (size_t)c->n_layers + 1, sizeof(*c->series));
+    c->marks = cmd_drawing_take(d, 2 * (size_t)c->n_layers, sizeof(*c->marks));
+    d->plot.series = c->series;
+    d->plot.marks = c->marks;
+    for (int i = 0; i < n && !d->is_failed; i++)
+        if (count_points(c, layers[i]) > 0) {
+            struct lr_rank_layer l = lr_session_rank_layer(c->s, layers[i]);
+            int even = lr_break_even(&l, c->s->plan[layers[i]].ranks);
+            only = layers[i];
+            add_curve(c, only, even);
+            if (!d->is_failed)
+                add_marks(c, only, even);
+        }
     if (d->is_failed)
         return cmd_drawing_check(d, e);
-    struct out_series *last = &series[c->n_layers];
-    *last = (struct out_series){.title = "not significant (95 %)",
-                                .style = OUT_FRAMES,
-                                .x = open,
-                                .y = open + n_points};
-    for (int i = 0; i < n; i++)
-        if (count_points(c, layers[i]) > 0) {
-            only = layers[i];
-            add_curve(d, &series[k], c->measure == TOP1 ? last : NULL, c, only);
-            add_marks(d, marks, c, only, (int)k++);
-        }
-    d->plot.title = texts[c->measure].of_several;
-    d->plot.x_label = c->is_share ? "rank (% of full rank)" : "rank";
-    d->plot.y_label = texts[c->measure].y_label;
+    put_labels(c, only, n_points);
     if (c->n_layers == 1) {
-        dress_only(d, c, only, &series[0]);
         struct curves linear = *c;
+        add_macs(c, only);
         linear.measure = LINEAR;
         if (c->measure == HELDOUT && count_points(&linear, only) > 0) {
-            add_curve(d, last, NULL, &linear, only);
-            last->title = "linear";
+            add_curve(&linear, only, 0);
+            c->series[d->plot.n_series - 1].title = "linear solution";
         }
     }
-    d->plot.series = series;
-    d->plot.n_series = (size_t)c->n_layers + (last->n > 0);
-    d->plot.marks = marks;
     return cmd_drawing_check(d, e);
 }
 
@@ -260,7 +310,7 @@ static size_t count_all(struct curves *c, const int *layers, int n)
 enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session *s,
                                  const int *layers, int n, int by, struct cmd_error *e)
 {
-    struct curves c = {.s = s, .measure = TOP1};
+    struct curves c = {.d = d, .s = s, .measure = TOP1};
     size_t n_points = count_all(&c, layers, n);
 
     if (!n_points) {
@@ -273,7 +323,7 @@ enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session 
                           "no accuracy is known of any rank of these layers, with their "
                           "method");
     }
-    return draw_curves(d, &c, layers, n, by, n_points, e);
+    return draw_curves(&c, layers, n, by, n_points, e);
 }
 
 bool cmd_has_swept_errors(const struct lr_session *s, const int *layers, int n)
@@ -287,7 +337,7 @@ enum lr_status cmd_draw_swept_errors(struct cmd_drawing *d, const struct lr_sess
                                      const int *layers, int n, int by,
                                      struct cmd_error *e)
 {
-    struct curves c = {.s = s, .measure = HELDOUT};
+    struct curves c = {.d = d, .s = s, .measure = HELDOUT};
     size_t n_points = count_all(&c, layers, n);
 
     if (!n_points) {
@@ -297,7 +347,7 @@ enum lr_status cmd_draw_swept_errors(struct cmd_drawing *d, const struct lr_sess
                           "method");
     }
     d->plot.is_log_y = true;
-    return draw_curves(d, &c, layers, n, by, n_points, e);
+    return draw_curves(&c, layers, n, by, n_points, e);
 }
 
 enum lr_status cmd_plot_accuracy(struct cmd_drawing *d, struct cmd_ctx *c,
@@ -307,50 +357,4 @@ enum lr_status cmd_plot_accuracy(struct cmd_drawing *d, struct cmd_ctx *c,
 
     return cmd_draw_accuracy(d, c->session, q->layers, q->n, by->is_set ? (int)by->i : -1,
                              e);
-}
-
-/* ---- ranks ---- */
-
-enum lr_status cmd_plot_ranks(struct cmd_drawing *d, struct cmd_ctx *c,
-                              const struct cmd_plot_call *q, struct cmd_error *e)
-{
-    const struct lr_session *s = c->session;
-    size_t n = (size_t)q->n, n_configs = s->configs ? (size_t)s->configs->n : 0;
-    struct out_series *series = cmd_drawing_take(d, n_configs + 1, sizeof(*series));
-    const char **names = cmd_drawing_take(d, n, sizeof(*names));
-    double *x = cmd_drawing_take(d, n, sizeof(*x));
-
-    if (d->is_failed)
-        return cmd_drawing_check(d, e);
-    for (size_t k = 0; k <= n_configs; k++) {
-        const struct lr_layer_plan *plan =
-            k == 0 ? s->plan : s->configs->items[k - 1].plan;
-        double *y = cmd_drawing_take(d, n, sizeof(*y));
-        for (size_t i = 0; y && i < n; i++) {
-            int layer = q->layers[i];
-            struct lr_rank_layer l =
-                lr_session_rank_layer_as(s, layer, plan[layer].method);
-            struct lr_ranks r = plan[layer].ranks;
-            x[i] = (double)i + 1;
-            names[i] = s->layers[layer].name;
-            y[i] = lr_ranks_is_whole(&l, r)
-                       ? 100
-                       : 100.0 * axis_rank(r, &l) / axis_rank(lr_ranks_whole(&l), &l);
-        }
-        series[k] = (struct out_series){
-            .title = k == 0 ? "the plan" : s->configs->items[k - 1].name,
-            .style = k == 0 && n_configs == 0 ? OUT_BARS : OUT_LINESPOINTS,
-            .n = n,
-            .x = x,
-            .y = y};
-    }
-    d->plot.title = "ranks chosen (100 %: the layer stays whole)";
-    d->plot.x_label = "layer";
-    d->plot.y_label = "rank (% of full rank)";
-    d->plot.has_y_range = true;
-    d->plot.y_max = 105;
-    d->plot.series = series;
-    d->plot.n_series = n_configs + 1;
-    d->plot.x_names = names;
-    return LR_OK;
 }

@@ -8,7 +8,7 @@
 enum lr_status cmd_plot_error(struct cmd_drawing *d, struct cmd_ctx *c,
                               const struct cmd_plot_call *q, struct cmd_error *e)
 {
-    static const char *const titles[2] = {"linear", "solved"};
+    static const char *const titles[2] = {"linear solution", "as solved"};
     const struct cmd_value *by = cmd_option(q->call, "by");
     size_t k = 0;
 
@@ -43,7 +43,7 @@ enum lr_status cmd_plot_error(struct cmd_drawing *d, struct cmd_ctx *c,
                                         .n = k,
                                         .x = x,
                                         .y = i ? held : linear};
-    d->plot.title = "held-out response error";
+    d->plot.title = "relative response error on held-out images";
     d->plot.x_label = "layer";
     d->plot.y_label = "|r(y)-r(y')|^2 / |r(y)|^2";
     d->plot.series = series;
@@ -84,9 +84,9 @@ enum lr_status cmd_plot_propagation(struct cmd_drawing *d, struct cmd_ctx *c,
     for (int i = 0; i < 3; i++)
         series[i] = (struct out_series){
             .title = titles[i], .style = OUT_LINESPOINTS, .n = k, .x = x, .y = y[i]};
-    d->plot.title = "propagation of the response error";
+    d->plot.title = "propagation of the relative response error, held-out images";
     d->plot.x_label = "layer";
-    d->plot.y_label = "|r(y)-r(y')|^2 / |r(y)|^2, held-out";
+    d->plot.y_label = "|r(y)-r(y')|^2 / |r(y)|^2";
     d->plot.series = series;
     d->plot.n_series = 3;
     d->plot.x_names = names;

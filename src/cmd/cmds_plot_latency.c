@@ -7,8 +7,8 @@
 
 /* Two series a layer: what was measured, with quartiles, and the layer whole. */
 static void draw_layer(struct cmd_drawing *d, struct cmd_ctx *c,
-                       const struct lr_ms_table *m, int layer, struct out_series *series,
-                       struct out_mark *marks)
+                       const struct lr_ms_table *m, int layer, bool is_only,
+                       struct out_series *series, struct out_mark *marks)
 {
     const struct lr_session *s = c->session;
     struct lr_rank_layer l = lr_session_rank_layer(s, layer);
@@ -29,21 +29,34 @@ static void draw_layer(struct cmd_drawing *d, struct cmd_ctx *c,
     ends[0] = n > 0 ? x[0] : 1;
     ends[1] = n > 0 ? x[n - 1] : 2;
     ends[2] = ends[3] = m->whole.ms;
-    series[k] = (struct out_series){l.name, OUT_LINESPOINTS, n, x, y, low, high};
-    series[k + 1] = (struct out_series){cmd_drawing_text(d, "%s whole", l.name),
-                                        OUT_LINES,
-                                        2,
-                                        ends,
-                                        ends + 2,
-                                        NULL,
-                                        NULL};
+    const char *name = cmd_drawing_name(d, s, layer);
+    if (!name)
+        return;
+    series[k] = (struct out_series){.title = name,
+                                    .style = OUT_LINESPOINTS,
+                                    .n = n,
+                                    .x = x,
+                                    .y = y,
+                                    .low = low,
+                                    .high = high};
+    series[k + 1] = (struct out_series){.title = cmd_drawing_text(d, "%s whole", name),
+                                        .style = OUT_LINES,
+                                        .n = 2,
+                                        .x = ends,
+                                        .y = ends + 2};
     d->plot.n_series += 2;
     if (lr_session_state(s, layer) == LR_STATE_WHOLE)
         return;
     struct lr_ranks r = s->plan[layer].ranks;
     int rank = is_spatial ? r.spatial : r.channel;
     marks[d->plot.n_marks++] =
-        (struct out_mark){rank, cmd_drawing_text(d, "%d", rank), (int)k};
+        (struct out_mark){.x = rank,
+                          .label = cmd_drawing_text(d, "chosen %d", rank),
+                          .series = (int)k,
+                          .kind = is_only ? OUT_MARK_LINE : OUT_MARK_RING};
+    series[k].title = cmd_drawing_text(d, "%s, %d of %d", name, rank,
+                                       is_spatial ? lr_rank_spatial_full(&l) : l.d);
+    d->plot.ring_title = is_only ? NULL : "chosen rank";
 }
 
 enum lr_status cmd_plot_latency(struct cmd_drawing *d, struct cmd_ctx *c,
@@ -67,14 +80,14 @@ enum lr_status cmd_plot_latency(struct cmd_drawing *d, struct cmd_ctx *c,
         const struct lr_ms_table *m =
             lr_session_ms_table(c->session, &deploy, q->layers[i]);
         if (m && m->n > 0)
-            draw_layer(d, c, m, q->layers[i], series, marks);
+            draw_layer(d, c, m, q->layers[i], q->n == 1, series, marks);
     }
     if (d->plot.n_series == 0)
         return lr_err_set(&e->err, LR_EINVAL,
                           "none of these layers can be approximated: no milliseconds");
-    d->plot.title = cmd_drawing_text(d, "time of one batch: %s",
-                                     lr_deploy_text(where, sizeof(where), &deploy));
+    d->plot.title =
+        cmd_drawing_text(d, "latency: %s", lr_deploy_text(where, sizeof(where), &deploy));
     d->plot.x_label = "rank";
-    d->plot.y_label = "ms";
+    d->plot.y_label = "time of one batch (ms)";
     return LR_OK;
 }

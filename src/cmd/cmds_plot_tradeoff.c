@@ -10,6 +10,8 @@
 #include "ranklab/sweep.h"
 #include "ranklab/timing.h"
 
+static const char NAMED[] = "kept configurations, the plan";
+
 struct network {
     const char *title; /* of the series it belongs to */
     bool is_named;     /* a configuration or the plan */
@@ -18,7 +20,7 @@ struct network {
 };
 
 struct networks {
-    struct network *all; /* by title, then along the axis */
+    struct network *all; /* those with names last; by title, then along the axis */
     size_t n, n_untimed;
     double ms_original; /* NAN: not known */
 };
@@ -27,6 +29,8 @@ static int compare_networks(const struct network *a, const struct network *b)
 {
     int order = strcmp(a->title, b->title);
 
+    if (a->is_named != b->is_named)
+        return a->is_named - b->is_named;
     return order ? order : (a->x > b->x) - (a->x < b->x);
 }
 
@@ -151,13 +155,19 @@ static void add_front(struct cmd_drawing *d, struct out_series *to,
         x[n + at] = 100 * g->all[i].eval->top1_difference;
     }
     *to = (struct out_series){.title = "best of all (Pareto front)",
-                              .style = OUT_LINES,
+                              .style = OUT_BAND,
                               .n = k,
                               .x = x,
                               .y = x ? x + n : NULL};
 }
 
-/* A series for each title, the front, and the names beside their points. */
+static bool is_significant(const struct lr_eval *v)
+{
+    return v->difference_low > 0 || v->difference_high < 0;
+}
+
+/* A series for each rule and method and one for all that have names, which stand beside
+ * their points; and the front. */
 static enum lr_status draw(struct cmd_drawing *d, const struct networks *g,
                            struct cmd_error *e)
 {
@@ -165,6 +175,7 @@ static enum lr_status draw(struct cmd_drawing *d, const struct networks *g,
     struct out_series *series = cmd_drawing_take(d, n + 1, sizeof(*series));
     struct out_note *notes = cmd_drawing_take(d, n, sizeof(*notes));
     double *x = cmd_drawing_take(d, 4 * n, sizeof(*x));
+    bool *is_open = cmd_drawing_take(d, n, sizeof(*is_open));
 
     if (d->is_failed)
         return cmd_drawing_check(d, e);
@@ -175,22 +186,28 @@ static enum lr_status draw(struct cmd_drawing *d, const struct networks *g,
         y[i] = 100 * one->eval->top1_difference;
         low[i] = 100 * one->eval->difference_low;
         high[i] = 100 * one->eval->difference_high;
+        is_open[i] = !is_significant(one->eval);
+        if (is_open[i])
+            d->plot.open_title = "not significant (95 %)";
         if (one->is_named)
             notes[d->plot.n_notes++] = (struct out_note){x[i], y[i], one->title};
-        if (i + 1 < n && strcmp(one->title, g->all[i + 1].title) == 0)
+        if (i + 1 < n && one->is_named == one[1].is_named &&
+            (one->is_named || strcmp(one->title, one[1].title) == 0))
             continue;
-        series[k++] = (struct out_series){.title = g->all[begin].title,
-                                          .style = OUT_LINESPOINTS,
-                                          .n = i + 1 - begin,
-                                          .x = x + begin,
-                                          .y = y + begin,
-                                          .low = low + begin,
-                                          .high = high + begin};
+        series[k++] =
+            (struct out_series){.title = one->is_named ? NAMED : one->title,
+                                .style = one->is_named ? OUT_POINTS : OUT_LINESPOINTS,
+                                .n = i + 1 - begin,
+                                .x = x + begin,
+                                .y = y + begin,
+                                .low = low + begin,
+                                .high = high + begin,
+                                .is_open = is_open + begin};
         begin = i + 1;
     }
-    if (k > 1)
+    if (n > 1)
         add_front(d, &series[k++], g);
-    d->plot.y_label = "top-1, difference from the original (points)";
+    d->plot.y_label = "top-1 minus original (points)";
     d->plot.series = series;
     d->plot.n_series = k;
     d->plot.notes = notes;
@@ -218,7 +235,9 @@ static enum lr_status draw_ms(struct cmd_drawing *d, struct networks *g,
         return st ? st : cmd_drawing_check(d, e);
     if (isfinite(g->ms_original)) {
         *mark = (struct out_mark){
-            g->ms_original, cmd_drawing_text(d, "original %.3g ms", g->ms_original), -1};
+            .x = g->ms_original,
+            .label = cmd_drawing_text(d, "original %.3g ms", g->ms_original),
+            .series = -1};
         d->plot.marks = mark;
         d->plot.n_marks = 1;
     }
@@ -229,6 +248,36 @@ static enum lr_status draw_ms(struct cmd_drawing *d, struct networks *g,
     d->plot.x_label = cmd_drawing_text(d, "measured time of one batch (ms; %s)",
                                        lr_deploy_text(where, sizeof(where), &deploy));
     return cmd_drawing_check(d, e);
+}
+
+/* What the speedups leave, in round numbers, above the plot. */
+static void add_macs(struct cmd_drawing *d, const struct lr_session *s,
+                     const struct networks *g)
+{
+    enum { MOST = 6 };
+    struct lr_totals t;
+    struct out_tic *tics = cmd_drawing_take(d, 3 * MOST + 1, sizeof(*tics));
+    double slowest = HUGE_VAL, fastest = 0;
+
+    for (size_t i = 0; i < g->n; i++) {
+        slowest = fmin(slowest, g->all[i].x);
+        fastest = fmax(fastest, g->all[i].x);
+    }
+    lr_session_totals(&t, s);
+    double whole = 1e-6 * (double)t.macs_original, last = 0;
+    /* At equal distances along the axis, moved to the nearest round number. */
+    for (int i = 0; tics && i <= MOST && fastest > slowest; i++) {
+        double at = slowest + (fastest - slowest) * i / MOST;
+        double step = out_tic_step(0.2 * whole / at, 2);
+        double macs = step * round(whole / at / step), x = whole / macs;
+        if (!(macs > 0) || x <= last)
+            continue;
+        tics[d->plot.n_tics++] = (struct out_tic){x, macs};
+        last = x;
+    }
+    d->plot.tics = tics;
+    d->plot.tics_label = cmd_drawing_text(
+        d, "multiply-adds of the convolutions (MMAC; whole %.3g)", whole);
 }
 
 enum lr_status cmd_plot_tradeoff(struct cmd_drawing *d, struct cmd_ctx *c,
@@ -252,5 +301,8 @@ enum lr_status cmd_plot_tradeoff(struct cmd_drawing *d, struct cmd_ctx *c,
     }
     d->plot.title = "accuracy of whole networks";
     d->plot.x_label = "speedup of the convolutions (multiply-adds)";
-    return draw(d, &g, e);
+    enum lr_status st = draw(d, &g, e);
+    if (!st)
+        add_macs(d, s, &g);
+    return st ? st : cmd_drawing_check(d, e);
 }

@@ -17,6 +17,9 @@ struct cmd_drawing {
 void *cmd_drawing_take(struct cmd_drawing *d, size_t n, size_t size);
 const char *cmd_drawing_text(struct cmd_drawing *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* The name of layer as the title of a curve, short where names are long. */
+const char *cmd_drawing_name(struct cmd_drawing *d, const struct lr_session *s,
+                             int layer);
 /* LR_ENOMEM when is_failed. */
 enum lr_status cmd_drawing_check(const struct cmd_drawing *d, struct cmd_error *e);
 void cmd_drawing_free(struct cmd_drawing *d);
@@ -31,8 +34,10 @@ typedef enum lr_status cmd_plot_fn(struct cmd_drawing *d, struct cmd_ctx *c,
                                    const struct cmd_plot_call *q, struct cmd_error *e);
 cmd_plot_fn cmd_plot_accuracy, cmd_plot_ranks, cmd_plot_tradeoff, cmd_plot_energy,
     cmd_plot_error, cmd_plot_latency, cmd_plot_propagation;
+/* The x axis of curves over ranks, as the choices of --by. */
+enum cmd_plot_by { CMD_BY_RANK, CMD_BY_SHARE, CMD_BY_MACS };
 /* The swept points of the layers, with the methods that they have now: top-1, or without
- * labels agreement with the original. by: 0 rank, 1 share of the full rank, -1 as suits.
+ * labels agreement with the original. by: -1 as suits.
  * LR_EINVAL: none is known. */
 enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session *s,
                                  const int *layers, int n, int by, struct cmd_error *e);

@@ -10,8 +10,8 @@
 #include "ranklab/mem.h"
 #include "ranklab/progress.h"
 
-enum out_series_style { OUT_LINES, OUT_LINESPOINTS, OUT_POINTS, OUT_FRAMES, OUT_BARS };
-/* OUT_FRAMES: black squares about points of other series, to set them apart. */
+enum out_series_style { OUT_LINES, OUT_LINESPOINTS, OUT_POINTS, OUT_BAND, OUT_BARS };
+/* OUT_BAND: a wide pale line behind everything else. */
 /* x NULL: 0, 1, 2, ...; low/high: error bars, or NULL (NaN: none here). A point whose x
  * or y is not finite, or not positive on a logarithmic axis, is a gap. */
 struct out_series {
@@ -19,13 +19,18 @@ struct out_series {
     enum out_series_style style;
     size_t n;
     const double *x, *y, *low, *high;
+    const bool *is_open; /* hollow points, explained by the plot's open_title; or NULL */
 };
-/* A vertical mark at x (chosen rank, break-even). */
+/* A mark at x (chosen rank, break-even): a vertical line, with a ring where it meets the
+ * curve of its series; that ring alone; or a cross at x, y. What rings and crosses mean
+ * is in the plot's ring_title and cross_title. */
+enum out_mark_kind { OUT_MARK_LINE, OUT_MARK_RING, OUT_MARK_CROSS };
 struct out_mark {
     double x;
-    const char *label; /* untrusted; may be NULL */
-    int series;        /* drawn in this series' colour, with a ring where it meets the
-                          curve; -1: neutral */
+    const char *label; /* untrusted; may be NULL; of lines only */
+    int series;        /* drawn in this series' colour; -1: neutral */
+    enum out_mark_kind kind;
+    double y; /* of a cross */
 };
 /* A name beside a point. */
 struct out_note {
@@ -43,6 +48,7 @@ struct out_plot {
     const char *title, *x_label, *y_label; /* labels carry units */
     bool is_log_y, has_y_range;
     double y_min, y_max;
+    bool has_y_floor; /* nothing below y_min is shown */
     const struct out_series *series;
     size_t n_series;
     const struct out_mark *marks;
@@ -53,7 +59,15 @@ struct out_plot {
     const struct out_note *notes;
     size_t n_notes;
     const char *const *x_names;
+    const char *open_title, *ring_title, *cross_title; /* entries of the key, or NULL */
 };
+/* Appends the name i of n without the parts of paths that all of them share, clean, its
+ * last max characters: for the titles of series. */
+void out_plot_short_name(struct lr_strbuf *b, const char *const *names, size_t n,
+                         size_t i, size_t max);
+/* Distances of tics on a linear axis: 1, 2 or 5 times a power of ten, at most n in
+ * length. */
+double out_tic_step(double length, int n);
 
 /* The complete gnuplot script with its data (reads nothing else); terminal: "svg", "png",
  * "pngcairo", "pdfcairo", "dumb size W,H", "qt", "wxt", "x11", or NULL for the user's own

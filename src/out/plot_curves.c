@@ -8,7 +8,12 @@ enum { LETTERS_PER_CURVE = 3 };
 
 char plot_letter(const struct plot_drawing *d, size_t k)
 {
-    return d->c->is_ascii ? "*+o#x%@&=~"[k % 10] : (char)('A' + k % 26);
+    return d->c->is_ascii ? "*+#%&=~$^?"[k % 10] : (char)('A' + k % 26);
+}
+
+char plot_open_letter(const struct plot_drawing *d, size_t k)
+{
+    return d->c->is_ascii ? 'o' : (char)('a' + k % 26);
 }
 
 /* ---- places ---- */
@@ -140,16 +145,19 @@ static void draw_step(void *ctx, size_t i, bool is_gap)
 static void draw_curve(struct plot_drawing *d, size_t k)
 {
     const struct out_series *s = &d->p->series[k];
-    bool has_points = s->style != OUT_LINES && s->n <= (size_t)d->cols / 2;
+    bool is_line = s->style == OUT_LINES || s->style == OUT_BAND;
+    bool has_points = !is_line && s->n <= (size_t)d->cols / 2;
     struct curve c = {.d = d, .s = s};
 
     c.mark = has_points ? '.' : plot_letter(d, k);
-    if (s->style != OUT_POINTS && s->style != OUT_FRAMES)
+    if (s->style != OUT_POINTS)
         plot_thin(d->p, s, d->cols * plot_canvas_dots_x(d->c), draw_step, &c);
-    if (s->style == OUT_POINTS || s->style == OUT_FRAMES || has_points)
+    if (s->style == OUT_POINTS || has_points)
         for (size_t i = 0; i < s->n; i++)
             if (plot_is_visible(d->p, s, i))
-                draw_letter(d, plot_x(s, i), s->y[i], plot_letter(d, k));
+                draw_letter(d, plot_x(s, i), s->y[i],
+                            s->is_open && s->is_open[i] ? plot_open_letter(d, k)
+                                                        : plot_letter(d, k));
     if (has_points || d->c->is_ascii)
         return;
     /* Letters at places of its own on each curve, so that they do not meet. */
@@ -161,6 +169,20 @@ static void draw_curve(struct plot_drawing *d, size_t k)
     }
 }
 
+/* Rings and crosses are letters, too. */
+static void draw_symbols(struct plot_drawing *d)
+{
+    for (size_t i = 0; i < d->p->n_marks; i++) {
+        const struct out_mark *m = &d->p->marks[i];
+        if (m->kind == OUT_MARK_CROSS)
+            draw_letter(d, m->x, m->y, PLOT_CROSS);
+        else if (m->kind == OUT_MARK_RING && m->series >= 0 &&
+                 (size_t)m->series < d->p->n_series)
+            draw_letter(d, m->x, plot_y_at(d->p, &d->p->series[m->series], m->x),
+                        PLOT_RING);
+    }
+}
+
 /* Dashed lines, and the curve's letter where a mark meets it. */
 static void draw_marks(struct plot_drawing *d)
 {
@@ -168,7 +190,7 @@ static void draw_marks(struct plot_drawing *d)
 
     for (size_t i = 0; i < d->p->n_marks; i++) {
         const struct out_mark *m = &d->p->marks[i];
-        if (!(m->x >= d->x.x_min && m->x <= d->x.x_max))
+        if (!(m->x >= d->x.x_min && m->x <= d->x.x_max) || m->kind != OUT_MARK_LINE)
             continue;
         int x = (int)lround(dot_x(d, m->x)) + d->left * dx;
         for (int y = 0; y < d->rows * dy; y++)
@@ -185,9 +207,10 @@ void plot_draw_curves(struct plot_drawing *d)
     draw_marks(d);
     for (size_t k = 0; k < d->p->n_series; k++)
         draw_errors(d, &d->p->series[k]);
-    /* Where there is one character for both, a frame's says more. */
+    draw_symbols(d);
+    /* What is drawn last wins where there is one mark for both. */
     for (int pass = 0; pass < 2; pass++)
         for (size_t k = 0; k < d->p->n_series; k++)
-            if ((d->p->series[k].style == OUT_FRAMES) == (pass == 0))
+            if ((d->p->series[k].style == OUT_BAND) == (pass == 0))
                 draw_curve(d, k);
 }

@@ -30,6 +30,14 @@ bool plot_is_visible(const struct out_plot *p, const struct out_series *s, size_
     return is_usable(plot_x(s, i)) && is_usable(s->y[i]) && (!p->is_log_y || s->y[i] > 0);
 }
 
+bool plot_has_visible(const struct out_plot *p, const struct out_series *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (plot_is_visible(p, s, i))
+            return true;
+    return false;
+}
+
 static void extend(double *min, double *max, double v)
 {
     if (v < *min)
@@ -82,9 +90,13 @@ enum lr_status plot_measure(struct plot_extent *x, const struct out_plot *p,
     if (x->y_min > x->y_max)
         return lr_err_set(e, LR_EINVAL, "nothing to plot: no value is known%s",
                           p->is_log_y ? " and positive" : "");
-    for (size_t k = 0; k < p->n_marks; k++)
-        if (is_usable(p->marks[k].x))
-            extend(&x->x_min, &x->x_max, p->marks[k].x);
+    for (size_t k = 0; k < p->n_marks; k++) {
+        const struct out_mark *m = &p->marks[k];
+        if (is_usable(m->x))
+            extend(&x->x_min, &x->x_max, m->x);
+        if (m->kind == OUT_MARK_CROSS && is_usable(m->y) && (!p->is_log_y || m->y > 0))
+            extend(&x->y_min, &x->y_max, m->y);
+    }
     if (x->has_bars && !p->is_log_y)
         extend(&x->y_min, &x->y_max, 0);
     if (p->has_y_range) {
@@ -95,6 +107,8 @@ enum lr_status plot_measure(struct plot_extent *x, const struct out_plot *p,
         x->y_min = p->y_min;
         x->y_max = p->y_max;
     }
+    if (p->has_y_floor && is_usable(p->y_min) && p->y_min < x->y_max && !p->is_log_y)
+        x->y_min = fmax(x->y_min, p->y_min);
     widen(&x->x_min, &x->x_max);
     if (p->is_log_y && x->y_max <= x->y_min * 1.000001) {
         x->y_min /= 2;
@@ -113,8 +127,8 @@ double plot_y_at(const struct out_plot *p, const struct out_series *s, double x)
         double x1 = plot_x(s, i);
         if (x1 == x)
             return s->y[i];
-        if (s->style == OUT_POINTS || s->style == OUT_FRAMES || s->style == OUT_BARS ||
-            i + 1 == s->n || !plot_is_visible(p, s, i + 1))
+        if (s->style == OUT_POINTS || s->style == OUT_BARS || i + 1 == s->n ||
+            !plot_is_visible(p, s, i + 1))
             continue;
         double x2 = plot_x(s, i + 1), t = (x - x1) / (x2 - x1);
         if (!(t > 0 && t < 1))
@@ -375,6 +389,15 @@ void plot_name(struct lr_strbuf *b, const struct out_plot *p, struct plot_names 
     }
     lr_free(part);
     lr_strbuf_free(&clean);
+}
+
+void out_plot_short_name(struct lr_strbuf *b, const char *const *names, size_t n,
+                         size_t i, size_t max)
+{
+    const struct out_series places = {.n = n};
+    const struct out_plot p = {.series = &places, .n_series = 1, .x_names = names};
+
+    plot_name(b, &p, plot_shared_names(&p), i, max);
 }
 
 int plot_longest_name(const struct out_plot *p, size_t max)

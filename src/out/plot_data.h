@@ -18,6 +18,7 @@ enum lr_status plot_measure(struct plot_extent *x, const struct out_plot *p,
 
 double plot_x(const struct out_series *s, size_t i);
 bool plot_is_visible(const struct out_plot *p, const struct out_series *s, size_t i);
+bool plot_has_visible(const struct out_plot *p, const struct out_series *s);
 /* The y of series s where it passes x, NAN where it does not. */
 double plot_y_at(const struct out_plot *p, const struct out_series *s, double x);
 

@@ -17,6 +17,9 @@ struct plot_drawing {
 
 /* The letter or ASCII mark of series k. */
 char plot_letter(const struct plot_drawing *d, size_t k);
+/* Of its hollow points. */
+char plot_open_letter(const struct plot_drawing *d, size_t k);
+enum { PLOT_RING = '@', PLOT_CROSS = 'x' };
 /* The cell of a value; cells outside the plot area are possible. */
 int plot_cell_col(const struct plot_drawing *d, double x);
 int plot_cell_row(const struct plot_drawing *d, double y);

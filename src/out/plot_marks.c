@@ -29,7 +29,7 @@ bool plot_has_tics(const struct plot_writer *w)
 
 static bool has_label(const struct out_mark *m)
 {
-    return m->label && *m->label && isfinite(m->x);
+    return m->kind == OUT_MARK_LINE && m->label && *m->label && isfinite(m->x);
 }
 
 static int compare_marks(const void *a, const void *b)
@@ -113,7 +113,7 @@ void plot_put_marks(struct plot_writer *w, const struct plot_labels *l)
         const char *colour =
             has_series(w, m) ? plot_styles[m->series % PLOT_N_STYLES].colour : "#404040";
         double top = level > 0 ? 1 + LEVEL_HEIGHT * level : 1;
-        if (!isfinite(m->x))
+        if (!isfinite(m->x) || m->kind != OUT_MARK_LINE)
             continue;
         lr_strbuf_puts(b, "set arrow from first ");
         out_number_shortest(b, m->x);
@@ -147,26 +147,45 @@ void plot_put_marks(struct plot_writer *w, const struct plot_labels *l)
     }
 }
 
-bool plot_put_rings(struct plot_writer *w)
+/* Begins the block with its first row. */
+static void put_symbol(struct plot_writer *w, bool *has, const char *block, double x,
+                       double y, int type)
 {
-    bool has_any = false;
+    if (!*has)
+        lr_strbuf_printf(w->b, "%s << EOD\n", block);
+    *has = true;
+    out_number_shortest(w->b, x);
+    lr_strbuf_putc(w->b, ' ');
+    out_number_shortest(w->b, y);
+    lr_strbuf_printf(w->b, " %d\n", type);
+}
 
-    for (size_t i = 0; i < w->p->n_marks && !w->is_dumb; i++) {
-        const struct out_mark *m = &w->p->marks[i];
-        if (!has_series(w, m) || !isfinite(m->x))
-            continue;
-        double y = plot_y_at(w->p, &w->p->series[m->series], m->x);
-        if (!isfinite(y))
-            continue;
-        if (!has_any)
-            lr_strbuf_puts(w->b, "$rings << EOD\n");
-        has_any = true;
-        out_number_shortest(w->b, m->x);
-        lr_strbuf_putc(w->b, ' ');
-        out_number_shortest(w->b, y);
-        lr_strbuf_printf(w->b, " %d\n", m->series % PLOT_N_LOOKS + 1);
+void plot_put_symbols(struct plot_symbols *has, struct plot_writer *w)
+{
+    *has = (struct plot_symbols){0};
+    for (int is_cross = 0; is_cross < 2; is_cross++) {
+        bool *has_any = is_cross ? &has->has_crosses : &has->has_rings;
+        for (size_t i = 0; i < w->p->n_marks; i++) {
+            const struct out_mark *m = &w->p->marks[i];
+            /* Lines cross their curves in characters; rings would hide them there. */
+            if ((m->kind == OUT_MARK_CROSS) != is_cross || !isfinite(m->x) ||
+                (m->kind == OUT_MARK_LINE && w->is_dumb) ||
+                (m->kind != OUT_MARK_CROSS && !has_series(w, m)))
+                continue;
+            double y = is_cross ? m->y : plot_y_at(w->p, &w->p->series[m->series], m->x);
+            if (isfinite(y))
+                put_symbol(w, has_any, is_cross ? "$crosses" : "$rings", m->x, y,
+                           has_series(w, m) ? m->series % PLOT_N_LOOKS + 1 : 0);
+        }
+        if (*has_any)
+            lr_strbuf_puts(w->b, "EOD\n");
     }
-    if (has_any)
+    for (size_t k = 0; k < w->p->n_series && w->is_dumb; k++) {
+        const struct out_series *s = &w->p->series[k];
+        for (size_t i = 0; i < s->n && s->is_open; i++)
+            if (s->is_open[i] && plot_is_visible(w->p, s, i))
+                put_symbol(w, &has->has_open, "$open", plot_x(s, i), s->y[i], 0);
+    }
+    if (has->has_open)
         lr_strbuf_puts(w->b, "EOD\n");
-    return has_any;
 }

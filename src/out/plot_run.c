@@ -337,11 +337,22 @@ enum lr_status plot_dumb(struct lr_strbuf *b, const struct out_plot *p, int widt
         st = run(&out, dir, "plot.gp", progress, e);
     if (st != LR_OK)
         goto out;
-    const char *s = out.s ? out.s : "";
+    const char *s = out.s ? out.s : "", *label = p->y_label;
     s += strspn(s, "\f\n");
-    for (int i = 0; i < height && *s; i++) {
+    int n_lines = 0;
+    while (n_lines < height && *s) {
         size_t n = strcspn(s, "\n");
-        put_line(b, s, n, width, is_ascii);
+        bool is_empty = strspn(s, " ") == n;
+        /* The empty line above a title makes room for the y axis's label below it. */
+        if (n_lines > 0 || !is_empty || !label) {
+            put_line(b, s, n, width, is_ascii);
+            n_lines++;
+        }
+        if (label && n_lines == 1 && n_lines < height) {
+            put_line(b, label, strlen(label), width, is_ascii);
+            label = NULL;
+            n_lines++;
+        }
         s += n + (s[n] == '\n');
     }
     if (b->is_failed)

@@ -13,27 +13,16 @@
 #include "number.h"
 #include "ranklab/text.h"
 
-enum {
-    WIDTH = 800,
-    MAX_TITLE = 120,
-    MAX_KEY = 60,
-    MAX_NAME = 24,
-    KEY_BELOW = 12,
-    KEY_BESIDE = 18,
-    N_SYMBOLS = 7 /* on a curve without points of its own */
-};
+enum { MAX_TITLE = 120, MAX_NAME = 24, KEY_BELOW = 12, KEY_BESIDE = 18 };
 
-/* Okabe and Ito's colours without the yellow, dark ones first. */
+/* Okabe and Ito's colours without the yellow, dark ones first. The points are filled
+ * ones, the number before each is the same one hollow; there are six of them. */
 const struct plot_style plot_styles[PLOT_N_STYLES] = {
-    {"#0072B2", "1", 7},      {"#D55E00", "(10,4)", 5},
-    {"#009E73", "(3,3)", 9},  {"#000000", "(12,4,2,4)", 13},
-    {"#CC79A7", "(18,5)", 6}, {"#E69F00", "(12,3,2,3,2,3)", 4},
-    {"#56B4E9", "(6,6)", 8},  {"#7F7F7F", "(2,6)", 12},
+    {"#0072B2", "1", 7},       {"#D55E00", "(10,4)", 5},
+    {"#009E73", "(3,3)", 9},   {"#000000", "(12,4,2,4)", 13},
+    {"#CC79A7", "(18,5)", 11}, {"#E69F00", "(12,3,2,3,2,3)", 15},
+    {"#56B4E9", "(6,6)", 7},   {"#7F7F7F", "(2,6)", 5},
 };
-
-/* How dark the bars of the first, second, ... series are. */
-static const double fills[] = {0.85, 0.4, 0.12};
-enum { N_FILLS = sizeof(fills) / sizeof(fills[0]) };
 
 /* ---- terminal ---- */
 
@@ -88,6 +77,13 @@ static void put_line(struct plot_writer *w, const char *command, const char *tex
     lr_strbuf_puts(w->b, " noenhanced\n");
 }
 
+/* Each time round, the colours meet other dashes and points. */
+static const struct plot_style *other_style(size_t k)
+{
+    k %= PLOT_N_LOOKS;
+    return &plot_styles[(k + k / PLOT_N_STYLES * 3) % PLOT_N_STYLES];
+}
+
 /* ---- data ---- */
 
 static void put_row(void *ctx, size_t i, bool is_gap)
@@ -103,8 +99,8 @@ static void put_row(void *ctx, size_t i, bool is_gap)
     out_number_shortest(b, plot_x(s, i) + w->offset);
     lr_strbuf_putc(b, ' ');
     out_number_shortest(b, s->y[i]);
-    if (s->low && s->high) {
-        double low = s->low[i], high = s->high[i];
+    if ((s->low && s->high) || s->is_open) {
+        double low = s->low ? s->low[i] : NAN, high = s->high ? s->high[i] : NAN;
         if (!isfinite(low) || low > s->y[i])
             low = s->y[i];
         if (!isfinite(high) || high < s->y[i])
@@ -116,15 +112,10 @@ static void put_row(void *ctx, size_t i, bool is_gap)
         lr_strbuf_putc(b, ' ');
         out_number_shortest(b, high);
     }
+    if (s->is_open)
+        lr_strbuf_printf(b, " %d",
+                         other_style((size_t)(s - w->p->series))->point - s->is_open[i]);
     lr_strbuf_putc(b, '\n');
-}
-
-static bool has_visible(const struct out_plot *p, const struct out_series *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (plot_is_visible(p, s, i))
-            return true;
-    return false;
 }
 
 /* The smallest distance of two places of the bars, for their width. */
@@ -167,11 +158,11 @@ static void put_data(struct plot_writer *w)
         w->offset = 0;
         if (w->s->style == OUT_BARS)
             w->offset = (bar++ - 0.5 * (n_bars - 1)) * width;
-        if (!has_visible(w->p, w->s))
+        if (!plot_has_visible(w->p, w->s))
             continue;
         w->has_row = false;
         lr_strbuf_printf(w->b, "$data%zu << EOD\n", k + 1);
-        plot_thin(w->p, w->s, WIDTH, put_row, w);
+        plot_thin(w->p, w->s, PLOT_WIDTH, put_row, w);
         lr_strbuf_puts(w->b, "EOD\n");
     }
 }
@@ -230,23 +221,31 @@ static void put_range(struct plot_writer *w, const char *axis, double min, doubl
 /* How many series find room in the key, which is put where they do. */
 static void put_key(struct plot_writer *w)
 {
-    int longest = 0, n = 0;
+    const char *const symbols[] = {w->p->open_title, w->p->ring_title, w->p->cross_title};
+    int longest = 0, n = 0, n_lines = 0;
 
     for (size_t k = 0; k < w->p->n_series; k++) {
-        int columns = plot_columns(w->p->series[k].title, MAX_KEY);
-        if (columns > longest)
-            longest = columns;
+        int columns = plot_columns(w->p->series[k].title, PLOT_MAX_KEY);
+        longest = columns > longest ? columns : longest;
         n += columns > 0;
     }
+    for (int k = 0; k < 3; k++) {
+        int columns = plot_columns(symbols[k], PLOT_MAX_KEY);
+        longest = columns > longest ? columns : longest;
+    }
+    for (size_t k = 0; k < w->p->n_marks; k++)
+        n_lines += w->p->marks[k].kind == OUT_MARK_LINE;
     /* Labels of many marks need the whole width. */
-    bool has_many_marks = w->p->n_marks > 2 && n <= KEY_BELOW / 2;
+    bool has_many_marks = n_lines > 2 && n <= KEY_BELOW / 2;
     bool is_below = w->is_dumb || n <= 2 || longest > 24 || has_many_marks;
     w->n_key = is_below ? KEY_BELOW : KEY_BESIDE;
     if (n == 0)
         lr_strbuf_puts(w->b, "unset key\n");
     else if (is_below)
-        lr_strbuf_puts(w->b, "set key outside below center horizontal Left reverse "
-                             "noenhanced samplen 4\n");
+        lr_strbuf_printf(w->b,
+                         "set key outside below center horizontal Left reverse "
+                         "noenhanced samplen 4%s\n",
+                         w->is_dumb ? "" : " height 0.6");
     else
         lr_strbuf_puts(w->b, "set key outside right top vertical Left reverse noenhanced "
                              "samplen 4 spacing 1.2\n");
@@ -292,7 +291,7 @@ static void put_axes(struct plot_writer *w, int n_levels)
                       "set tics nomirror out scale 0.6\nset xtics noenhanced\n");
     if (!w->is_dumb)
         lr_strbuf_puts(b, "set grid back linecolor rgb '#D8D8D8' linewidth 1 dashtype 1\n"
-                          "set errorbars 0.6\nset pointintervalbox 0.01\n");
+                          "set errorbars 0.6\nset pointintervalbox 1\n");
     lr_strbuf_puts(b, "set format x '%g'\nset format y '%g'\n");
     if (has_title) {
         lr_strbuf_puts(b, "set title ");
@@ -305,7 +304,9 @@ static void put_axes(struct plot_writer *w, int n_levels)
                          0.8 + 1.3 * n_levels + 1.7 * has_title + 3.4 * has_tics);
     put_line(w, w->is_dumb ? "set xlabel" : "set xlabel offset 0,0.3", p->x_label,
              MAX_TITLE);
-    put_line(w, "set ylabel", p->y_label, MAX_TITLE);
+    /* The dumb terminal leaves out what it cannot turn; plot_dumb puts it on top. */
+    if (!w->is_dumb)
+        put_line(w, "set ylabel", p->y_label, MAX_TITLE);
     put_key(w);
     if (w->x.has_bars)
         pad = 0.7 * bar_spacing(p);
@@ -317,6 +318,8 @@ static void put_axes(struct plot_writer *w, int n_levels)
         lr_strbuf_puts(b, "set logscale y 10\nset mytics 10\n");
     if (p->has_y_range)
         put_range(w, "y", p->y_min, p->y_max);
+    else if (p->has_y_floor && !p->is_log_y && w->x.y_min <= p->y_min)
+        put_range(w, "y", w->x.y_min, w->x.y_max + 0.04 * (w->x.y_max - w->x.y_min));
     else if (w->x.has_bars && !p->is_log_y && w->x.y_min >= 0)
         put_range(w, "y", 0, NAN);
 }
@@ -326,112 +329,12 @@ static void put_styles(struct plot_writer *w)
     size_t n = w->p->n_series < PLOT_N_LOOKS ? w->p->n_series : PLOT_N_LOOKS;
 
     for (size_t k = 0; k < n; k++) {
-        /* Each time round, the colours meet other dashes and points. */
-        const struct plot_style *other =
-            &plot_styles[(k + k / PLOT_N_STYLES * 3) % PLOT_N_STYLES];
         lr_strbuf_printf(w->b,
                          "set linetype %zu linecolor rgb '%s' linewidth 2 dashtype %s "
-                         "pointtype %d pointsize 0.7\n",
-                         k + 1, plot_styles[k % PLOT_N_STYLES].colour, other->dash,
-                         other->point);
+                         "pointtype %d pointsize 0.8\n",
+                         k + 1, plot_styles[k % PLOT_N_STYLES].colour,
+                         other_style(k)->dash, other_style(k)->point);
     }
-}
-
-/* ---- the plot command ---- */
-
-static void put_curve(struct plot_writer *w, size_t k)
-{
-    const struct out_series *s = &w->p->series[k];
-    struct lr_strbuf *b = w->b;
-    size_t type = k % PLOT_N_LOOKS + 1;
-
-    lr_strbuf_printf(b, "$data%zu using 1:2 with ", k + 1);
-    switch (s->style) {
-    case OUT_LINES: {
-        /* A few symbols tell many curves apart; a single point needs one to be seen. */
-        bool has_symbols = (w->p->n_series > 1 && !w->is_dumb) || s->n < 2;
-        size_t n = s->n < 4 * WIDTH ? s->n : 4 * WIDTH;
-        size_t every = n / N_SYMBOLS ? n / N_SYMBOLS : 1;
-        if (has_symbols)
-            lr_strbuf_printf(b, "linespoints linetype %zu pointinterval %zu", type,
-                             every);
-        else
-            lr_strbuf_printf(b, "lines linetype %zu", type);
-        break;
-    }
-    case OUT_LINESPOINTS:
-        lr_strbuf_printf(b, "linespoints linetype %zu", type);
-        break;
-    case OUT_POINTS:
-        lr_strbuf_printf(b, "points linetype %zu", type);
-        break;
-    case OUT_FRAMES:
-        lr_strbuf_puts(b, "points pointtype 4 pointsize 1.9 linewidth 1.5 linecolor rgb "
-                          "'black'");
-        break;
-    case OUT_BARS:
-        lr_strbuf_printf(b,
-                         "boxes linetype %zu linewidth 1 dashtype 1 fillstyle solid %.2f "
-                         "border",
-                         type, fills[k % N_FILLS]);
-        break;
-    }
-    if (s->title && *s->title && w->n_key > 0) {
-        w->n_key--;
-        lr_strbuf_puts(b, " title ");
-        plot_quote(b, PLOT_IN_COMMAND, s->title, MAX_KEY);
-    } else {
-        w->n_left_out += s->title && *s->title;
-        lr_strbuf_puts(b, " notitle");
-    }
-}
-
-static void put_errors(struct plot_writer *w, size_t k)
-{
-    bool is_bar = w->p->series[k].style == OUT_BARS;
-
-    lr_strbuf_printf(w->b, "$data%zu using 1:2:3:4 with yerrorbars ", k + 1);
-    if (is_bar)
-        lr_strbuf_puts(w->b, "linecolor rgb '#202020'");
-    else
-        lr_strbuf_printf(w->b, "linetype %zu", k % PLOT_N_LOOKS + 1);
-    lr_strbuf_puts(w->b, " linewidth 1 dashtype 1 pointtype 0 notitle");
-}
-
-static void put_plot(struct plot_writer *w, bool has_rings)
-{
-    struct lr_strbuf *b = w->b;
-    const char *comma = "plot ";
-
-    if (w->p->x_names && w->p->series[0].n > 0) {
-        lr_strbuf_printf(b, "%s$names using 1:(NaN):xtic(2) with points notitle", comma);
-        comma = ", \\\n     ";
-    }
-    /* Error bars of curves below everything, of bars above them. */
-    for (int pass = 0; pass < 3; pass++)
-        for (size_t k = 0; k < w->p->n_series; k++) {
-            const struct out_series *s = &w->p->series[k];
-            bool has_errors = s->low && s->high && !w->is_dumb;
-            bool is_due =
-                pass == 1 || (has_errors && (s->style == OUT_BARS) == (pass == 2));
-            if (!is_due || !has_visible(w->p, s))
-                continue;
-            lr_strbuf_puts(b, comma);
-            comma = ", \\\n     ";
-            if (pass == 1)
-                put_curve(w, k);
-            else
-                put_errors(w, k);
-        }
-    if (w->n_left_out)
-        lr_strbuf_printf(b, "%sNaN with dots linecolor rgb 'white' title '... %d more'",
-                         comma, w->n_left_out);
-    if (has_rings)
-        lr_strbuf_printf(b,
-                         "%s$rings using 1:2:3 with points pointtype 6 pointsize 1.3 "
-                         "linewidth 2 linecolor variable notitle",
-                         comma);
-    lr_strbuf_putc(b, '\n');
 }
 
 static enum lr_status put_script(struct plot_writer *w, const char *terminal,
@@ -452,8 +355,9 @@ static enum lr_status put_script(struct plot_writer *w, const char *terminal,
         return st;
     put_names(w);
     put_data(w);
-    bool has_rings = plot_put_rings(w);
-    put_plot(w, has_rings);
+    struct plot_symbols has;
+    plot_put_symbols(&has, w);
+    plot_put_command(w, &has);
     if (!terminal)
         lr_strbuf_puts(w->b, "if (GPVAL_TERM eq 'qt' || GPVAL_TERM eq 'wxt' || "
                              "GPVAL_TERM eq 'x11') pause mouse close\n");

@@ -12,6 +12,8 @@ struct plot_style {
 };
 extern const struct plot_style plot_styles[PLOT_N_STYLES];
 
+enum { PLOT_WIDTH = 800, PLOT_MAX_KEY = 60 };
+
 struct plot_writer {
     struct lr_strbuf *b;
     const struct out_plot *p;
@@ -22,7 +24,7 @@ struct plot_writer {
     /* of the series being written */
     const struct out_series *s;
     double offset;
-    bool has_row;
+    bool has_row, has_curve; /* of the data; of the plot command */
 };
 
 /* The marks by x, each with the level above the plot where its label stands; -1: none. */
@@ -39,8 +41,14 @@ void plot_put_marks(struct plot_writer *w, const struct plot_labels *l);
 /* The names beside points. Each stands where it touches no other one and no point, if
  * there is such a place. */
 enum lr_status plot_put_notes(struct plot_writer *w, struct lr_err *e);
-/* The data of the rings where marks meet their curves; false when there are none. */
-bool plot_put_rings(struct plot_writer *w);
+/* The data of symbols over the curves: rings where marks meet their curves, crosses, and,
+ * for characters, hollow points. */
+struct plot_symbols {
+    bool has_rings, has_crosses, has_open;
+};
+void plot_put_symbols(struct plot_symbols *has, struct plot_writer *w);
+/* The plot command itself. */
+void plot_put_command(struct plot_writer *w, const struct plot_symbols *has);
 
 /* Whether the second x axis is drawn; in characters there is no room for it. */
 bool plot_has_tics(const struct plot_writer *w);

@@ -14,7 +14,7 @@
 
 enum { MAX_TICS = 64, MIN_TIC_COLUMNS = 9, MAX_NAME = 32, DUMB_NAME = 7 };
 
-double plot_tic_step(double length, int n)
+double out_tic_step(double length, int n)
 {
     double raw = length / (n > 1 ? n : 1), unit = pow(10, floor(log10(raw)));
 
@@ -38,11 +38,34 @@ static void tic_text(struct lr_strbuf *b, double v, double step)
 
 /* ---- layout ---- */
 
-static int key_columns(const struct out_series *s)
+/* Series come first, then what the other letters mean. */
+enum { N_SYMBOLS = 3 };
+
+static size_t count_items(const struct plot_drawing *d)
+{
+    return d->p->n_series + N_SYMBOLS;
+}
+
+static const char *item_title(const struct plot_drawing *d, size_t k)
+{
+    const struct out_plot *p = d->p;
+    const char *const symbols[] = {p->open_title, p->ring_title, p->cross_title};
+
+    return k < p->n_series ? p->series[k].title : symbols[k - p->n_series];
+}
+
+static char item_letter(const struct plot_drawing *d, size_t k)
+{
+    const char symbols[] = {plot_open_letter(d, 0), PLOT_RING, PLOT_CROSS};
+
+    return k < d->p->n_series ? plot_letter(d, k) : symbols[k - d->p->n_series];
+}
+
+static int key_columns(const char *title)
 {
     struct lr_strbuf b = {0};
 
-    plot_clean(&b, s->title, 40);
+    plot_clean(&b, title, 40);
     int n = b.s ? lr_text_columns(b.s) : 0;
     lr_strbuf_free(&b);
     return n ? n + 4 : 0;
@@ -52,8 +75,8 @@ static int count_key_rows(const struct plot_drawing *d)
 {
     int rows = 0, used = 0;
 
-    for (size_t k = 0; k < d->p->n_series; k++) {
-        int n = key_columns(&d->p->series[k]);
+    for (size_t k = 0; k < count_items(d); k++) {
+        int n = key_columns(item_title(d, k));
         if (n == 0)
             continue;
         if (rows == 0 || used + n > d->c->width + 2) {
@@ -81,8 +104,9 @@ static void find_y_axis(struct plot_drawing *d)
         d->y_step = ceil((d->y_max - d->y_min) / n);
         return;
     }
-    d->y_step = plot_tic_step(d->y_max - d->y_min, n);
-    if (!d->p->has_y_range) {
+    d->y_step = out_tic_step(d->y_max - d->y_min, n);
+    /* Where something is cut off, the rows are for what is not. */
+    if (!d->p->has_y_range && !d->p->has_y_floor) {
         d->y_min = floor(d->y_min / d->y_step + 1e-9) * d->y_step;
         d->y_max = ceil(d->y_max / d->y_step - 1e-9) * d->y_step;
     }
@@ -234,7 +258,7 @@ static void draw_x_tic(struct plot_drawing *d, double x, const char *text)
 static void draw_x_axis(struct plot_drawing *d)
 {
     int row = d->top + d->rows;
-    double step = plot_tic_step(d->x.x_max - d->x.x_min, d->cols / MIN_TIC_COLUMNS);
+    double step = out_tic_step(d->x.x_max - d->x.x_min, d->cols / MIN_TIC_COLUMNS);
 
     plot_canvas_text(d->c, d->left - 1, row, line_mark(d, CORNER), 1);
     for (int i = 0; i < d->cols; i++)
@@ -287,12 +311,12 @@ static void draw_centred(struct plot_drawing *d, int row, int col, const char *t
 static void draw_key(struct plot_drawing *d)
 {
     int row = d->key_row, col = 0;
-    size_t n_left = d->p->n_series;
+    size_t n_left = count_items(d);
 
-    for (size_t k = 0; k < d->p->n_series && d->n_key_rows; k++, n_left--) {
+    for (size_t k = 0; k < count_items(d) && d->n_key_rows; k++, n_left--) {
         struct lr_strbuf b = {0};
-        char letter[2] = {plot_letter(d, k), 0};
-        int n = key_columns(&d->p->series[k]);
+        char letter[2] = {item_letter(d, k), 0};
+        int n = key_columns(item_title(d, k));
         if (n == 0)
             continue;
         if (col > 0 && col + n > d->c->width + 2) {
@@ -300,7 +324,7 @@ static void draw_key(struct plot_drawing *d)
                 break;
             col = 0;
         }
-        plot_clean(&b, d->p->series[k].title, 40);
+        plot_clean(&b, item_title(d, k), 40);
         plot_canvas_text(d->c, col, row, letter, 1);
         if (b.s)
             plot_canvas_text(d->c, col + 2, row, b.s, d->c->width);

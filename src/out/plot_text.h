@@ -38,8 +38,5 @@ enum lr_status plot_draw(struct lr_strbuf *b, const struct out_plot *p, int widt
 enum lr_status plot_draw_bars(struct lr_strbuf *b, const struct out_plot *p,
                               const struct plot_extent *x, int width, int height,
                               bool is_ascii, struct lr_err *e);
-/* Distances of tics on a linear axis: 1, 2 or 5 times a power of ten, at most n in
- * length. */
-double plot_tic_step(double length, int n);
 
 #endif

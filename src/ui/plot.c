@@ -87,11 +87,12 @@ static void draw_energy(struct ui_panes *p, struct ui_rect r, const struct ui_la
     struct out_series s = {.style = OUT_LINES, .n = n, .y = y};
     if (l->state != LR_STATE_WHOLE) {
         snprintf(chosen, sizeof(chosen), "rank %d", l->rank);
-        marks[n_marks++] = (struct out_mark){l->rank, chosen, 0};
+        marks[n_marks++] = (struct out_mark){.x = l->rank, .label = chosen};
     }
     if (l->break_even < l->full_rank) {
         snprintf(even, sizeof(even), "pays below %d", l->break_even);
-        marks[n_marks++] = (struct out_mark){l->break_even, even, -1};
+        marks[n_marks++] =
+            (struct out_mark){.x = l->break_even, .label = even, .series = -1};
     }
     snprintf(title, sizeof(title), "~energy kept, %.60s", l->name);
     struct out_plot plot = {.title = title,
@@ -164,11 +165,12 @@ void ui_spectrum_draw(struct ui_panes *p, struct ui_rect r)
     struct out_series s = {.style = OUT_LINES, .n = n, .x = x, .y = l->eig};
     if (l->state != LR_STATE_WHOLE) {
         snprintf(chosen, sizeof(chosen), "rank %d", l->rank);
-        marks[n_marks++] = (struct out_mark){l->rank, chosen, 0};
+        marks[n_marks++] = (struct out_mark){.x = l->rank, .label = chosen};
     }
     if (l->break_even < (int)n) {
         snprintf(even, sizeof(even), "pays below %d", l->break_even);
-        marks[n_marks++] = (struct out_mark){l->break_even, even, -1};
+        marks[n_marks++] =
+            (struct out_mark){.x = l->break_even, .label = even, .series = -1};
     }
     struct out_plot plot = {.x_label = "rank",
                             .y_label = "eigenvalue of the responses",

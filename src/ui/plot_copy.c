@@ -18,6 +18,15 @@ static double *copy_numbers(const double *x, size_t n)
     return to;
 }
 
+static bool *copy_flags(const bool *x, size_t n)
+{
+    bool *to = x ? lr_alloc(n, sizeof(*to)) : NULL;
+
+    if (to)
+        memcpy(to, x, n * sizeof(*to));
+    return to;
+}
+
 struct ui_plot *ui_plot_ref(struct ui_plot *p)
 {
     if (p)
@@ -39,6 +48,7 @@ void ui_plot_unref(struct ui_plot *p)
         lr_free((double *)(void *)series[i].y);
         lr_free((double *)(void *)series[i].low);
         lr_free((double *)(void *)series[i].high);
+        lr_free((bool *)(void *)series[i].is_open);
     }
     for (size_t i = 0; i < p->plot.n_marks; i++)
         lr_free((char *)(void *)p->plot.marks[i].label);
@@ -53,6 +63,9 @@ void ui_plot_unref(struct ui_plot *p)
     lr_free((char *)(void *)p->plot.title);
     lr_free((char *)(void *)p->plot.x_label);
     lr_free((char *)(void *)p->plot.y_label);
+    lr_free((char *)(void *)p->plot.open_title);
+    lr_free((char *)(void *)p->plot.ring_title);
+    lr_free((char *)(void *)p->plot.cross_title);
     lr_free(p);
 }
 
@@ -85,7 +98,8 @@ struct ui_plot *ui_plot_copy(const struct out_plot *p)
                                         .x = copy_numbers(s->x, s->n),
                                         .y = copy_numbers(s->y, s->n),
                                         .low = copy_numbers(s->low, s->n),
-                                        .high = copy_numbers(s->high, s->n)};
+                                        .high = copy_numbers(s->high, s->n),
+                                        .is_open = copy_flags(s->is_open, s->n)};
         if (!series[i].y)
             series[i].n = 0;
     }
@@ -111,6 +125,9 @@ struct ui_plot *ui_plot_copy(const struct out_plot *p)
     out->plot.tics = tics;
     out->plot.tics_label = copy_text(p->tics_label);
     out->plot.x_names = names;
+    out->plot.open_title = copy_text(p->open_title);
+    out->plot.ring_title = copy_text(p->ring_title);
+    out->plot.cross_title = copy_text(p->cross_title);
     atomic_init(&out->n_refs, 1);
     return out;
 }

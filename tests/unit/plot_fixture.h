@@ -200,6 +200,7 @@ enum { N_HOSTILE = sizeof(hostile) / sizeof(hostile[0]) };
 
 struct example {
     double x[N_HOSTILE], y[N_HOSTILE], low[N_HOSTILE], high[N_HOSTILE];
+    bool is_open[N_HOSTILE];
     struct out_series series[8];
     struct out_mark marks[8];
     struct out_plot plot;
@@ -212,14 +213,24 @@ static inline void make_example(struct example *x, enum out_series_style style,
     for (int i = 0; i < N_HOSTILE; i++) {
         x->x[i] = i;
         x->y[i] = 1 + fabs(sin(i));
+        x->is_open[i] = i % 2;
         x->low[i] = x->y[i] * 0.9;
         x->high[i] = x->y[i] * 1.1;
     }
     for (int k = 0; k < 8; k++) {
-        x->series[k] = (struct out_series){
-            hostile[3 * k],        style, N_HOSTILE, x->x, x->y, k % 2 ? x->low : NULL,
-            k % 2 ? x->high : NULL};
-        x->marks[k] = (struct out_mark){k, hostile[3 * k + 1], k - 1};
+        x->series[k] = (struct out_series){.title = hostile[3 * k],
+                                           .style = style,
+                                           .n = N_HOSTILE,
+                                           .x = x->x,
+                                           .y = x->y,
+                                           .low = k % 2 ? x->low : NULL,
+                                           .high = k % 2 ? x->high : NULL,
+                                           .is_open = k % 4 < 2 ? x->is_open : NULL};
+        x->marks[k] = (struct out_mark){.x = k,
+                                        .label = hostile[3 * k + 1],
+                                        .series = k - 1,
+                                        .kind = (enum out_mark_kind)(k % 3),
+                                        .y = k};
     }
     x->plot = (struct out_plot){.title = hostile[2],
                                 .x_label = hostile[0],
@@ -228,12 +239,15 @@ static inline void make_example(struct example *x, enum out_series_style style,
                                 .n_series = 8,
                                 .marks = x->marks,
                                 .n_marks = 8,
-                                .x_names = has_names ? hostile : NULL};
+                                .x_names = has_names ? hostile : NULL,
+                                .open_title = hostile[4],
+                                .ring_title = hostile[7],
+                                .cross_title = hostile[1]};
 }
 
 static double line_y[5] = {1, 2, 3, 4, 5};
-static const struct out_series line_series = {"line", OUT_LINES, 5,   NULL,
-                                              line_y, NULL,      NULL};
+static const struct out_series line_series = {
+    .title = "line", .style = OUT_LINES, .n = 5, .y = line_y};
 static const struct out_plot line_plot = {.title = "a line",
                                           .x_label = "x",
                                           .y_label = "y",

@@ -130,7 +130,13 @@ static void script__writes_gaps_and_error_bars(void **state)
     (void)state;
     double x[6] = {1, 2, 3, NAN, 5, 6}, y[6] = {0.1, NAN, -1, 1, 0.5, 0.3};
     double low[6] = {0, 0, 0, 0, 0.4, NAN}, high[6] = {0.2, 0, 0, 0, 0.6, 0.1};
-    struct out_series s = {"s", OUT_LINESPOINTS, 6, x, y, low, high};
+    struct out_series s = {.title = "s",
+                           .style = OUT_LINESPOINTS,
+                           .n = 6,
+                           .x = x,
+                           .y = y,
+                           .low = low,
+                           .high = high};
     struct out_plot p = {.is_log_y = true, .series = &s, .n_series = 1};
     struct lr_strbuf b = {0};
 
@@ -148,7 +154,8 @@ static void script__follows_the_order_of_marks_and_names(void **state)
 {
     (void)state;
     static const char *const names[5] = {"a", "b\"c", "d\\e", "f", "g"};
-    struct out_mark marks[2] = {{3.5, "late", 0}, {1, "early", -1}};
+    struct out_mark marks[2] = {{.x = 3.5, .label = "late"},
+                                {.x = 1, .label = "early", .series = -1}};
     struct out_plot p = line_plot;
     struct lr_strbuf b = {0};
 
@@ -163,6 +170,60 @@ static void script__follows_the_order_of_marks_and_names(void **state)
     /* where the mark meets the curve */
     assert_non_null(strstr(b.s, "$rings << EOD\n3.5 4.5 1\nEOD\n"));
     assert_null(strstr(b.s, "nan"));
+    lr_strbuf_free(&b);
+}
+
+/* Hollow points have the number before that of the filled ones (gnuplot's numbering). */
+static void script__tells_hollow_points_rings_and_crosses_apart(void **state)
+{
+    (void)state;
+    static const bool is_open[5] = {false, true, false, false, true};
+    const struct out_mark marks[2] = {
+        {.x = 1, .kind = OUT_MARK_RING},
+        {.x = 6, .y = 2.5, .label = "never", .kind = OUT_MARK_CROSS}};
+    struct out_series s = line_series;
+    struct out_plot p = line_plot;
+    struct lr_strbuf b = {0};
+
+    s.style = OUT_LINESPOINTS;
+    s.is_open = is_open;
+    p.series = &s;
+    p.marks = marks;
+    p.n_marks = 2;
+    p.open_title = "not significant";
+    p.ring_title = "chosen";
+    assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", NULL), LR_OK);
+    check_script(b.s);
+    assert_non_null(strstr(b.s, "$data1 << EOD\n0 1 1 1 7\n1 2 2 2 6\n2 3 3 3 7\n"
+                                "3 4 4 4 7\n4 5 5 5 6\nEOD\n"));
+    assert_non_null(strstr(b.s, "using 1:2:5 with linespoints linetype 1 pointtype "
+                                "variable"));
+    assert_non_null(strstr(b.s, "$rings << EOD\n1 2 1\nEOD\n"));
+    assert_non_null(strstr(b.s, "$crosses << EOD\n6 2.5 1\nEOD\n"));
+    assert_non_null(strstr(b.s, "title 'not significant'"));
+    assert_non_null(strstr(b.s, "title 'chosen'"));
+    /* neither is a line with a label, and what is not explained has no entry */
+    assert_null(strstr(b.s, "set arrow"));
+    assert_null(strstr(b.s, "never"));
+    assert_non_null(strstr(b.s, "title 'line'"));
+    lr_strbuf_free(&b);
+}
+
+static void script__shows_nothing_below_the_floor(void **state)
+{
+    (void)state;
+    struct out_plot p = line_plot;
+    struct lr_strbuf b = {0};
+
+    p.has_y_floor = true;
+    p.y_min = 2.5;
+    assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", NULL), LR_OK);
+    assert_non_null(strstr(b.s, "set yrange [2.5:5.1]\n"));
+    /* a floor that nothing falls below does not reach down */
+    p.y_min = -7;
+    lr_strbuf_reset(&b);
+    assert_int_equal(out_plot_script(&b, &p, "svg", "out.svg", NULL), LR_OK);
+    assert_null(strstr(b.s, "yrange"));
     lr_strbuf_free(&b);
 }
 
@@ -224,7 +285,7 @@ static void script__refuses_when_there_is_nothing_to_plot(void **state)
 {
     (void)state;
     double y[2] = {NAN, INFINITY}, negative[2] = {-1, 0};
-    struct out_series s = {"s", OUT_LINES, 2, NULL, y, NULL, NULL};
+    struct out_series s = {.title = "s", .style = OUT_LINES, .n = 2, .y = y};
     struct out_plot p = {.series = &s, .n_series = 1};
     struct lr_strbuf b = {0};
     struct lr_err e = {0};
@@ -272,7 +333,7 @@ static void name__leaves_out_what_all_share(void **state)
     double y[3] = {1, 2, 3};
 
     for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
-        struct out_series s = {"s", OUT_BARS, cases[c].n, NULL, y, NULL, NULL};
+        struct out_series s = {.title = "s", .style = OUT_BARS, .n = cases[c].n, .y = y};
         struct out_plot p = {.series = &s, .n_series = 1, .x_names = cases[c].names};
         struct plot_names shared = plot_shared_names(&p);
         for (size_t i = 0; i < cases[c].n; i++) {
@@ -326,7 +387,7 @@ static void thin__keeps_extremes_ends_order_and_gaps(void **state)
     enum { N = 200000, COLUMNS = 500 };
     double *x = malloc(N * sizeof(*x)), *y = malloc(N * sizeof(*y));
     struct seen seen = {malloc(N * sizeof(size_t)), malloc(N), 0};
-    struct out_series s = {"s", OUT_LINES, N, x, y, NULL, NULL};
+    struct out_series s = {.title = "s", .style = OUT_LINES, .n = N, .x = x, .y = y};
     struct out_plot p = {.series = &s, .n_series = 1};
     struct lr_rng rng;
 
@@ -381,6 +442,8 @@ int main(void)
         T(script__refuses_odd_terminals_and_outputs),
         T(script__writes_gaps_and_error_bars),
         T(script__follows_the_order_of_marks_and_names),
+        T(script__tells_hollow_points_rings_and_crosses_apart),
+        T(script__shows_nothing_below_the_floor),
         T(script__keeps_names_beside_points_apart),
         T(script__has_a_second_axis_only_when_told),
         T(script__refuses_when_there_is_nothing_to_plot),

@@ -79,6 +79,46 @@ static void text__draws_a_line_with_axes(void **state)
     lr_strbuf_free(&b);
 }
 
+static void text__has_small_letters_for_hollow_points(void **state)
+{
+    (void)state;
+    static const bool is_open[5] = {false, true, false, false, true};
+    const struct out_mark marks[2] = {{.x = 3, .kind = OUT_MARK_RING},
+                                      {.x = 5, .y = 1, .kind = OUT_MARK_CROSS}};
+    struct out_series s = line_series;
+    struct out_plot p = line_plot;
+    struct lr_strbuf b = {0};
+
+    s.style = OUT_POINTS;
+    s.is_open = is_open;
+    p.title = p.x_label = p.y_label = NULL;
+    p.series = &s;
+    p.marks = marks;
+    p.n_marks = 2;
+    p.open_title = "small";
+    p.ring_title = "chosen";
+    p.cross_title = "even";
+    for (int ascii = 0; ascii < 2; ascii++) {
+        char letters[16] = "";
+        int n = 0;
+        lr_strbuf_reset(&b);
+        assert_int_equal(out_plot_text(&b, &p, 60, 15, ascii, false, NULL, NULL), LR_OK);
+        check_size(&b, 60, 15, ascii);
+        assert_non_null(strstr(b.s, ascii ? "o small" : "a small"));
+        assert_non_null(strstr(b.s, "@ chosen"));
+        assert_non_null(strstr(b.s, "x even"));
+        /* from above, that is from the last point on, in the plot itself */
+        const char *key = strstr(b.s, ascii ? "* line" : "A line");
+        assert_non_null(key);
+        for (const char *at = b.s; at < key; at++)
+            if (strchr("Aa*o@x", *at))
+                letters[n++] = *at;
+        letters[n] = '\0';
+        assert_string_equal(letters, ascii ? "o@*o*x" : "a@AaAx");
+    }
+    lr_strbuf_free(&b);
+}
+
 static void text__names_points_where_there_is_room(void **state)
 {
     (void)state;
@@ -129,8 +169,8 @@ static void text__draws_bars_by_name(void **state)
     (void)state;
     static const char *const names[] = {"conv1", "conv2", "conv10"};
     double a[3] = {10, 5, 2.5}, c[3] = {4, NAN, 0};
-    struct out_series s[2] = {{"before", OUT_BARS, 3, NULL, a, NULL, NULL},
-                              {"after", OUT_BARS, 3, NULL, c, NULL, NULL}};
+    struct out_series s[2] = {{.title = "before", .style = OUT_BARS, .n = 3, .y = a},
+                              {.title = "after", .style = OUT_BARS, .n = 3, .y = c}};
     struct out_plot p = {
         .title = "times", .y_label = "ms", .series = s, .n_series = 2, .x_names = names};
     struct lr_strbuf b = {0};
@@ -159,11 +199,14 @@ static void text__survives_extreme_values(void **state)
 
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
         for (int flags = 0; flags < 16; flags++) {
-            struct out_series s = {"s",       flags & 8 ? OUT_BARS : OUT_LINESPOINTS,
-                                   3,         flags & 4 ? values[i] : NULL,
-                                   values[i], values[i],
-                                   values[i]};
-            struct out_mark m[2] = {{NAN, "nan", 0}, {1, NULL, 7}};
+            struct out_series s = {.title = "s",
+                                   .style = flags & 8 ? OUT_BARS : OUT_LINESPOINTS,
+                                   .n = 3,
+                                   .x = flags & 4 ? values[i] : NULL,
+                                   .y = values[i],
+                                   .low = values[i],
+                                   .high = values[i]};
+            struct out_mark m[2] = {{.x = NAN, .label = "nan"}, {.x = 1, .series = 7}};
             struct out_plot p = {.is_log_y = flags & 1,
                                  .series = &s,
                                  .n_series = 1,
@@ -212,7 +255,7 @@ static void text__is_ascii_when_asked_whatever_gnuplot_prints(void **state)
     fake_gnuplot(state, "#!/bin/sh\nprintf 'a\\303\\251b \\344\\275\\234|\\n'\n");
     assert_int_equal(out_plot_text(&b, &line_plot, 30, 10, true, true, NULL, NULL),
                      LR_OK);
-    assert_string_equal(b.s, "a?b ??|\n");
+    assert_string_equal(b.s, "a?b ??|\ny\n");
     lr_strbuf_free(&b);
 }
 
@@ -236,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(text__fits_every_size),
         T(text__draws_a_line_with_axes),
+        T(text__has_small_letters_for_hollow_points),
         T(text__names_points_where_there_is_room),
         T(text__shows_long_names_of_places_whole),
         T(text__draws_bars_by_name),

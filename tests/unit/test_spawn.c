@@ -306,7 +306,7 @@ static void file__stays_as_it_was_when_the_plot_fails(void **state)
     struct lr_err e = {0};
     struct path p = in(state, "old.svg");
     double nothing[1] = {NAN};
-    struct out_series s = {"s", OUT_LINES, 1, NULL, nothing, NULL, NULL};
+    struct out_series s = {.title = "s", .style = OUT_LINES, .n = 1, .y = nothing};
     struct out_plot empty = {.series = &s, .n_series = 1};
     char *text;
     size_t n;
