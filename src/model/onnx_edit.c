@@ -258,8 +258,10 @@ bool lr_onnx_has_layer(const struct lr_onnx_file *f, const struct lr_onnx_swap *
     if (k < 0 || f->plain->nodes[k].n_out < 1 ||
         lr_graph_find_value(f->plain, w->value) < 0)
         return false;
-    const char *out = f->plain->values[f->plain->nodes[k].out[0]].name;
-    return lr_onnx_producer(f->m->graph, out) >= 0;
+    const struct lr_node *n = &f->plain->nodes[k];
+    int at = lr_onnx_producer(f->m->graph, f->plain->values[n->out[0]].name);
+    /* What a branch gives bears the name of what the If does. */
+    return at >= 0 && same(f->m->graph->node[at]->op_type, n->type);
 }
 
 /* The node's own doc string, then what is said of the part. */
