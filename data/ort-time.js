@@ -1,10 +1,11 @@
 'use strict';
 // Times ONNX networks in ONNX Runtime on the CPU, in turn, in the folder it is started in:
 //   node ort-time.js --threads N --batch B --shape C,H,W --min R --max R --target MS
-//     [--whole] MODEL.onnx...
+//     [--whole] [--no-profile] MODEL.onnx...
 // Prints `version X`, then lines `KIND MODEL NAME MS...`: NAME is the number that stands in
 // a node's or value's name (v12_, n7_), or - for the whole. Kinds: run (by the clock around
-// whole runs, with --whole), node and all (from the profile of other runs).
+// whole runs, with --whole), node and all (from the profile of other runs, but for
+// --no-profile).
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
@@ -28,6 +29,7 @@ function options(args) {
   while (args.length) {
     const a = args.shift();
     if (a === '--whole') o.whole = true;
+    else if (a === '--no-profile') o.bare = true;
     else if (a === '--shape') o.shape = args.shift().split(',').map(Number);
     else if (a.startsWith('--')) o[a.slice(2)] = Number(args.shift());
     else o.models.push(a);
@@ -146,6 +148,7 @@ async function main(o) {
     seen.forEach((s, i) => print('run', i, '-', s.ms));
     for (const s of sessions) await s.release();
   }
+  if (o.bare) return;
   const sessions = await open(true);
   const seen = await rounds(sessions, x, o);
   for (let i = 0; i < sessions.length; i++) {

@@ -52,7 +52,15 @@ struct lr_time {
 enum lr_status lr_session_time(struct lr_session *s, const struct lr_deploy *d,
                                int n_runs, const struct lr_progress *progress,
                                struct lr_err *e);
-/* The last result of that for d, whatever the plan was then; NULL: none. */
+/* Times the file that would be exported (lr_session_export_onnx) against the network's
+ * own in ONNX Runtime, whole runs. *d: the deployment it was; its batch is the file's
+ * where that fixes one. The session keeps nothing of it. LR_EBACKEND says what is
+ * missing. */
+enum lr_status lr_session_time_files(struct lr_time_row *out, char version[64],
+                                     struct lr_deploy *d, struct lr_session *s,
+                                     const struct lr_progress *progress,
+                                     struct lr_err *e);
+/* The last result of lr_session_time for d, whatever the plan was then; NULL: none. */
 const struct lr_time *lr_session_time_of(const struct lr_session *s,
                                          const struct lr_deploy *d);
 /* True when t was measured with the ranks the plan has now. */

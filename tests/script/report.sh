@@ -34,7 +34,8 @@ for f in report.html report.md session.rl config.json SHA256SUMS layers.csv eval
 done
 check sums sums rep
 check accuracy has 'on 50 images' rep/report.html
-check untimed has 'Nothing was timed' rep/report.md
+check untimed has 'Nothing was timed layer by layer' rep/report.md
+check "timed or not" has 'the exported file takes .* times as fast\|was not timed in ONNX Runtime (.*); time --via' rep/report.md
 check policy has "default-src 'none'" rep/report.html
 check "no scripts" not has '<script' rep/report.html
 check "no resources" not has ' src=' rep/report.html
@@ -47,6 +48,10 @@ check "replaces its own" lab -e "$plan; export report rep"
 check "sums again" sums rep
 check "safe without curves" lab --safe -e "open net.onnx; export report bare"
 check "says what is missing" has 'safe starts no program' bare/report.md
+check "safe without times" lab --safe -e "open net.onnx; method conv3 svd; rank conv3 50%; solve; \
+    export report bare"
+check "says how to time" has 'was not timed in ONNX Runtime (--safe starts no program); time --via' \
+    bare/report.md
 check "not evaluated" has 'was not evaluated' bare/report.md
 
 # Whatever happens, the old report stays.
