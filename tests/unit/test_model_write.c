@@ -97,7 +97,10 @@ static bool change(struct lr_graph *g, int which)
     struct lr_node *fc = &g->nodes[lr_graph_find_node(g, "fc")];
     struct lr_node *pool = &g->nodes[lr_graph_find_node(g, "p")];
     struct lr_value *w = &g->values[fc->in[1]];
+    struct lr_tensor *shared = w->tensor; /* with the original */
 
+    assert_int_equal(lr_tensor_clone(&w->tensor, shared, NULL), LR_OK);
+    lr_tensor_free(shared);
     switch (which) {
     case 0:
         g->opset++;
