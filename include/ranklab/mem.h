@@ -28,6 +28,9 @@ void lr_free(void *p);
 void lr_mem_set_limit(size_t bytes);
 size_t lr_mem_limit(void);
 size_t lr_mem_held(void);
+/* How many requests have failed so far. Some of them cost no more than a detail of what
+ * is shown; who shows it can tell by this number that something is missing. */
+size_t lr_mem_refused(void);
 char *lr_strdup(const char *s) __attribute__((malloc, warn_unused_result));
 char *lr_strndup(const char *s, size_t n) __attribute__((malloc, warn_unused_result));
 /* Sets LR_ENOMEM with "out of memory (N bytes for WHAT)" and returns it. */

@@ -36,7 +36,7 @@ static bool product(size_t *bytes, size_t n, size_t size)
 
 /* The account of the process's memory: what the limit bounds is the sum of all blocks,
  * whichever thread asked. */
-static atomic_size_t held, limit;
+static atomic_size_t held, limit, refused;
 
 void lr_mem_set_limit(size_t bytes)
 {
@@ -53,6 +53,11 @@ size_t lr_mem_held(void)
     return atomic_load(&held);
 }
 
+size_t lr_mem_refused(void)
+{
+    return atomic_load(&refused);
+}
+
 static void give_back(void *p)
 {
     if (p)
@@ -65,14 +70,17 @@ void *lr_alloc(size_t n, size_t size)
     const size_t most = lr_mem_limit(), have = lr_mem_held();
     size_t bytes;
 
-    if (!product(&bytes, n, size) || (most && (have > most || bytes > most - have))) {
-        errno = ENOMEM;
-        return NULL;
+    void *p = NULL;
+    if (product(&bytes, n, size) && (!most || (have <= most && bytes <= most - have))) {
+        size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        p = aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
     }
-    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *p = aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
-    if (p)
+    if (p) {
         atomic_fetch_add(&held, malloc_usable_size(p));
+    } else {
+        atomic_fetch_add(&refused, 1);
+        errno = ENOMEM;
+    }
     return p;
 }
 

@@ -12,6 +12,7 @@ void cmd_before_free(struct cmd_before *b)
     lr_free(b->method);
     lr_free(b->state);
     lr_free(b->macs);
+    *b = (struct cmd_before){0};
 }
 
 enum lr_status cmd_before_take(struct cmd_before *b, const struct lr_session *s,

@@ -147,6 +147,8 @@ void cmd_report(struct cmd_ctx *c, const struct cmd_error *e, const char *text,
  * tables are for machines; none when quiet. Escaped. */
 void cmd_say(struct cmd_ctx *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* Tells, as a failure, when memory was short since lr_mem_refused() gave this number. */
+void cmd_check_memory(struct cmd_ctx *c, size_t refused_before);
 void cmd_warn(struct cmd_ctx *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Text that was asked for (help, echo): like cmd_say, but not escaped and never quiet. */

@@ -32,6 +32,18 @@ static void write_line(struct cmd_ctx *c, enum cmd_stream stream, enum cmd_style
     lr_strbuf_free(&b);
 }
 
+void cmd_check_memory(struct cmd_ctx *c, size_t refused_before)
+{
+    static const char text[] =
+        "out of memory: the command was run, but what it printed may lack something\n";
+
+    if (lr_mem_refused() == refused_before)
+        return;
+    c->n_failed++;
+    if (c->sink.write)
+        c->sink.write(c->sink.ctx, CMD_ERR, CMD_ERROR, text, sizeof(text) - 1);
+}
+
 void cmd_say(struct cmd_ctx *c, const char *fmt, ...)
 {
     va_list ap;

@@ -255,6 +255,7 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
     bool is_try = ts->n && ts->t[0].kind == CMD_WORD && strcmp(ts->t[0].text, "try") == 0;
     bool is_run = false;
     int n_failed = c->n_failed;
+    size_t refused = lr_mem_refused();
     enum lr_status st = cmd_parse(&call, ts, origin->is_prompt, &e);
 
     if (!origin->is_check && c->settings.is_echo)
@@ -290,6 +291,8 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
     lr_strbuf_free(&after);
     if (st && !e.is_reported && !origin->is_check)
         c->n_failed++;
+    else if (!st && !is_try)
+        cmd_check_memory(c, refused);
     cmd_call_free(&call);
     return st;
 }

@@ -4,12 +4,12 @@
 #include "config.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config_fields.h"
+#include "json_parse.h"
 #include "ranklab/file.h"
 #include "ranklab/mem.h"
 #include "ranklab/text.h"
@@ -427,13 +427,11 @@ enum lr_status out_config_read(struct out_config *c, const char *path,
     if (st != LR_OK)
         return st;
     struct reader r = {.text = text, .words = words, .e = e ? e : &own};
-    j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &problem);
-    if (!j && json_error_code(&problem) == json_error_out_of_memory)
-        st = lr_enomem(r.e, len, "a configuration");
-    else if (!j)
-        st = lr_err_set(r.e, LR_EPARSE, "%d: %s", problem.line > 0 ? problem.line : 1,
-                        problem.text);
-    else
+    st = out_json_parse(&j, &problem, text, len, r.e);
+    if (st == LR_EPARSE)
+        lr_err_set(r.e, LR_EPARSE, "%d: %s", problem.line > 0 ? problem.line : 1,
+                   problem.text);
+    else if (st == LR_OK)
         st = read_all(&r, c, j);
     if (st != LR_OK) {
         add_path(r.e, path);

@@ -4,12 +4,12 @@
 #include "journal_line.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
 
 #include "json.h"
+#include "json_parse.h"
 #include "ranklab/file.h"
 
 enum { N_CHECK = 16 };
@@ -220,8 +220,10 @@ enum lr_status out_journal_read(void *object, const struct out_journal_field *fi
         return lr_err_set(e, LR_EPARSE, "longer than %d bytes", OUT_JOURNAL_MAX_LINE);
     if (!is_intact(line, len))
         return lr_err_set(e, LR_EPARSE, "not as it was written");
-    j = json_loadb(line, len, JSON_REJECT_DUPLICATES, &problem);
-    if (!j)
+    st = out_json_parse(&j, &problem, line, len, e);
+    if (st == LR_ENOMEM)
+        return st;
+    if (st != LR_OK)
         return lr_err_set(e, LR_EPARSE, "no JSON: %.200s", problem.text);
     const json_t *format = json_object_get(j, "format");
     if (!json_is_object(j) || !json_is_integer(format))

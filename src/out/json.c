@@ -8,8 +8,33 @@
 #include <math.h>
 #include <string.h>
 
+#include "json_parse.h"
 #include "number.h"
 #include "ranklab/text.h"
+
+static void *take(size_t n)
+{
+    return lr_alloc(n, 1);
+}
+
+/* jansson's memory is ours: counted, limited, and a failure of it is seen. */
+static void use_own_memory(void)
+{
+    json_set_alloc_funcs(take, lr_free);
+}
+
+/* jansson calls some failures of memory errors of the text. */
+enum lr_status out_json_parse(json_t **j, json_error_t *problem, const char *text,
+                              size_t len, struct lr_err *e)
+{
+    size_t refused = lr_mem_refused();
+
+    use_own_memory();
+    *j = json_loadb(text, len, JSON_REJECT_DUPLICATES, problem);
+    if (*j)
+        return LR_OK;
+    return lr_mem_refused() != refused ? lr_enomem(e, len, "reading JSON") : LR_EPARSE;
+}
 
 /* s with U+FFFD for every byte that is not part of valid UTF-8, as jansson wants it. */
 static void make_valid(struct lr_strbuf *b, const char *s)
@@ -40,6 +65,7 @@ void out_json_string(struct lr_strbuf *b, const char *s)
     json_t *j = NULL;
     size_t flags = JSON_ENCODE_ANY;
 
+    use_own_memory();
     make_valid(&valid, s);
     if (!valid.is_failed) {
         lr_text_escape(&shown, valid.s);

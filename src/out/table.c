@@ -24,11 +24,10 @@ void out_table_free(struct out_table *t)
 /* The next cell, checked against its column, or NULL when memory is short. */
 static struct out_cell *next_cell(struct out_table *t, bool any_type, enum out_type type)
 {
-    (void)type;
-    assert(any_type || t->columns[t->n_cells % t->n_columns].type == type);
-    (void)any_type;
+    (void)type, (void)any_type;
     if (t->is_failed)
-        return NULL;
+        return NULL; /* the cells no longer stand in their columns */
+    assert(any_type || t->columns[t->n_cells % t->n_columns].type == type);
     if (t->n_cells == t->cap_cells) {
         size_t cap = t->cap_cells ? 2 * t->cap_cells : 4 * t->n_columns;
         struct out_cell *cells = lr_realloc(t->cells, t->n_cells, cap, sizeof(*cells));
