@@ -6,7 +6,7 @@ liblapacke-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev zli
 nettle-dev libjansson-dev libturbojpeg0-dev libpng-dev libwebp-dev libreadline-dev libncurses-dev gnuplot libcmocka-dev'
 test_packages='tmux procps'
 fuzz_packages='clang'
-interop_packages='python3-onnx python3-numpy libonnx-testdata ca-certificates'
+interop_packages='python3-onnx python3-numpy python3-pil libonnx-testdata ca-certificates'
 
 # Installs what is missing of the Debian packages named; without the right to do so, prints
 # the list and stops. gnuplot-nox serves as gnuplot.

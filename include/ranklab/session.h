@@ -184,6 +184,8 @@ struct lr_totals {
     double net_speedup;
 };
 void lr_session_totals(struct lr_totals *t, const struct lr_session *s);
+/* A warning where the network's structure says beforehand that low rank gains little. */
+void lr_session_note_limits(const struct lr_session *s);
 
 /* ---- changes of the plan; each is one undo step, applied whole or not at all ---- */
 

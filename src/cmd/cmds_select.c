@@ -121,6 +121,7 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
             return st;
         o.keep = kept;
     }
+    lr_session_note_limits(c->session);
     st = cmd_before_take(&old, c->session, e);
     if (!st)
         st = lr_session_select(c->session, &o, &e->err);

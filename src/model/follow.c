@@ -75,6 +75,23 @@ static struct next clip(const struct lr_graph *g, const struct lr_node *n)
     return piecewise(lo <= -FLT_MAX ? -INFINITY : lo, hi >= FLT_MAX ? INFINITY : hi, 0);
 }
 
+/* A PRelu with one slope for all channels is a LeakyRelu. */
+static struct next prelu(const struct lr_graph *g, const struct lr_node *n)
+{
+    struct next other = {LR_FOLLOW_OTHER, lr_act_none, NULL};
+    const struct lr_tensor *t =
+        n->n_in > 1 && n->in[1] >= 0 ? g->values[n->in[1]].tensor : NULL;
+    struct lr_tensor *slope = NULL;
+    int64_t count;
+
+    if (!t || lr_shape_count(&count, &t->shape, NULL) != LR_OK || count != 1 ||
+        lr_tensor_to_f32(&slope, t, NULL) != LR_OK)
+        return other;
+    float a = *(const float *)slope->data;
+    lr_tensor_free(slope);
+    return a >= 0 && a < 1 ? piecewise(0, INFINITY, a) : other;
+}
+
 /* Why an addition is no residual sum of two activations of one shape; NULL when it is. */
 static const char *sum_remark(const struct lr_graph *g, const struct lr_node *add, int v)
 {
@@ -109,7 +126,18 @@ static struct next next_of(const struct lr_graph *g, const struct lr_node *n, in
     case LR_OP_ADD:
         other.remark = sum_remark(g, n, v);
         return other;
+    case LR_OP_PRELU:
+        return n->in[0] == v ? prelu(g, n) : other;
     case LR_OP_SIGMOID:
+    case LR_OP_HARD_SIGMOID:
+    case LR_OP_HARD_SWISH:
+    case LR_OP_ELU:
+    case LR_OP_SELU:
+    case LR_OP_CELU:
+    case LR_OP_GELU:
+    case LR_OP_MISH:
+    case LR_OP_SOFTPLUS:
+    case LR_OP_SOFTSIGN:
     case LR_OP_TANH:
     case LR_OP_SOFTMAX:
     case LR_OP_BATCH_NORMALIZATION:
@@ -125,6 +153,45 @@ static bool is_same_act(const struct next *a, const struct next *b)
 {
     return lr_act_is_nonlinear(&a->act) && a->act.lo == b->act.lo &&
            a->act.hi == b->act.hi && a->act.slope == b->act.slope;
+}
+
+/* The activation that a product of v with a function of v spells out, by the functions on
+ * the way, or NULL: x sigmoid(x) and the like. from: where that way begins. */
+static const char *gate(const struct lr_graph *g, const struct lr_readers *r, int v,
+                        int from, int product)
+{
+    enum { MOST = 6 };
+    bool has_erf = false, has_soft = false, has_sigmoid = false, has_hard = false;
+
+    for (int k = from, i = 0; k != product; i++) {
+        const struct lr_node *n = &g->nodes[k];
+        has_erf = has_erf || n->op == LR_OP_ERF;
+        has_soft = has_soft || n->op == LR_OP_SOFTPLUS;
+        has_sigmoid = has_sigmoid || n->op == LR_OP_SIGMOID;
+        has_hard = has_hard || n->op == LR_OP_HARD_SIGMOID || n->op == LR_OP_CLIP;
+        int y = n->n_out > 0 ? n->out[0] : -1;
+        if (i == MOST || y < 0 || y == v || r->end[y] - r->start[y] != 1)
+            return NULL;
+        k = r->nodes[r->start[y]];
+    }
+    return has_erf       ? "Gelu"
+           : has_soft    ? "Mish"
+           : has_sigmoid ? "Swish"
+           : has_hard    ? "HardSwish"
+                         : NULL;
+}
+
+/* The same for the two readers of v. */
+static const char *gated(const struct lr_graph *g, const struct lr_readers *r, int v)
+{
+    const int *nodes = r->nodes + r->start[v];
+
+    if (r->end[v] - r->start[v] != 2)
+        return NULL;
+    for (int i = 0; i < 2; i++)
+        if (g->nodes[nodes[i]].op == LR_OP_MUL && nodes[1 - i] < nodes[i])
+            return gate(g, r, v, nodes[1 - i], nodes[i]);
+    return NULL;
 }
 
 /* What follows value v; several readers must all apply the same activation. */
@@ -144,7 +211,13 @@ static enum lr_status set_follow(struct lr_layer *x, const struct lr_graph *g,
         struct next more = next_of(g, &g->nodes[nodes[i]], v);
         if (is_same_act(&first, &more))
             continue;
-        lr_strbuf_printf(&name, "%d consumers", n);
+        const char *activation = gated(g, r, v);
+        if (activation) {
+            x->follow = LR_FOLLOW_OTHER;
+            lr_strbuf_puts(&name, activation);
+        } else {
+            lr_strbuf_printf(&name, "%d consumers", n);
+        }
         x->follow_name = lr_strbuf_take(&name);
         return x->follow_name ? LR_OK : lr_enomem(e, 64, "a note");
     }

@@ -158,31 +158,6 @@ static void note_unfolded(const struct lr_session *s)
                 s->model_name, n, first->name, why);
 }
 
-/* Depthwise convolutions have left most of the work to 1 x 1 convolutions: low rank gains
- * little there, and that is worth knowing before the work. */
-static void note_depthwise(const struct lr_session *s)
-{
-    int64_t macs = 0, macs_points = 0;
-    int n_depthwise = 0, n_convs = 0;
-
-    for (int i = 0; i < s->n_layers; i++) {
-        const struct lr_layer *l = &s->layers[i];
-        if (l->kind != LR_LAYER_CONV)
-            continue;
-        n_convs++;
-        n_depthwise += l->group > 1 && l->group == l->c;
-        macs += l->macs;
-        macs_points += l->kh == 1 && l->kw == 1 && l->group == 1 ? l->macs : 0;
-    }
-    if (n_depthwise * 6 < n_convs || n_convs == 0 || macs_points < macs / 2)
-        return;
-    lr_note(
-        &s->notes, LR_NOTE_WARNING,
-        "%s: %d of %d convolutions are depthwise and %.0f %% of the multiply-adds are in "
-        "1 x 1 convolutions: low rank will hardly pay here",
-        s->model_name, n_depthwise, n_convs, 100.0 * (double)macs_points / (double)macs);
-}
-
 /* Reads and prepares the network; is_fixed: with the batch of the file, one image a run.
  */
 static enum lr_status read_network(struct lr_session *s, const char *path,
@@ -255,7 +230,7 @@ static enum lr_status load_network(struct lr_session *s, const char *path,
         (rc = default_plan(s, e)) != LR_OK)
         return rc;
     note_unfolded(s);
-    note_depthwise(s);
+    lr_session_note_limits(s);
     blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
     if (blocker)
         lr_note(&s->notes, LR_NOTE_WARNING, "%s cannot be run, only looked at: %s",

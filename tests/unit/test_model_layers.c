@@ -289,6 +289,67 @@ static void layers__wants_one_activation_when_read_twice(void **state)
     }
 }
 
+/* x f(x), as exports spell activations out; none of them has pieces, so the layer is
+ * solved linearly, and that is all. */
+static void layers__names_activations_spelled_out_as_products(void **state)
+{
+    static const float half = 0.5f, one = 1;
+    static const struct {
+        const char *ops[3], *name;
+    } cases[] = {
+        {{"Sigmoid"}, "Swish"},
+        {{"HardSigmoid"}, "HardSwish"},
+        {{"Softplus", "Tanh"}, "Mish"},
+        {{"Mul", "Erf", "Add"}, "Gelu"},
+        {{"Add", "Clip", "Mul"}, "HardSwish"},
+        {{"Tanh"}, "2 consumers"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct lr_graph *g = mb_graph(14);
+        int a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1), x = a;
+        int h = mb_floats(g, "half", 0, 1, &half), u = mb_floats(g, "unit", 0, 1, &one);
+        for (int k = 0; k < 3 && cases[i].ops[k]; k++) {
+            const char *op = cases[i].ops[k], *name = k == 0   ? "n0"
+                                                      : k == 1 ? "n1"
+                                                               : "n2";
+            x = strcmp(op, "Mul") == 0   ? mb_binary(g, op, name, x, h)
+                : strcmp(op, "Add") == 0 ? mb_binary(g, op, name, x, u)
+                                         : mb_unary(g, op, name, x);
+        }
+        mb_output(g, mb_binary(g, "Mul", "product", i % 2 ? x : a, i % 2 ? a : x));
+        assert_follow(g, "a", cases[i].name[0] == '2' ? LR_FOLLOW_NONE : LR_FOLLOW_OTHER,
+                      cases[i].name, -1, -1);
+    }
+}
+
+static void layers__stay_approximable_before_any_activation(void **state)
+{
+    static const char *const ops[] = {"HardSwish", "Gelu", "Mish",   "Elu",
+                                      "Selu",      "Tanh", "Sigmoid"};
+    static const float slopes[8] = {0.1f, 0.2f, 0.3f, 0.1f, 0.2f, 0.3f, 0.1f, 0.2f};
+    (void)state;
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        struct lr_graph *g = mb_graph(20);
+        int a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1);
+        mb_output(g, mb_unary(g, ops[i], "f", a));
+        assert_follow(g, "a", LR_FOLLOW_OTHER, ops[i], -1, -1);
+    }
+    for (int n = 1; n <= 8; n += 7) {
+        struct lr_graph *g = mb_graph(13);
+        int a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1);
+        int w = mb_fed(g, "slope", 3, (int64_t[]){n, 1, 1});
+        struct lr_tensor *t = NULL;
+        struct lr_shape shape = {.n_dims = 3, .dims = {n, 1, 1}};
+        assert_int_equal(lr_tensor_new(&t, LR_DT_F32, &shape, NULL), LR_OK);
+        memcpy(t->data, slopes, (size_t)n * sizeof(*slopes));
+        mb_output(g, mb_binary(g, "PRelu", "p", a, w));
+        assert_int_equal(lr_graph_bind_input(g, w, t, NULL), LR_OK);
+        assert_follow(g, "a", n == 1 ? LR_FOLLOW_PIECEWISE : LR_FOLLOW_OTHER, "PRelu", -1,
+                      -1);
+    }
+}
+
 static void layers__gives_a_reason_when_not_approximable(void **state)
 {
     (void)state;
@@ -383,6 +444,8 @@ int main(void)
         cmocka_unit_test(layers__names_other_sums),
         cmocka_unit_test(layers__gives_bounds_and_slope_when_piecewise),
         cmocka_unit_test(layers__wants_one_activation_when_read_twice),
+        cmocka_unit_test(layers__names_activations_spelled_out_as_products),
+        cmocka_unit_test(layers__stay_approximable_before_any_activation),
         cmocka_unit_test(layers__gives_a_reason_when_not_approximable),
         cmocka_unit_test(layers__takes_groups_when_a_split_of_each_pays),
         cmocka_unit_test(layers__shows_sizes_when_shape_is_unknown),
