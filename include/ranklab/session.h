@@ -52,6 +52,7 @@ struct lr_settings {
     int n_iter1, n_iter2;    /* schedule of the nonlinear solver: 25 and 25 */
     double lambda1, lambda2; /* 0.01 and 1 */
     int64_t cache_memory; /* bytes for cached activations while solving, default 2 GiB */
+    int64_t cache_disk;   /* the same on the disk, default 10 GB; 0: none */
     bool has_journal; /* evaluations are kept in the cache folder, and asked for there;
                          off until the program turns it on */
     struct lr_deploy deploy;

@@ -104,6 +104,19 @@ static enum lr_status set_max_memory(struct cmd_ctx *c, const struct cmd_value *
     return LR_OK;
 }
 
+static void get_disk(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    put_amount(b, c->session->settings.cache_disk);
+}
+
+static enum lr_status set_disk(struct cmd_ctx *c, const struct cmd_value *v,
+                               struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.cache_disk = v->i;
+    return LR_OK;
+}
+
 static enum lr_status set_memory(struct cmd_ctx *c, const struct cmd_value *v,
                                  struct lr_err *e)
 {
@@ -329,6 +342,11 @@ const struct cmd_setting cmd_settings_table[] = {
      {.name = "cache-memory", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15},
      get_memory,
      set_memory},
+    {"cache-disk",
+     "bytes for those that do not fit there, in $TMPDIR or the cache folder (0: none)",
+     {.name = "cache-disk", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15},
+     get_disk,
+     set_disk},
     {"max-memory",
      "bytes the program may hold; work that needs more is refused (0: no limit)",
      {.name = "max-memory", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15},

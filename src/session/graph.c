@@ -21,7 +21,12 @@ int session_targets(int values[2], const struct lr_layer *l)
 enum lr_status session_upstream(bool **mask, const struct lr_session *s,
                                 const int *values, int n, struct lr_err *e)
 {
-    const struct lr_graph *g = s->graph;
+    return session_upstream_in(mask, s->graph, values, n, e);
+}
+
+enum lr_status session_upstream_in(bool **mask, const struct lr_graph *g,
+                                   const int *values, int n, struct lr_err *e)
+{
     bool *m = lr_calloc((size_t)g->n_values + 1, sizeof(*m));
 
     *mask = NULL;
@@ -132,34 +137,30 @@ enum lr_status session_branch(int *v, struct lr_graph *g, const struct lr_sessio
     return rc;
 }
 
-/* Whether the activations of value v for n images can be kept in max_bytes. */
-static bool is_keepable(const struct lr_graph *g, int v, int64_t n, int64_t max_bytes)
+int64_t session_value_count(const struct lr_graph *g, int v)
 {
     const struct lr_value *x = &g->values[v];
-    double bytes = (double)n * sizeof(float);
+    struct lr_shape shape = x->shape;
+    int64_t count = 0;
 
-    if (x->producer < 0 || !x->has_shape || x->dtype != LR_DT_F32 ||
-        x->shape.n_dims < 2 || x->shape.dims[0] != -1)
-        return false;
-    for (int i = 1; i < x->shape.n_dims; i++)
-        bytes *= (double)x->shape.dims[i];
-    return bytes > 0 && bytes <= (double)max_bytes;
+    if (x->producer < 0 || !x->has_shape || x->dtype != LR_DT_F32 || shape.n_dims < 2 ||
+        shape.dims[0] != -1)
+        return 0;
+    shape.dims[0] = 1;
+    return lr_shape_count(&count, &shape, NULL) == LR_OK ? count : 0;
 }
 
 /* Goes through the nodes the targets depend on, in order, with the set of values that
  * were computed and are still to be read. Where that set is a single value, everything
  * later depends on the images through it alone. */
-enum lr_status session_cut(int *cut, const struct lr_session *s, int layer,
-                           const int *targets, int n, int kept, int64_t n_images,
-                           int64_t max_bytes, struct lr_err *e)
+enum lr_status session_cuts(int *cuts, int *n_cuts, const struct lr_graph *g,
+                            const int *targets, int n, int end, struct lr_err *e)
 {
-    const struct lr_graph *g = s->graph;
-    int end = g->values[s->layers[layer].value].producer;
     int64_t *uses = NULL, n_live = 0, sum_live = 0;
     bool *mask = NULL;
-    enum lr_status rc = session_upstream(&mask, s, targets, n, e);
+    enum lr_status rc = session_upstream_in(&mask, g, targets, n, e);
 
-    *cut = -1;
+    *n_cuts = 0;
     if (rc != LR_OK)
         return rc;
     uses = lr_calloc((size_t)g->n_values + 1, sizeof(*uses));
@@ -203,9 +204,9 @@ enum lr_status session_cut(int *cut, const struct lr_session *s, int layer,
             n_live--;
             sum_live -= v;
         }
-        if (n_live == 1 &&
-            (sum_live == kept || is_keepable(g, (int)sum_live, n_images, max_bytes)))
-            *cut = (int)sum_live;
+        if (is_needed && n_live == 1 && session_value_count(g, (int)sum_live) > 0 &&
+            (*n_cuts == 0 || cuts[*n_cuts - 1] != sum_live))
+            cuts[(*n_cuts)++] = (int)sum_live;
     }
 out:
     lr_free(uses);

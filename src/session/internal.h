@@ -107,12 +107,16 @@ enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
 enum lr_status session_branch(int *v, struct lr_graph *g, const struct lr_session *s,
                               int layer, const struct lr_spatial *spatial,
                               struct lr_err *e);
-/* The last value before layer that all paths from the images to the n target values go
- * through, and whose activations for n_images fit into max_bytes or are kept already
- * (value kept; -1: none are); -1 when there is none but the images themselves. */
-enum lr_status session_cut(int *cut, const struct lr_session *s, int layer,
-                           const int *targets, int n, int kept, int64_t n_images,
-                           int64_t max_bytes, struct lr_err *e);
+/* The same in any graph. */
+enum lr_status session_upstream_in(bool **mask, const struct lr_graph *g,
+                                   const int *values, int n, struct lr_err *e);
+/* The values before node end that all paths from the images to the n target values go
+ * through and that can be kept, in order; cuts has room for all values of g. The images
+ * themselves are not among them. */
+enum lr_status session_cuts(int *cuts, int *n_cuts, const struct lr_graph *g,
+                            const int *targets, int n, int end, struct lr_err *e);
+/* Elements an image of a value that can be kept; 0: it cannot. */
+int64_t session_value_count(const struct lr_graph *g, int v);
 
 /* ---- plan.c ---- */
 

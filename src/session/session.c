@@ -13,6 +13,7 @@
 #include "ranklab/onnx.h"
 
 static const int64_t CACHE_MEMORY = (int64_t)2 << 30;
+static const int64_t CACHE_DISK = 10000000000;
 
 void lr_session_init(struct lr_session *s)
 {
@@ -25,6 +26,7 @@ void lr_session_init(struct lr_session *s)
     s->settings.lambda1 = 0.01;
     s->settings.lambda2 = 1;
     s->settings.cache_memory = CACHE_MEMORY;
+    s->settings.cache_disk = CACHE_DISK;
     s->settings.deploy = (struct lr_deploy){.batch = 1, .convolution = LR_CONV_DIRECT};
 }
 

@@ -3,13 +3,12 @@
  * network is built, run over the calibration images and sampled at the layer's response.
  * All work is done on a copy of the plan, which replaces the plan at the end. A run need
  * not start from the images: the activations at the last point that everything still to
- * be solved depends on are kept and the next run resumes there, so that a chain of layers
- * is run about twice over instead of once per layer.
+ * be solved depends on are kept and the next run resumes there, as calibrate.c plans.
  *
  * Where a split has a spatial part, the channel part is fitted to what the spatial parts
  * respond: they are added to the network as a second branch beside the layer and sampled
  * with it, in the original (one pass for all such layers) and in the network so far. */
-#include "session/internal.h"
+#include "session/calibrate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +23,7 @@ struct job {
     double *work, total, done;    /* estimated operations of each, for the progress */
     bool *is_pending, *is_solved; /* by layer */
     struct lr_layer_plan *next;
-    struct lr_kept kept;        /* of the approximated network so far */
+    struct session_passes passes;
     struct lr_spatial *spatial; /* by place in the list; empty: no spatial part */
     struct lr_rows *ys;         /* its responses in the original; empty: not sampled */
 };
@@ -187,39 +186,17 @@ static enum lr_status sample(struct sampled *out, struct job *j, int k,
                              const struct lr_progress *progress, struct lr_err *e)
 {
     struct lr_session *s = j->s;
-    struct lr_sampling o = session_sampling(s);
     int layer = j->list[k], values[3], n = session_targets(values, &s->layers[layer]);
-    int64_t n_images = lr_dataset_count(s->calib), used = 0;
-    bool *use = NULL, is_any = false;
-    int *targets = NULL, n_targets = 0, cut = -1;
+    bool *use = lr_calloc((size_t)s->n_layers + 1, sizeof(*use)), is_any = false;
     struct lr_graph *g = NULL;
-    struct lr_kept keep = {0};
     enum lr_status rc;
 
-    use = lr_calloc((size_t)s->n_layers + 1, sizeof(*use));
-    targets = lr_calloc(2 * (size_t)s->n_layers + 1, sizeof(*targets));
-    if (!use || !targets) {
-        rc = lr_enomem(e, (size_t)s->n_layers * sizeof(*targets), "a set of layers");
-        goto out;
-    }
+    if (!use)
+        return lr_enomem(e, (size_t)s->n_layers, "a set of layers");
     rc = use_before(use, &is_any, j, layer, values, n, e);
     out->is_same = !is_any;
-    if (rc != LR_OK || !is_any)
+    if (rc != LR_OK || !is_any || (rc = session_split(&g, s, j->next, use, e)) != LR_OK)
         goto out;
-    for (int i = k; i < j->n; i++)
-        n_targets += session_targets(targets + n_targets, &s->layers[j->list[i]]);
-    const bool has_kept = lr_kept_is_there(&j->kept);
-    if (has_kept)
-        used = lr_kept_bytes(&j->kept);
-    if ((rc = session_cut(&cut, s, layer, targets, n_targets,
-                          has_kept ? j->kept.value : -1, n_images,
-                          s->settings.cache_memory - used, e)) != LR_OK ||
-        (rc = session_split(&g, s, j->next, use, e)) != LR_OK)
-        goto out;
-    if (cut >= 0 && !(has_kept && j->kept.value == cut))
-        keep.value = cut;
-    else
-        cut = -1;
     out->other = n > 1 ? 1 : -1;
     if (j->spatial[k].v) {
         if ((rc = session_branch(&values[n], g, s, j->list[k], &j->spatial[k], e)) !=
@@ -227,15 +204,9 @@ static enum lr_status sample(struct sampled *out, struct job *j, int k,
             goto out;
         out->spatial = n++;
     }
-    rc = lr_sample_pass(out->rows, values, n, g, s->calib, has_kept ? &j->kept : NULL,
-                        cut >= 0 ? &keep : NULL, &o, progress, e);
-    if (rc == LR_OK && lr_kept_is_there(&keep)) {
-        lr_kept_free(&j->kept);
-        j->kept = keep;
-    }
+    rc = session_passes_run(out->rows, values, n, &j->passes, k, g, progress, e);
 out:
     lr_free(use);
-    lr_free(targets);
     lr_graph_free(g);
     return rc;
 }
@@ -369,10 +340,21 @@ static enum lr_status prepare(struct job *j, struct lr_err *e)
     return session_plan_copy(&j->next, s, e);
 }
 
+static enum lr_status plan_passes(struct job *j, struct lr_err *e)
+{
+    j->passes.job = (struct calib_job){.s = j->s,
+                                       .next = j->next,
+                                       .list = j->list,
+                                       .n = j->n,
+                                       .is_pending = j->is_pending};
+    return j->has_samples ? session_calib_state(&j->passes.plan, &j->passes.job, e)
+                          : LR_OK;
+}
+
 static void job_free(struct job *j)
 {
     session_plan_free(j->next, j->s->n_layers);
-    lr_kept_free(&j->kept);
+    session_passes_free(&j->passes);
     for (int k = 0; j->spatial && k < j->n; k++)
         lr_spatial_free(&j->spatial[k]);
     for (int k = 0; j->ys && k < j->n; k++)
@@ -459,7 +441,7 @@ enum lr_status lr_session_solve(struct lr_session *s, const struct lr_solve_requ
     if (rc != LR_OK)
         return rc;
     if ((rc = prepare(&j, e)) != LR_OK || j.n == 0 ||
-        (rc = begin(&j, &at, progress, e)) != LR_OK)
+        (rc = plan_passes(&j, e)) != LR_OK || (rc = begin(&j, &at, progress, e)) != LR_OK)
         goto out;
     warn_few_rows(&j);
     for (int k = 0; k < j.n; k++) {
