@@ -343,7 +343,7 @@ const struct cmd_setting cmd_settings_table[] = {
      get_memory,
      set_memory},
     {"cache-disk",
-     "bytes for those that do not fit there, in $TMPDIR or the cache folder (0: none)",
+     "bytes of the disk for those that do not fit there (0: none)",
      {.name = "cache-disk", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15},
      get_disk,
      set_disk},
