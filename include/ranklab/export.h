@@ -29,9 +29,10 @@ struct lr_exported {
 /* Writes the network's own file with the split layers replaced and everything else as it
  * is: nodes, names, opset, metadata; entries ranklab.* are added. Nothing is written
  * unless what was read back gives the outputs of the network in memory, within 1e-4 (2e-2
- * with 16-bit weights), at the same multiply-adds. LR_EIO: the network's file has changed
- * since it was opened. LR_EINVAL as lr_session_build. A layer in a branch of an If cannot
- * be replaced in the file: the network is then written as it is held, with a note. */
+ * with 16-bit weights), at the same multiply-adds. LR_EINVAL: the network's file is gone
+ * or has changed since it was opened, and as lr_session_build. A layer in a branch of an
+ * If cannot be replaced in the file: the network is then written as it is held, with a
+ * note. */
 enum lr_status lr_session_export_onnx(struct lr_exported *r, struct lr_session *s,
                                       const char *path, const struct lr_export_opts *o,
                                       struct lr_err *e);

@@ -79,7 +79,7 @@ static enum lr_status add_file_time(struct job *j, bool is_split, struct cmd_err
         return LR_OK;
     if (!j->c->settings.is_safe) {
         st = lr_session_time_files(&r, version, &d, j->c->session, &j->c->progress, &why);
-        if (st == LR_EINTR || st == LR_ENOMEM)
+        if (st == LR_EINTR || st == LR_ENOMEM || st == LR_EIO)
             return lr_err_set(&e->err, st, "%s", why.msg);
         snprintf(reason, sizeof(reason), "%s", why.msg);
     }

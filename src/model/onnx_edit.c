@@ -450,7 +450,7 @@ enum lr_status lr_onnx_open(struct lr_onnx_file **out, const char *path,
         goto out;
     lr_sha256(hash, data, len);
     if (strcmp(hash, sha256) != 0) {
-        st = lr_err_set(e, LR_EIO, "%s has changed since it was opened: open it again",
+        st = lr_err_set(e, LR_EINVAL, "%s has changed since it was opened: open it again",
                         path);
         goto out;
     }

@@ -166,13 +166,18 @@ static enum lr_status export_job(struct job *j, const char *path, struct lr_err 
         (rc = lr_progress_tick(j->o->progress, 0, "splitting", e)) != LR_OK)
         return rc;
     if (!j->s->model_path)
-        return lr_err_set(e, LR_EIO, "where the file of %s lies is not known",
+        return lr_err_set(e, LR_EINVAL, "where the file of %s lies is not known",
                           j->s->model_name);
     if ((rc = session_split(&j->g, j->s, j->s->plan, j->use, e)) != LR_OK ||
         (rc = session_probe(&j->want, &j->n, j->s, j->g, e)) != LR_OK ||
         (rc = lr_progress_tick(j->o->progress, 0.3, "writing", e)) != LR_OK)
         return rc;
     rc = lr_onnx_open(&file, j->s->model_path, j->s->model_sha256, j->s->graph, e);
+    /* Not what is written is at fault, but what the session stands for. */
+    if (rc == LR_EIO && e) {
+        lr_err_prefix(e, "the network's own file is needed");
+        rc = e->code = LR_EINVAL;
+    }
     if (rc != LR_OK)
         return rc;
     int hidden = find_hidden(j, file);
