@@ -6,6 +6,7 @@ liblapacke-dev libdnnl-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev zli
 nettle-dev libjansson-dev libturbojpeg0-dev libpng-dev libwebp-dev libreadline-dev libncurses-dev gnuplot libcmocka-dev'
 test_packages='tmux procps'
 fuzz_packages='clang'
+bench_packages='python3-numpy python3-onnx python3-torch python3-torchvision'
 interop_packages='python3-onnx python3-numpy python3-pil libonnx-testdata ca-certificates'
 
 # Installs what is missing of the Debian packages named; without the right to do so, prints
@@ -42,6 +43,25 @@ need_packages() {
         echo "could not install:$missing" >&2
         exit 1
     }
+}
+
+# Sees to node and onnxruntime-node, the latter in build-interop/, and sets NODE_PATH.
+need_onnxruntime() {
+    command -v node >/dev/null 2>&1 || need_packages nodejs
+    command -v npm >/dev/null 2>&1 || need_packages npm
+    mkdir -p "$top/build-interop"
+    if [ ! -d "$top/build-interop/node_modules/onnxruntime-node" ]; then
+        echo "installing onnxruntime-node in build-interop/" >&2
+        # without its script, which would fetch the GPU libraries
+        (cd "$top/build-interop" && npm install --ignore-scripts --no-audit --no-fund \
+            --no-save --prefix . onnxruntime-node) >"$top/build-interop/npm.log" 2>&1 || {
+            tail -n 20 "$top/build-interop/npm.log" >&2
+            echo "npm could not install onnxruntime-node; see build-interop/npm.log" >&2
+            exit 1
+        }
+    fi
+    NODE_PATH=$top/build-interop/node_modules
+    export NODE_PATH
 }
 
 # ranklab_build [DIR [configure options]]: configures and builds in DIR (build) and sets

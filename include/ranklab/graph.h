@@ -95,6 +95,7 @@ struct lr_graph {
     int *inputs, *outputs; /* value indices; inputs without initializers */
     char *batch_name;      /* symbolic name of the free batch dimension, or NULL */
     int64_t file_batch;    /* the batch the file fixes, 0 when it is free there */
+    int convolution;       /* enum lr_convolution, for the engine; 0: direct */
     bool is_batch_fixed;   /* inference leaves the first input's dimension 0 as it is */
 };
 

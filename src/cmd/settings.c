@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ranklab/engine.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 
@@ -241,8 +242,8 @@ static enum lr_status set_mouse(struct cmd_ctx *c, const struct cmd_value *v,
 /* ---- the deployment ---- */
 
 static const char *const engines[] = {"onednn", "onnxruntime", NULL};
-/* In the order of enum lr_convolution. */
-static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
+/* In the order of enum lr_convolution, from its second on. */
+static const char *const convolutions[] = {"direct", "winograd", "auto", NULL};
 
 static void get_deploy_batch(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
@@ -285,14 +286,15 @@ static enum lr_status set_deploy_engine(struct cmd_ctx *c, const struct cmd_valu
 
 static void get_convolution(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
-    lr_strbuf_puts(b, convolutions[c->session->settings.deploy.convolution]);
+    lr_strbuf_puts(
+        b, convolutions[c->session->settings.deploy.convolution - LR_CONV_DIRECT]);
 }
 
 static enum lr_status set_convolution(struct cmd_ctx *c, const struct cmd_value *v,
                                       struct lr_err *e)
 {
     (void)e;
-    c->session->settings.deploy.convolution = (int)v->i;
+    lr_session_set_convolution(c->session, LR_CONV_DIRECT + (int)v->i);
     return LR_OK;
 }
 
@@ -368,7 +370,7 @@ const struct cmd_setting cmd_settings_table[] = {
      get_deploy_engine,
      set_deploy_engine},
     {"convolution",
-     "how oneDNN convolves there: direct, winograd or auto",
+     "how oneDNN convolves: direct, winograd or auto (the faster one)",
      {.name = "convolution", .type = CMD_T_CHOICE, .choices = convolutions},
      get_convolution,
      set_convolution},

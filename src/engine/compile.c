@@ -300,6 +300,9 @@ static enum lr_status build(struct lr_eng_build *b, const int *inputs, int n_inp
     if (s)
         return s;
     count_uses(b);
+    s = lr_eng_tune(b);
+    if (s)
+        return s;
     s = add_inputs(b, inputs, n_inputs);
     for (int i = 0; !s && i < b->n_requests; i++) {
         int v = b->requests[i].value;
@@ -333,7 +336,8 @@ enum lr_status lr_net_compile(struct lr_net **out, const struct lr_graph *g,
     b.vals = lr_calloc(nv, sizeof *b.vals);
     b.is_needed = lr_calloc(nn, sizeof *b.is_needed);
     b.is_done = lr_calloc(nn, sizeof *b.is_done);
-    if (!b.net || !b.vals || !b.is_needed || !b.is_done) {
+    b.is_winograd = lr_calloc(nn, sizeof *b.is_winograd);
+    if (!b.net || !b.vals || !b.is_needed || !b.is_done || !b.is_winograd) {
         s = lr_enomem(e, nv * sizeof *b.vals, "compiling");
         goto out;
     }
@@ -362,6 +366,7 @@ out:
     lr_free(b.vals);
     lr_free(b.is_needed);
     lr_free(b.is_done);
+    lr_free(b.is_winograd);
     if (s) {
         lr_net_free(b.net);
     } else {

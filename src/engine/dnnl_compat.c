@@ -3,36 +3,13 @@
  * makes the primitive descriptor in one call and hides memory descriptors behind
  * pointers: they would be released in lr_dn_free, where the interned ones are.
  * Scratchpads are the caller's (one for the whole net), never the library's. */
-#include "dnnl_compat.h"
+#include "dnnl_internal.h"
 
-#include <dnnl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ranklab/mem.h"
 #include "ranklab/tensor.h"
-
-#if DNNL_VERSION_MAJOR != 2
-#error "this file speaks the oneDNN 2.x interface"
-#endif
-
-struct lr_dn_desc {
-    dnnl_memory_desc_t md;
-    struct lr_dn_desc *next;
-};
-
-struct lr_dn {
-    dnnl_engine_t engine;
-    dnnl_stream_t stream;
-    struct lr_dn_desc *descs;
-};
-
-struct lr_dn_prim {
-    dnnl_primitive_desc_t pd;
-    dnnl_primitive_t prim;
-    int n_args, cap_args;
-    dnnl_exec_arg_t *args;
-};
 
 static const char *status_text(dnnl_status_t s)
 {
@@ -50,7 +27,7 @@ static const char *status_text(dnnl_status_t s)
     }
 }
 
-static enum lr_status fail(struct lr_err *e, dnnl_status_t s, const char *what)
+enum lr_status lr_dn_fail(struct lr_err *e, dnnl_status_t s, const char *what)
 {
     enum lr_status code = s == dnnl_unimplemented   ? LR_EUNSUP
                           : s == dnnl_out_of_memory ? LR_ENOMEM
@@ -71,7 +48,7 @@ enum lr_status lr_dn_new(struct lr_dn **out, struct lr_err *e)
         s = dnnl_stream_create(&dn->stream, dn->engine, dnnl_stream_default_flags);
     if (s != dnnl_success) {
         lr_dn_free(dn);
-        return fail(e, s, "engine");
+        return lr_dn_fail(e, s, "engine");
     }
     *out = dn;
     return LR_OK;
@@ -134,7 +111,7 @@ void lr_dn_version(char *buf, size_t size)
 
 /* ---- layouts */
 
-static const struct lr_dn_desc *intern(struct lr_dn *dn, const dnnl_memory_desc_t *md)
+const struct lr_dn_desc *lr_dn_intern(struct lr_dn *dn, const dnnl_memory_desc_t *md)
 {
     struct lr_dn_desc *d = lr_calloc(1, sizeof *d);
     if (!d)
@@ -145,19 +122,18 @@ static const struct lr_dn_desc *intern(struct lr_dn *dn, const dnnl_memory_desc_
     return d;
 }
 
-/* The interface takes arrays of its own fixed length, of which it reads n. */
-static void to_dims(dnnl_dims_t out, int n, const int64_t *in)
+void lr_dn_to_dims(dnnl_dims_t out, int n, const int64_t *in)
 {
     memset(out, 0, sizeof(dnnl_dims_t));
     for (int i = 0; i < n && i < DNNL_MAX_NDIMS; i++)
         out[i] = in[i];
 }
 
-static dnnl_status_t init_tag(dnnl_memory_desc_t *md, int n, const int64_t *dims,
-                              dnnl_format_tag_t tag)
+dnnl_status_t lr_dn_init_tag(dnnl_memory_desc_t *md, int n, const int64_t *dims,
+                             dnnl_format_tag_t tag)
 {
     dnnl_dims_t d;
-    to_dims(d, n, dims);
+    lr_dn_to_dims(d, n, dims);
     return dnnl_memory_desc_init_by_tag(md, n, d, dnnl_f32, tag);
 }
 
@@ -166,11 +142,11 @@ const struct lr_dn_desc *lr_dn_strided(struct lr_dn *dn, int n, const int64_t *d
 {
     dnnl_memory_desc_t md;
     dnnl_dims_t d, st;
-    to_dims(d, n, dims);
-    to_dims(st, n, strides);
+    lr_dn_to_dims(d, n, dims);
+    lr_dn_to_dims(st, n, strides);
     if (dnnl_memory_desc_init_by_strides(&md, n, d, dnnl_f32, st) != dnnl_success)
         return NULL;
-    return intern(dn, &md);
+    return lr_dn_intern(dn, &md);
 }
 
 const struct lr_dn_desc *lr_dn_plain(struct lr_dn *dn, int n, const int64_t *dims)
@@ -189,9 +165,9 @@ const struct lr_dn_desc *lr_dn_plain(struct lr_dn *dn, int n, const int64_t *dim
 const struct lr_dn_desc *lr_dn_nhwc(struct lr_dn *dn, const int64_t *dims)
 {
     dnnl_memory_desc_t md;
-    if (init_tag(&md, 4, dims, dnnl_nhwc) != dnnl_success)
+    if (lr_dn_init_tag(&md, 4, dims, dnnl_nhwc) != dnnl_success)
         return NULL;
-    return intern(dn, &md);
+    return lr_dn_intern(dn, &md);
 }
 
 bool lr_dn_equal(const struct lr_dn_desc *a, const struct lr_dn_desc *b)
@@ -220,287 +196,7 @@ bool lr_dn_is_plain(const struct lr_dn_desc *d)
     }
     return true;
 }
-
 /* ---- primitives */
-
-static dnnl_alg_kind_t alg_kind(enum lr_dn_alg a)
-{
-    switch (a) {
-    case LR_DN_RELU:
-        return dnnl_eltwise_relu;
-    case LR_DN_CLIP:
-        return dnnl_eltwise_clip;
-    case LR_DN_SIGMOID:
-        return dnnl_eltwise_logistic;
-    case LR_DN_TANH:
-        return dnnl_eltwise_tanh;
-    case LR_DN_HARD_SWISH:
-        return dnnl_eltwise_hardswish;
-    case LR_DN_ELU:
-        return dnnl_eltwise_elu;
-    case LR_DN_GELU_ERF:
-        return dnnl_eltwise_gelu_erf;
-    case LR_DN_GELU_TANH:
-        return dnnl_eltwise_gelu_tanh;
-    case LR_DN_MISH:
-        return dnnl_eltwise_mish;
-    case LR_DN_SWISH:
-        return dnnl_eltwise_swish;
-    case LR_DN_EXP:
-        return dnnl_eltwise_exp;
-    case LR_DN_ABS:
-        return dnnl_eltwise_abs;
-    case LR_DN_SQRT:
-        return dnnl_eltwise_sqrt;
-    case LR_DN_LINEAR:
-        return dnnl_eltwise_linear;
-    case LR_DN_ADD:
-        return dnnl_binary_add;
-    case LR_DN_MUL:
-        return dnnl_binary_mul;
-    case LR_DN_MAX:
-        return dnnl_pooling_max;
-    case LR_DN_AVG_EXCLUDE:
-        return dnnl_pooling_avg_exclude_padding;
-    case LR_DN_AVG_INCLUDE:
-        return dnnl_pooling_avg_include_padding;
-    }
-    return dnnl_alg_kind_undef;
-}
-
-static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr,
-                               const struct lr_dn_posts *posts)
-{
-    dnnl_post_ops_t ops = NULL;
-    dnnl_status_t s = dnnl_primitive_attr_create(attr);
-    if (s == dnnl_success)
-        s = dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user);
-    if (s != dnnl_success || !posts || posts->n == 0)
-        return s;
-    s = dnnl_post_ops_create(&ops);
-    for (int i = 0; s == dnnl_success && i < posts->n; i++) {
-        const struct lr_dn_post *p = &posts->p[i];
-        if (p->kind == LR_DN_POST_SUM)
-            s = dnnl_post_ops_append_sum(ops, 1.0F);
-        else if (p->kind == LR_DN_POST_ELTWISE)
-            s = dnnl_post_ops_append_eltwise(ops, 1.0F, alg_kind(p->alg), p->alpha,
-                                             p->beta);
-        else
-            s = dnnl_post_ops_append_binary(ops, alg_kind(p->alg), &p->other->md);
-    }
-    if (s == dnnl_success)
-        s = dnnl_primitive_attr_set_post_ops(*attr, ops);
-    if (ops)
-        dnnl_post_ops_destroy(ops);
-    return s;
-}
-
-/* Takes pd over, and makes the primitive. s is the outcome of making pd. */
-static enum lr_status finish(struct lr_dn_prim **out, dnnl_status_t s,
-                             dnnl_primitive_desc_t pd, const char *what, struct lr_err *e)
-{
-    *out = NULL;
-    if (s != dnnl_success)
-        return fail(e, s, what);
-    struct lr_dn_prim *p = lr_calloc(1, sizeof *p);
-    if (!p) {
-        dnnl_primitive_desc_destroy(pd);
-        return lr_enomem(e, sizeof *p, what);
-    }
-    p->pd = pd;
-    s = dnnl_primitive_create(&p->prim, pd);
-    if (s != dnnl_success) {
-        lr_dn_prim_free(p);
-        return fail(e, s, what);
-    }
-    *out = p;
-    return LR_OK;
-}
-
-/* From a filled operation descriptor; s is the outcome of filling it. */
-static enum lr_status make(struct lr_dn_prim **out, struct lr_dn *dn, dnnl_status_t s,
-                           const_dnnl_op_desc_t op, const struct lr_dn_posts *posts,
-                           const char *what, struct lr_err *e)
-{
-    dnnl_primitive_desc_t pd = NULL;
-    dnnl_primitive_attr_t attr = NULL;
-    if (s == dnnl_success)
-        s = make_attr(&attr, posts);
-    if (s == dnnl_success)
-        s = dnnl_primitive_desc_create(&pd, op, attr, dn->engine, NULL);
-    if (attr)
-        dnnl_primitive_attr_destroy(attr);
-    return finish(out, s, pd, what, e);
-}
-
-static void window_dims(dnnl_dims_t stride, dnnl_dims_t dil, dnnl_dims_t lo,
-                        dnnl_dims_t hi, const int64_t *s, const int64_t *d,
-                        const int64_t *l, const int64_t *h)
-{
-    to_dims(stride, 2, s);
-    to_dims(dil, 2, d);
-    to_dims(lo, 2, l);
-    to_dims(hi, 2, h);
-    /* oneDNN counts the gaps between taps, ONNX the distance */
-    dil[0]--;
-    dil[1]--;
-}
-
-enum lr_status lr_dn_make_conv(struct lr_dn_prim **out, struct lr_dn *dn,
-                               const struct lr_dn_conv *c,
-                               const struct lr_dn_posts *posts, struct lr_err *e)
-{
-    dnnl_convolution_desc_t d;
-    dnnl_memory_desc_t src, w, bias, dst;
-    const int64_t sd[4] = {c->n, c->c, c->ih, c->iw}, dd[4] = {c->n, c->d, c->oh, c->ow};
-    const int64_t wd[4] = {c->d, c->c, c->kh, c->kw}, bd[1] = {c->d};
-    const int64_t gd[5] = {c->group, c->d / c->group, c->c / c->group, c->kh, c->kw};
-    dnnl_dims_t stride, dil, lo, hi;
-    window_dims(stride, dil, lo, hi, c->stride, c->dil, c->pad_lo, c->pad_hi);
-    dnnl_status_t s = init_tag(&src, 4, sd, dnnl_format_tag_any);
-    if (s == dnnl_success)
-        s = c->group > 1 ? init_tag(&w, 5, gd, dnnl_format_tag_any)
-                         : init_tag(&w, 4, wd, dnnl_format_tag_any);
-    if (s == dnnl_success)
-        s = init_tag(&bias, 1, bd, dnnl_a);
-    if (s == dnnl_success)
-        s = init_tag(&dst, 4, dd, dnnl_format_tag_any);
-    if (s == dnnl_success)
-        s = dnnl_dilated_convolution_forward_desc_init(
-            &d, dnnl_forward_inference,
-            c->is_winograd ? dnnl_convolution_winograd : dnnl_convolution_direct,
-            c->src ? &c->src->md : &src, &w, c->has_bias ? &bias : NULL,
-            c->dst ? &c->dst->md : &dst, stride, dil, lo, hi);
-    return make(out, dn, s, &d, posts, "convolution", e);
-}
-
-enum lr_status lr_dn_make_inner_product(struct lr_dn_prim **out, struct lr_dn *dn,
-                                        const struct lr_dn_desc *src, int64_t m,
-                                        bool has_bias, const struct lr_dn_posts *posts,
-                                        struct lr_err *e)
-{
-    dnnl_inner_product_desc_t d;
-    dnnl_memory_desc_t w, bias, dst;
-    int64_t wd[LR_MAX_DIMS];
-    const int n = src->md.ndims;
-    const int64_t dd[2] = {src->md.dims[0], m}, bd[1] = {m};
-    if (n > LR_MAX_DIMS)
-        return lr_err_set(e, LR_EUNSUP, "oneDNN: inner product over %d dimensions", n);
-    memcpy(wd, src->md.dims, (size_t)n * sizeof wd[0]);
-    wd[0] = m;
-    dnnl_status_t s = init_tag(&w, n, wd, dnnl_format_tag_any);
-    if (s == dnnl_success)
-        s = init_tag(&bias, 1, bd, dnnl_a);
-    if (s == dnnl_success)
-        s = init_tag(&dst, 2, dd, dnnl_ab);
-    if (s == dnnl_success)
-        s = dnnl_inner_product_forward_desc_init(&d, dnnl_forward_inference, &src->md, &w,
-                                                 has_bias ? &bias : NULL, &dst);
-    return make(out, dn, s, &d, posts, "inner product", e);
-}
-
-enum lr_status lr_dn_make_matmul(struct lr_dn_prim **out, struct lr_dn *dn,
-                                 const struct lr_dn_desc *a, const struct lr_dn_desc *b,
-                                 const struct lr_dn_desc *dst,
-                                 const struct lr_dn_posts *posts, struct lr_err *e)
-{
-    dnnl_matmul_desc_t d;
-    dnnl_status_t s = dnnl_matmul_desc_init(&d, &a->md, &b->md, NULL, &dst->md);
-    return make(out, dn, s, &d, posts, "matrix product", e);
-}
-
-enum lr_status lr_dn_make_pool(struct lr_dn_prim **out, struct lr_dn *dn,
-                               const struct lr_dn_pool *p, struct lr_err *e)
-{
-    dnnl_pooling_v2_desc_t d;
-    dnnl_memory_desc_t dst;
-    dnnl_dims_t stride, dil, lo, hi, kernel;
-    window_dims(stride, dil, lo, hi, p->stride, p->dil, p->pad_lo, p->pad_hi);
-    to_dims(kernel, 2, p->kernel);
-    dnnl_status_t s = init_tag(&dst, 4, p->dst, dnnl_format_tag_any);
-    if (s == dnnl_success)
-        s = dnnl_pooling_v2_forward_desc_init(&d, dnnl_forward_inference,
-                                              alg_kind(p->alg), &p->src->md, &dst, stride,
-                                              kernel, dil, lo, hi);
-    return make(out, dn, s, &d, NULL, "pooling", e);
-}
-
-enum lr_status lr_dn_make_eltwise(struct lr_dn_prim **out, struct lr_dn *dn,
-                                  enum lr_dn_alg alg, float alpha, float beta,
-                                  const struct lr_dn_desc *src, struct lr_err *e)
-{
-    dnnl_eltwise_desc_t d;
-    dnnl_status_t s = dnnl_eltwise_forward_desc_init(
-        &d, dnnl_forward_inference, alg_kind(alg), &src->md, alpha, beta);
-    return make(out, dn, s, &d, NULL, "element-wise function", e);
-}
-
-enum lr_status lr_dn_make_binary(struct lr_dn_prim **out, struct lr_dn *dn,
-                                 enum lr_dn_alg alg, const struct lr_dn_desc *a,
-                                 const struct lr_dn_desc *b,
-                                 const struct lr_dn_posts *posts, struct lr_err *e)
-{
-    dnnl_binary_desc_t d;
-    dnnl_status_t s = dnnl_binary_desc_init(&d, alg_kind(alg), &a->md, &b->md, &a->md);
-    return make(out, dn, s, &d, posts, "binary operation", e);
-}
-
-enum lr_status lr_dn_make_concat(struct lr_dn_prim **out, struct lr_dn *dn, int axis,
-                                 int n, const struct lr_dn_desc *const *src,
-                                 const struct lr_dn_desc *dst, struct lr_err *e)
-{
-    dnnl_primitive_desc_t pd = NULL;
-    dnnl_primitive_attr_t attr = NULL;
-    *out = NULL;
-    dnnl_memory_desc_t *md = lr_alloc((size_t)n, sizeof *md);
-    if (!md)
-        return lr_enomem(e, (size_t)n * sizeof *md, "concatenation");
-    for (int i = 0; i < n; i++)
-        md[i] = src[i]->md;
-    dnnl_status_t s = make_attr(&attr, NULL);
-    if (s == dnnl_success)
-        s = dnnl_concat_primitive_desc_create(&pd, dst ? &dst->md : NULL, n, axis, md,
-                                              attr, dn->engine);
-    if (attr)
-        dnnl_primitive_attr_destroy(attr);
-    lr_free(md);
-    return finish(out, s, pd, "concatenation", e);
-}
-
-enum lr_status lr_dn_make_softmax(struct lr_dn_prim **out, struct lr_dn *dn, int axis,
-                                  const struct lr_dn_desc *src, struct lr_err *e)
-{
-    dnnl_softmax_desc_t d;
-    dnnl_status_t s =
-        dnnl_softmax_forward_desc_init(&d, dnnl_forward_inference, &src->md, axis);
-    return make(out, dn, s, &d, NULL, "softmax", e);
-}
-
-enum lr_status lr_dn_make_lrn(struct lr_dn_prim **out, struct lr_dn *dn, int64_t size,
-                              float alpha, float beta, float k,
-                              const struct lr_dn_desc *src, struct lr_err *e)
-{
-    dnnl_lrn_desc_t d;
-    dnnl_status_t s =
-        dnnl_lrn_forward_desc_init(&d, dnnl_forward_inference, dnnl_lrn_across_channels,
-                                   &src->md, size, alpha, beta, k);
-    return make(out, dn, s, &d, NULL, "local response normalisation", e);
-}
-
-enum lr_status lr_dn_make_reorder(struct lr_dn_prim **out, struct lr_dn *dn,
-                                  const struct lr_dn_desc *src,
-                                  const struct lr_dn_desc *dst, struct lr_err *e)
-{
-    dnnl_primitive_desc_t pd = NULL;
-    dnnl_primitive_attr_t attr = NULL;
-    dnnl_status_t s = make_attr(&attr, NULL);
-    if (s == dnnl_success)
-        s = dnnl_reorder_primitive_desc_create(&pd, &src->md, dn->engine, &dst->md,
-                                               dn->engine, attr);
-    if (attr)
-        dnnl_primitive_attr_destroy(attr);
-    return finish(out, s, pd, "reorder", e);
-}
 
 void lr_dn_prim_free(struct lr_dn_prim *p)
 {
@@ -536,7 +232,7 @@ const struct lr_dn_desc *lr_dn_prim_desc(struct lr_dn *dn, const struct lr_dn_pr
         md = query(p, dnnl_query_weights_md, 1);
     else if (role == LR_DN_DST)
         md = query(p, dnnl_query_dst_md, 0);
-    return md ? intern(dn, md) : NULL;
+    return md ? lr_dn_intern(dn, md) : NULL;
 }
 
 size_t lr_dn_prim_scratch(const struct lr_dn_prim *p)
@@ -545,14 +241,22 @@ size_t lr_dn_prim_scratch(const struct lr_dn_prim *p)
     return md ? dnnl_memory_desc_get_size(md) : 0;
 }
 
-bool lr_dn_prim_is_reference(const struct lr_dn_prim *p)
+static const char *implementation(const struct lr_dn_prim *p)
 {
     const char *info = NULL;
-    if (dnnl_primitive_desc_query(p->pd, dnnl_query_impl_info_str, 0, (void *)&info) !=
-            dnnl_success ||
-        !info)
-        return false;
-    return strncmp(info, "ref", 3) == 0;
+    dnnl_status_t s =
+        dnnl_primitive_desc_query(p->pd, dnnl_query_impl_info_str, 0, (void *)&info);
+    return s == dnnl_success && info ? info : "";
+}
+
+bool lr_dn_prim_is_reference(const struct lr_dn_prim *p)
+{
+    return strncmp(implementation(p), "ref", 3) == 0;
+}
+
+bool lr_dn_prim_is_gemm(const struct lr_dn_prim *p)
+{
+    return strstr(implementation(p), "gemm:jit") != NULL;
 }
 
 static int arg_of(int role)
@@ -592,7 +296,7 @@ static enum lr_status bind(struct lr_dn *dn, struct lr_dn_prim *p, int arg,
     dnnl_memory_t m = NULL;
     dnnl_status_t s = dnnl_memory_create(&m, md, dn->engine, DNNL_MEMORY_NONE);
     if (s != dnnl_success)
-        return fail(e, s, "memory object");
+        return lr_dn_fail(e, s, "memory object");
     p->args[p->n_args++] = (dnnl_exec_arg_t){arg, m};
     return LR_OK;
 }
@@ -609,7 +313,7 @@ static enum lr_status set(struct lr_dn_prim *p, int arg, void *data, struct lr_e
         if (p->args[i].arg != arg)
             continue;
         dnnl_status_t s = dnnl_memory_set_data_handle(p->args[i].memory, data);
-        return s == dnnl_success ? LR_OK : fail(e, s, "memory address");
+        return s == dnnl_success ? LR_OK : lr_dn_fail(e, s, "memory address");
     }
     return lr_err_set(e, LR_EBACKEND, "oneDNN: argument %d was never declared", arg);
 }
@@ -634,13 +338,13 @@ enum lr_status lr_dn_prim_run(struct lr_dn *dn, const struct lr_dn_prim *p,
                               struct lr_err *e)
 {
     dnnl_status_t s = dnnl_primitive_execute(p->prim, dn->stream, p->n_args, p->args);
-    return s == dnnl_success ? LR_OK : fail(e, s, "execution");
+    return s == dnnl_success ? LR_OK : lr_dn_fail(e, s, "execution");
 }
 
 enum lr_status lr_dn_wait(struct lr_dn *dn, struct lr_err *e)
 {
     dnnl_status_t s = dnnl_stream_wait(dn->stream);
-    return s == dnnl_success ? LR_OK : fail(e, s, "execution");
+    return s == dnnl_success ? LR_OK : lr_dn_fail(e, s, "execution");
 }
 
 enum lr_status lr_dn_reorder_now(struct lr_dn *dn, const struct lr_dn_desc *src_desc,

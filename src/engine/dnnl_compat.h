@@ -148,6 +148,8 @@ const struct lr_dn_desc *lr_dn_prim_desc(struct lr_dn *dn, const struct lr_dn_pr
 size_t lr_dn_prim_scratch(const struct lr_dn_prim *p); /* bytes it needs while it runs */
 /* True for the library's slow reference implementation. */
 bool lr_dn_prim_is_reference(const struct lr_dn_prim *p);
+/* True for a loop around general matrix products, which packs weights at every run. */
+bool lr_dn_prim_is_gemm(const struct lr_dn_prim *p);
 /* Declares argument role with layout d; its address comes with lr_dn_prim_set. */
 enum lr_status lr_dn_prim_bind(struct lr_dn *dn, struct lr_dn_prim *p, int role,
                                const struct lr_dn_desc *d, struct lr_err *e);

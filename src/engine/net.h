@@ -101,6 +101,8 @@ struct lr_eng_build {
     struct lr_eng_val *vals; /* one per value of g */
     bool *is_needed;         /* per node */
     bool *is_done;           /* per node: computed, or absorbed by an earlier one */
+    bool *is_winograd;       /* per node: a convolution by Winograd's method */
+    bool keeps_layout;       /* convolutions take their input as it lies, if they can */
     int node;                /* the node being built, -1 before the first */
     struct lr_err *e;
 };
@@ -166,6 +168,10 @@ int lr_eng_absorb(struct lr_eng_build *b, int node);
 enum lr_status lr_eng_eltwise(struct lr_eng_build *b, const struct lr_node *n,
                               struct lr_dn_post *post);
 
+/* ---- tune.c: which convolutions are done by Winograd's method; fills is_winograd and
+ * keeps_layout */
+enum lr_status lr_eng_tune(struct lr_eng_build *b);
+
 /* ---- typed.c: values that are no floats, and plain kernels of the model's own */
 size_t lr_eng_value_bytes(const struct lr_eng_val *x);
 /* Node n by its plain kernel (model/eval.h). */
@@ -184,6 +190,9 @@ typedef enum lr_status (*lr_eng_builder)(struct lr_eng_build *b, const struct lr
 lr_eng_builder lr_eng_builder_of(enum lr_op op); /* NULL: none */
 /* True for operators whose output is their first input under other dimensions. */
 bool lr_eng_is_alias(enum lr_op op);
+/* What oneDNN is to be asked for convolution n, without post-ops; LR_EUNSUP, LR_ESHAPE. */
+enum lr_status lr_eng_conv_shape(struct lr_eng_build *b, const struct lr_node *n,
+                                 struct lr_dn_conv *c);
 enum lr_status lr_eng_build_conv(struct lr_eng_build *b, const struct lr_node *n);
 enum lr_status lr_eng_build_gemm(struct lr_eng_build *b, const struct lr_node *n);
 enum lr_status lr_eng_build_matmul(struct lr_eng_build *b, const struct lr_node *n);

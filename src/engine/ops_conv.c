@@ -17,9 +17,9 @@ struct conv {
     struct lr_dn_prim *prim;
 };
 
-static enum lr_status check(struct lr_eng_build *b, struct conv *c)
+enum lr_status lr_eng_conv_shape(struct lr_eng_build *b, const struct lr_node *n,
+                                 struct lr_dn_conv *d)
 {
-    const struct lr_node *n = c->n;
     struct lr_window w;
     if (n->n_in < 2 || n->in[1] < 0 || !lr_eng_is_const(b, n->in[1]))
         return lr_err_set(b->e, LR_EUNSUP, "the filters must be constant");
@@ -30,22 +30,21 @@ static enum lr_status check(struct lr_eng_build *b, struct conv *c)
         return s;
     if (x->n_dims != 4 || f->n_dims != 4 || y->n_dims != 4)
         return lr_err_set(b->e, LR_EUNSUP, "only two spatial dimensions run");
-    c->d = (struct lr_dn_conv){.n = x->dims[0],
-                               .c = x->dims[1],
-                               .ih = x->dims[2],
-                               .iw = x->dims[3],
-                               .d = f->dims[0],
-                               .oh = y->dims[2],
-                               .ow = y->dims[3],
-                               .kh = f->dims[2],
-                               .kw = f->dims[3],
-                               .group = w.group,
-                               .stride = {w.stride_h, w.stride_w},
-                               .dil = {w.dil_h, w.dil_w},
-                               .pad_lo = {w.pad_top, w.pad_left},
-                               .pad_hi = {w.pad_bottom, w.pad_right},
-                               .has_bias = n->n_in > 2 && n->in[2] >= 0};
-    const struct lr_dn_conv *d = &c->d;
+    *d = (struct lr_dn_conv){.n = x->dims[0],
+                             .c = x->dims[1],
+                             .ih = x->dims[2],
+                             .iw = x->dims[3],
+                             .d = f->dims[0],
+                             .oh = y->dims[2],
+                             .ow = y->dims[3],
+                             .kh = f->dims[2],
+                             .kw = f->dims[3],
+                             .group = w.group,
+                             .stride = {w.stride_h, w.stride_w},
+                             .dil = {w.dil_h, w.dil_w},
+                             .pad_lo = {w.pad_top, w.pad_left},
+                             .pad_hi = {w.pad_bottom, w.pad_right},
+                             .has_bias = n->n_in > 2 && n->in[2] >= 0};
     if (d->group < 1 || d->c % d->group || d->d % d->group ||
         f->dims[1] != d->c / d->group || y->dims[1] != d->d || y->dims[0] != d->n)
         return lr_err_set(b->e, LR_ESHAPE,
@@ -71,19 +70,34 @@ static enum lr_status check(struct lr_eng_build *b, struct conv *c)
     return LR_OK;
 }
 
+/* By the library's own choice of layouts, or by Winograd's method. Where some layers are
+ * done by that one, the others read what it wrote as it lies, unless only slow kernels
+ * could. */
 static enum lr_status make(struct lr_eng_build *b, struct conv *c)
 {
+    struct lr_dn *dn = b->net->dn;
+    const struct lr_dn_desc *src;
+    int buf;
     enum lr_status s = LR_EUNSUP;
-    if (b->opts->convolution == LR_CONV_WINOGRAD) {
+    c->d.src = NULL;
+    if (b->is_winograd[b->node]) {
         c->d.is_winograd = true;
-        s = lr_dn_make_conv(&c->prim, b->net->dn, &c->d, &c->posts, b->e);
-        if (s == LR_ENOMEM)
-            return s;
+        s = lr_dn_make_conv(&c->prim, dn, &c->d, &c->posts, b->e);
         c->d.is_winograd = false;
+    } else if (b->keeps_layout) {
+        s = lr_eng_native(b, c->n->in[0], &src, &buf);
+        if (s)
+            return s;
+        c->d.src = src;
+        s = lr_dn_make_conv(&c->prim, dn, &c->d, &c->posts, b->e);
+        if (!s && (lr_dn_prim_is_reference(c->prim) || lr_dn_prim_is_gemm(c->prim))) {
+            lr_dn_prim_free(c->prim);
+            c->prim = NULL;
+            s = LR_EUNSUP;
+        }
+        c->d.src = NULL;
     }
-    if (s)
-        s = lr_dn_make_conv(&c->prim, b->net->dn, &c->d, &c->posts, b->e);
-    return s;
+    return s == LR_EUNSUP ? lr_dn_make_conv(&c->prim, dn, &c->d, &c->posts, b->e) : s;
 }
 
 /* With a sum (or binary addition) and, if one follows, the activation after it. */
@@ -211,7 +225,7 @@ static enum lr_status emit(struct lr_eng_build *b, struct conv *c)
 enum lr_status lr_eng_build_conv(struct lr_eng_build *b, const struct lr_node *n)
 {
     struct conv c = {.n = n, .add_node = -1, .act_node = -1};
-    enum lr_status s = check(b, &c);
+    enum lr_status s = lr_eng_conv_shape(b, n, &c.d);
     if (s)
         return s;
     s = choose_add(b, &c);

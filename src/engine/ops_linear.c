@@ -48,7 +48,8 @@ static enum lr_status bias_buf(struct lr_eng_build *b, const struct linear *l, i
 }
 
 /* The source as the inner product reads it: the value before a Flatten when that one is
- * in a blocked layout and the library can take it. */
+ * in a blocked layout and the library has a kernel of its own for it.
+ * Otherwise it pays to move the source, which is far smaller than the weights. */
 static enum lr_status make_inner(struct lr_eng_build *b, const struct linear *l,
                                  const struct lr_dn_posts *posts,
                                  struct lr_dn_prim **prim, const struct lr_dn_desc **src,
@@ -62,7 +63,7 @@ static enum lr_status make_inner(struct lr_eng_build *b, const struct linear *l,
         *src_buf = root->native;
         s = lr_dn_make_inner_product(prim, b->net->dn, *src, l->m, l->bias >= 0, posts,
                                      b->e);
-        if (!s && !lr_dn_prim_is_reference(*prim)) {
+        if (!s && !lr_dn_prim_is_reference(*prim) && !lr_dn_prim_is_gemm(*prim)) {
             *view = weights_view(b, l, 4, root->dims);
             return LR_OK;
         }

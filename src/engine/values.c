@@ -53,10 +53,16 @@ enum lr_status lr_eng_pack(struct lr_eng_build *b, int v, float scale,
     *buf = -1;
     if (!from || !to)
         return no_layout(b, v);
-    enum lr_status s = lr_eng_tensor(b, v, &t);
+    /* large weights are packed from where they are */
+    const struct lr_tensor *w = b->g->values[v].tensor;
+    enum lr_status s = LR_OK;
+    if (!lr_eng_is_const(b, v) || w->dtype != LR_DT_F32 || scale != 1.0F) {
+        s = lr_eng_tensor(b, v, &t);
+        w = t;
+    }
     if (s)
         goto out;
-    s = lr_shape_count(&n, &t->shape, b->e);
+    s = lr_shape_count(&n, &w->shape, b->e);
     if (s)
         goto out;
     if (lr_dn_bytes(from) > (size_t)n * sizeof(float)) {
@@ -64,10 +70,9 @@ enum lr_status lr_eng_pack(struct lr_eng_build *b, int v, float scale,
                        b->g->values[v].name, (long long)n);
         goto out;
     }
-    float *x = t->data;
-    if (scale != 1.0F)
-        for (int64_t i = 0; i < n; i++)
-            x[i] *= scale;
+    for (int64_t i = 0; scale != 1.0F && i < n; i++)
+        ((float *)t->data)[i] *= scale;
+    const float *x = w->data;
     size_t bytes = lr_dn_bytes(to);
     *buf = lr_eng_const_new(b, (bytes + sizeof(float) - 1) / sizeof(float), &data);
     if (*buf < 0)

@@ -219,6 +219,7 @@ enum lr_status lr_graph_clone(struct lr_graph **out, const struct lr_graph *g,
     c->model_version = g->model_version;
     c->opset = g->opset;
     c->file_batch = g->file_batch;
+    c->convolution = g->convolution;
     c->is_batch_fixed = g->is_batch_fixed;
     st = copy_texts(c, g, e);
     if (st == LR_OK)

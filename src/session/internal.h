@@ -168,6 +168,8 @@ enum lr_status session_need_original(struct lr_session *s, int64_t count,
 
 /* The product of the energies of the layers that are split; NAN: not known. */
 double session_plan_energy(const struct lr_session *s);
+/* How the engine convolves, for the key of what depends on it; nothing when directly. */
+void session_key_engine(struct lr_strbuf *b, const struct lr_session *s);
 /* "relu:6 3d:12,20 keep:10", one word a layer. */
 void session_plan_text(struct lr_strbuf *b, const struct lr_session *s);
 /* A record of the session's inputs, now. detail may be NULL. */

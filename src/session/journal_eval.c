@@ -4,9 +4,12 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "ranklab/engine.h"
 #include "ranklab/file.h"
 #include "ranklab/journal.h"
+#include "ranklab/la.h"
 #include "ranklab/mem.h"
+#include "ranklab/memo.h"
 #include "session/internal.h"
 
 /* ---- the session's journal ---- */
@@ -68,6 +71,19 @@ static enum lr_status digest_factors(struct lr_factors *f, struct lr_err *e)
     return is_failed ? lr_enomem(e, 1024, "a digest") : LR_OK;
 }
 
+void session_key_engine(struct lr_strbuf *b, const struct lr_session *s)
+{
+    char cpu[192], version[64];
+
+    if (s->settings.deploy.convolution == LR_CONV_WINOGRAD)
+        lr_strbuf_puts(b, "convolution winograd\n");
+    /* what was found to be faster depends on these */
+    if (s->settings.deploy.convolution == LR_CONV_AUTO)
+        lr_strbuf_printf(b, "convolution auto, %s, %s, %d threads\n",
+                         lr_cpu_name(cpu, sizeof(cpu)),
+                         lr_engine_version(version, sizeof(version)), lr_la_threads());
+}
+
 static enum lr_status make_key(char key[65], const struct lr_session *s, const bool *use,
                                int64_t count, struct lr_err *e)
 {
@@ -77,6 +93,7 @@ static enum lr_status make_key(char key[65], const struct lr_session *s, const b
     lr_strbuf_printf(
         &b, "evaluation\nmodel %s, input %dx%dx%d\nimages %s, first %" PRId64 "\n",
         s->model_sha256, s->in_c, s->in_h, s->in_w, lr_dataset_hash(s->eval), count);
+    session_key_engine(&b, s);
     for (int i = 0; rc == LR_OK && i < s->n_layers; i++) {
         if (!use[i])
             continue;

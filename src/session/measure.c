@@ -77,6 +77,20 @@ void session_drop_eval(struct lr_session *s)
     s->has_eval = false;
 }
 
+void lr_session_set_convolution(struct lr_session *s, int convolution)
+{
+    if (s->settings.deploy.convolution == convolution)
+        return;
+    s->settings.deploy.convolution = convolution;
+    if (!s->graph)
+        return;
+    s->graph->convolution = convolution;
+    session_drop_sweeps(s);
+    session_drop_predictor(s);
+    session_drop_calib(s);
+    session_drop_eval(s);
+}
+
 /* Fully connected layers are large and mostly left alone: they are sampled only when
  * their method asks for it. */
 static bool is_wanted(const struct lr_session *s, int i)

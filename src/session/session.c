@@ -171,6 +171,7 @@ static enum lr_status read_network(struct lr_session *s, const char *path,
     if ((rc = lr_onnx_read(&s->graph, s->model_sha256, path, notes, e)) != LR_OK ||
         (rc = lr_graph_choose_image(s->graph, notes, e)) != LR_OK)
         return rc;
+    s->graph->convolution = s->settings.deploy.convolution;
     s->graph->is_batch_fixed = is_fixed;
     if ((rc = lr_graph_infer(s->graph, input, e)) != LR_OK ||
         (rc = lr_graph_fold_bn(s->graph, &s->n_bn_folded, e)) != LR_OK)

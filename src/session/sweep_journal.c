@@ -24,6 +24,7 @@ static bool make_key(char key[65], const struct lr_session *s,
                      s->calib ? lr_dataset_hash(s->calib) : "none",
                      p->n_images > 0 ? lr_dataset_hash(s->eval) : "none", p->n_images,
                      t->seed, t->n_iter1, t->n_iter2, t->lambda1, t->lambda2);
+    session_key_engine(&b, s);
     if (precision > 0)
         lr_strbuf_printf(&b, "precision %.17g, metric %d\n", precision, (int)o->metric);
     bool is_made = !b.is_failed;

@@ -118,6 +118,7 @@ static enum lr_status make_key(char key[65], const struct job *j, const struct a
         s->calib ? lr_dataset_hash(s->calib) : "none", lr_dataset_hash(s->eval), j->count,
         t->seed, t->n_iter1, t->n_iter2, t->lambda1, t->lambda2, t->round,
         lr_mode_name(j->o->mode), a->rule->name, a->speedup);
+    session_key_engine(&b, s);
     for (int i = 0; i < s->n_layers; i++) {
         lr_strbuf_printf(&b, "%s", lr_method_info(s->plan[i].method)->name);
         /* Of convolutions the rule chooses the ranks. */

@@ -111,12 +111,13 @@ static UNUSED void check_all(const struct trial *t)
             o[n++] = (struct lr_net_output){v, LR_NHWC};
         assert_true(n < 126);
     }
-    check_outputs(t, o, n, 2, LR_CONV_AUTO);
-    check_outputs(t, o, n, N_IMAGES, LR_CONV_AUTO);
+    check_outputs(t, o, n, 2, LR_CONV_OF_GRAPH);
+    check_outputs(t, o, n, N_IMAGES, LR_CONV_OF_GRAPH);
     for (int i = 0; i < t->g->n_outputs; i++) {
         struct lr_net_output one = {t->g->outputs[i], LR_NCHW};
-        check_outputs(t, &one, 1, 3, LR_CONV_AUTO);
+        check_outputs(t, &one, 1, 3, LR_CONV_OF_GRAPH);
         check_outputs(t, &one, 1, 1, LR_CONV_DIRECT);
+        check_outputs(t, &one, 1, 2, LR_CONV_WINOGRAD);
         one.layout = LR_NHWC;
         if (t->want.t[one.value].n == 4)
             check_outputs(t, &one, 1, 2, LR_CONV_WINOGRAD);

@@ -200,7 +200,7 @@ static void engine__takes_inputs_and_aliases_as_outputs(void **state)
     struct trial t = trial_new(&b, f);
     check_all(&t);
     struct lr_net_output o[3] = {{x, LR_NCHW}, {x, LR_NHWC}, {w, LR_NCHW}};
-    check_outputs(&t, o, 3, 2, LR_CONV_AUTO);
+    check_outputs(&t, o, 3, 2, LR_CONV_OF_GRAPH);
     trial_free(&t);
 }
 
