@@ -106,6 +106,14 @@ enum lr_status lr_moments_init(struct lr_moments *m, size_t da, size_t db,
  * non-finite; it is not an error here. */
 enum lr_status lr_moments_add(struct lr_moments *m, size_t rows, const float *a,
                               size_t lda, const float *b, size_t ldb, struct lr_err *e);
+/* Before any row is added: what is subtracted from all of them, the mean of these rows.
+ * For moments that are to be merged. */
+void lr_moments_shift(struct lr_moments *m, size_t rows, const float *a, size_t lda,
+                      const float *b, size_t ldb);
+/* Adds the rows that other has got to m, whose shift must be the same; other is left with
+ * no more use than to be freed. LR_EINVAL when the sizes or shifts differ. */
+enum lr_status lr_moments_merge(struct lr_moments *m, struct lr_moments *other,
+                                struct lr_err *e);
 /* mean_a[da], mean_b[db] (may be NULL) and the centred cross product
  * c[da x db] = sum_i (a_i - mean_a)(b_i - mean_b)^T (may be NULL); zeros without rows.
  * More rows may be added afterwards. Uses m's work space: not to be called twice at once.

@@ -9,58 +9,6 @@
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 
-enum { BLOCK = 4096 };
-
-/* Moments of rows 0..n_fit-1 of yhat with themselves, or of z = target - shortcut with
- * yhat: mean [d] of the first and the centred sum of outer products [d x d]. */
-static enum lr_status fit_moments(double *mean, double *cross, const struct lr_samples *s,
-                                  bool is_gram, const struct lr_solve_opts *opts,
-                                  struct lr_err *e)
-{
-    size_t d = (size_t)s->d;
-    size_t rows_max = s->n_fit < BLOCK ? s->n_fit : BLOCK;
-    struct lr_moments m = {0};
-    float *z = NULL;
-    enum lr_status st = lr_moments_init(&m, d, d, e);
-
-    if (st != LR_OK)
-        return st;
-    if (!is_gram && s->shortcut) {
-        z = lr_alloc(rows_max * d, sizeof(float));
-        if (!z) {
-            st = lr_enomem(e, rows_max * d * sizeof(float), "a block of responses");
-            goto out;
-        }
-    }
-    for (size_t i = 0; i < s->n_fit; i += rows_max) {
-        size_t rows = s->n_fit - i < rows_max ? s->n_fit - i : rows_max;
-        const float *y = s->yhat + i * d, *a = is_gram ? y : s->target + i * d;
-        if (z) {
-            const float *sh = s->shortcut + i * d;
-            for (size_t j = 0; j < rows * d; j++)
-                z[j] = a[j] - sh[j];
-            a = z;
-        }
-        st = lr_moments_add(&m, rows, a, d, y, d, e);
-        if (st == LR_OK && opts)
-            st = lr_progress_tick(opts->progress, 0, "solving", e);
-        if (st != LR_OK)
-            goto out;
-    }
-    lr_moments_finish(&m, mean, NULL, cross);
-    double all = 0;
-    for (size_t i = 0; i < d * d; i++)
-        all += cross[i];
-    for (size_t i = 0; i < d; i++)
-        all += mean[i];
-    if (!isfinite(all))
-        st = lr_err_set(e, LR_ENUMERIC, "the sampled responses are not finite");
-out:
-    lr_moments_free(&m);
-    lr_free(z);
-    return st;
-}
-
 size_t lr_gram_rank(const double *eig, size_t d)
 {
     size_t rank = 0;
@@ -80,7 +28,8 @@ void lr_regressor_free(struct lr_regressor *g)
 }
 
 enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples *s,
-                                 const struct lr_solve_opts *opts, struct lr_err *e)
+                                 int n_threads, const struct lr_solve_opts *opts,
+                                 struct lr_err *e)
 {
     size_t d = (size_t)s->d;
     enum lr_status st;
@@ -93,7 +42,7 @@ enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples
         st = lr_enomem(e, d * d * sizeof(double), "the Gram matrix");
         goto out;
     }
-    st = fit_moments(g->mean, g->vec, s, true, opts, e);
+    st = lr_fit_moments(g->mean, g->vec, s, true, n_threads, opts, e);
     if (st == LR_OK)
         st = lr_la_eigh(d, g->vec, g->eig, e);
     if (st != LR_OK)
@@ -124,7 +73,7 @@ out:
 }
 
 enum lr_status lr_regressor_get(const struct lr_regressor **g, struct lr_regressor *own,
-                                const struct lr_samples *s,
+                                const struct lr_samples *s, int n_threads,
                                 const struct lr_solve_opts *opts, struct lr_err *e)
 {
     struct lr_shared *k = opts ? opts->shared : NULL;
@@ -132,12 +81,12 @@ enum lr_status lr_regressor_get(const struct lr_regressor **g, struct lr_regress
 
     *g = own;
     if (!k || is_other)
-        return lr_regressor_init(own, s, opts, e);
+        return lr_regressor_init(own, s, n_threads, opts, e);
     *g = &k->g;
     if (k->g.d > 0)
         return LR_OK;
     k->n_fit = s->n_fit;
-    return lr_regressor_init(&k->g, s, opts, e);
+    return lr_regressor_init(&k->g, s, n_threads, opts, e);
 }
 
 enum lr_status lr_shared_new(struct lr_shared **out, struct lr_err *e)
@@ -284,7 +233,7 @@ enum lr_status lr_regressor_fit(struct lr_lowrank *out, const struct lr_regresso
 }
 
 enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor *g,
-                              const struct lr_samples *s, int rank,
+                              const struct lr_samples *s, int rank, int n_threads,
                               const struct lr_solve_opts *opts, struct lr_err *e)
 {
     size_t d = g->d;
@@ -306,7 +255,7 @@ enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor 
         st = lr_enomem(e, (d + 1) * d * sizeof(double), "the regression");
         goto out;
     }
-    st = fit_moments(zbar, cross, s, false, opts, e);
+    st = lr_fit_moments(zbar, cross, s, false, n_threads, opts, e);
     if (st == LR_OK)
         st = lr_fit_work_init(&w, g, e);
     if (st == LR_OK)
@@ -337,9 +286,9 @@ enum lr_status lr_solve_linear(struct lr_lowrank *out, const struct lr_samples *
     if (st != LR_OK)
         return st;
     n_threads = lr_serial_begin((size_t)s->d);
-    st = lr_regressor_get(&g, &own, s, opts, e);
+    st = lr_regressor_get(&g, &own, s, n_threads, opts, e);
     if (st == LR_OK)
-        st = lr_linear_with(out, g, s, rank, opts, e);
+        st = lr_linear_with(out, g, s, rank, n_threads, opts, e);
     lr_regressor_free(&own);
     lr_la_set_threads(n_threads);
     return st;

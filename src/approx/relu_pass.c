@@ -90,20 +90,6 @@ static enum lr_status whiten(struct lr_relu *v, struct lr_err *e)
     return LR_OK;
 }
 
-/* Sum of f(target)^2 over n rows. */
-static double sum_target(const struct lr_samples *s, size_t first, size_t n)
-{
-    size_t d = (size_t)s->d;
-    const float *t = s->target + first * d;
-    double sum = 0;
-
-    for (size_t i = 0; i < n * d; i++) {
-        double rt = lr_act_at((double)t[i], &s->act);
-        sum += rt * rt;
-    }
-    return sum;
-}
-
 /* The fit blocks of a slot are first, first + n_slots and so on. */
 static size_t slot_blocks(const struct lr_relu *v, size_t slot)
 {
@@ -114,7 +100,7 @@ enum lr_status lr_relu_init(struct lr_relu *v, const struct lr_samples *s, int r
                             bool is_in_span, const struct lr_solve_opts *opts,
                             struct lr_err *e)
 {
-    enum lr_status st = lr_regressor_get(&v->g, &v->own, s, opts, e);
+    enum lr_status st = lr_regressor_get(&v->g, &v->own, s, v->n_threads, opts, e);
 
     if (st != LR_OK)
         return st;
@@ -175,8 +161,13 @@ enum lr_status lr_relu_init(struct lr_relu *v, const struct lr_samples *s, int r
         k->n_w = n_rows;
         v->own_w = NULL;
     }
-    v->all = sum_target(s, 0, s->n_fit);
-    v->all_valid = sum_target(s, s->n_fit, v->n_valid);
+    struct lr_row_block fit = {
+        .rows = s->n_fit, .d = d, .act = &s->act, .target = s->target};
+    struct lr_row_block valid = fit;
+    valid.rows = v->n_valid;
+    valid.target += s->n_fit * d;
+    v->all = lr_relu_target_rows(&fit);
+    v->all_valid = lr_relu_target_rows(&valid);
     return LR_OK;
 }
 

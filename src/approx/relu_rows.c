@@ -107,3 +107,26 @@ LR_CLONES double lr_relu_error_rows(const float *u, const struct lr_row_block *b
                               : error_row(u + i, t + i, NULL, b->c, d, &k));
     return sum;
 }
+
+/* sum of f(target)^2 over one row. */
+LR_INLINED float target_row(const float *restrict target, size_t d,
+                            const struct lr_pieces *pieces)
+{
+    const struct lr_pieces k = *pieces;
+    float sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (size_t j = 0; j < d; j++)
+        sum += lr_pieces_at(target[j], &k) * lr_pieces_at(target[j], &k);
+    return sum;
+}
+
+LR_CLONES double lr_relu_target_rows(const struct lr_row_block *b)
+{
+    const struct lr_pieces k = lr_pieces_of(b->act, 1);
+    double sum = 0;
+
+    for (size_t i = 0; i < b->rows * b->d; i += b->d)
+        sum += (double)target_row(b->target + i, b->d, &k);
+    return sum;
+}

@@ -28,5 +28,7 @@ void lr_relu_z_rows(struct lr_row_sums *sums, float *u, float *col,
                     const struct lr_row_block *b, float lambda);
 /* The sum of (f(target) - f(u + c + shortcut))^2. */
 double lr_relu_error_rows(const float *u, const struct lr_row_block *b);
+/* The sum of f(target)^2; neither shortcut nor c are looked at. */
+double lr_relu_target_rows(const struct lr_row_block *b);
 
 #endif

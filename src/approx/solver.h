@@ -28,6 +28,14 @@ void lr_interleave(double *x, size_t n, size_t groups);
 /* Zeroed p, q and b. */
 enum lr_status lr_lowrank_alloc(struct lr_lowrank *m, int d, int rank, struct lr_err *e);
 
+/* Moments of the fit rows of yhat with themselves (is_gram), or of z = target - shortcut
+ * with yhat: mean [d] of the first and the centred sum of outer products [d x d], in
+ * double. n_threads: the loop's own, where BLAS has one (lr_serial_begin). LR_ENUMERIC
+ * when a value is not finite. */
+enum lr_status lr_fit_moments(double *mean, double *cross, const struct lr_samples *s,
+                              bool is_gram, int n_threads,
+                              const struct lr_solve_opts *opts, struct lr_err *e);
+
 /* The regressor yhat of a reduced-rank regression, whitened once: with the centred Gram
  * matrix G = V L V^T of the fit rows, white = L_r^(-1/2) V_r^T for the r = n_kept
  * eigenvalues above the cut. Rows w = white (yhat - mean) have sum w w^T = I. */
@@ -39,7 +47,8 @@ struct lr_regressor {
     double *white; /* [n_kept x d] */
 };
 enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples *s,
-                                 const struct lr_solve_opts *opts, struct lr_err *e);
+                                 int n_threads, const struct lr_solve_opts *opts,
+                                 struct lr_err *e);
 void lr_regressor_free(struct lr_regressor *g);
 
 struct lr_shared {
@@ -50,7 +59,7 @@ struct lr_shared {
 };
 /* *g: what is shared by way of opts, made when it is not there, or else own. */
 enum lr_status lr_regressor_get(const struct lr_regressor **g, struct lr_regressor *own,
-                                const struct lr_samples *s,
+                                const struct lr_samples *s, int n_threads,
                                 const struct lr_solve_opts *opts, struct lr_err *e);
 
 /* Buffers of lr_regressor_fit; those of lr_regressor_turn hold what it found. */
@@ -88,7 +97,7 @@ enum lr_status lr_regressor_close(struct lr_lowrank *out, const struct lr_regres
 
 /* lr_solve_linear with the regressor given; out is allocated here. */
 enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor *g,
-                              const struct lr_samples *s, int rank,
+                              const struct lr_samples *s, int rank, int n_threads,
                               const struct lr_solve_opts *opts, struct lr_err *e);
 
 /* Sums behind lr_response_error. Buffers for any n up to n_max and rank up to rank_max.

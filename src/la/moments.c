@@ -200,6 +200,43 @@ enum lr_status lr_moments_add(struct lr_moments *m, size_t rows, const float *a,
     return LR_OK;
 }
 
+void lr_moments_shift(struct lr_moments *m, size_t rows, const float *a, size_t lda,
+                      const float *b, size_t ldb)
+{
+    if (rows == 0)
+        return;
+    m->is_gram = m->is_gram && a == b && lda == ldb;
+    mean_of_rows(m->shift_a, a, rows, m->da, lda);
+    if (!m->is_gram)
+        mean_of_rows(m->shift_b, b, rows, m->db, ldb);
+    m->is_shifted = true;
+}
+
+static void add_values(double *to, const double *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] += from[i];
+}
+
+enum lr_status lr_moments_merge(struct lr_moments *m, struct lr_moments *other,
+                                struct lr_err *e)
+{
+    if (m->da != other->da || m->db != other->db || m->is_gram != other->is_gram ||
+        !m->is_shifted || !other->is_shifted ||
+        memcmp(m->shift_a, other->shift_a, m->da * sizeof(double)) != 0 ||
+        (!m->is_gram && memcmp(m->shift_b, other->shift_b, m->db * sizeof(double)) != 0))
+        return lr_err_set(e, LR_EINVAL,
+                          "moments: those of other rows or another shift are not merged");
+    add_waiting(m);
+    add_waiting(other);
+    add_values(m->sum_a, other->sum_a, m->da);
+    if (!m->is_gram)
+        add_values(m->sum_b, other->sum_b, m->db);
+    add_values(m->cross, other->cross, m->da * m->db);
+    m->n += other->n;
+    return LR_OK;
+}
+
 static void finish_mean(double *mean, const double *shift, const double *sum, size_t d,
                         size_t n)
 {

@@ -180,6 +180,42 @@ static void moments__do_not_depend_on_how_rows_are_cut(void **state)
     free_pairs(&p);
 }
 
+/* Rows dealt to three accumulators of one shift, and added up. */
+static void moments__merged_are_those_of_all_rows(void **state)
+{
+    (void)state;
+    enum { ROWS = 1700 };
+    static const size_t cuts[] = {0, 600, 1050, ROWS};
+    struct lr_rng r;
+    struct lr_err e = {0};
+
+    lr_rng_seed(&r, 31);
+    struct pairs p = make_pairs(&r, ROWS, 9, 9, 1e3f, 1);
+    for (int is_one_set = 0; is_one_set < 2; is_one_set++) {
+        const float *b = is_one_set ? p.a : p.b;
+        size_t ldb = is_one_set ? p.lda : p.ldb;
+        struct lr_moments m[3];
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(lr_moments_init(&m[i], 9, 9, &e), LR_OK);
+            lr_moments_shift(&m[i], 100, p.a, p.lda, b, ldb);
+            assert_int_equal(lr_moments_add(&m[i], cuts[i + 1] - cuts[i],
+                                            p.a + cuts[i] * p.lda, p.lda,
+                                            b + cuts[i] * ldb, ldb, &e),
+                             LR_OK);
+        }
+        assert_int_equal(lr_moments_merge(&m[0], &m[1], &e), LR_OK);
+        assert_int_equal(lr_moments_merge(&m[0], &m[2], &e), LR_OK);
+        expect_moments(&m[0], ROWS, p.a, p.lda, b, ldb, 1e-12);
+        lr_moments_free(&m[2]);
+        assert_int_equal(lr_moments_init(&m[2], 9, 9, &e), LR_OK);
+        lr_moments_shift(&m[2], 50, p.a, p.lda, b, ldb);
+        assert_int_equal(lr_moments_merge(&m[0], &m[2], &e), LR_EINVAL);
+        for (int i = 0; i < 3; i++)
+            lr_moments_free(&m[i]);
+    }
+    free_pairs(&p);
+}
+
 static void moments__go_on_when_pairs_follow_one_set(void **state)
 {
     (void)state;
@@ -261,6 +297,7 @@ int main(void)
         cmocka_unit_test(moments__equal_two_passes_for_pairs_and_for_one_set),
         cmocka_unit_test(moments__keep_nine_digits_when_the_mean_is_large),
         cmocka_unit_test(moments__do_not_depend_on_how_rows_are_cut),
+        cmocka_unit_test(moments__merged_are_those_of_all_rows),
         cmocka_unit_test(moments__go_on_when_pairs_follow_one_set),
         cmocka_unit_test(moments__are_exactly_symmetric_for_one_set),
         cmocka_unit_test(moments__handle_nothing_and_refuse_impossible_sizes),
