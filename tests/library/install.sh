@@ -31,6 +31,9 @@ case $flags in
 *"$work"*) ok ;;
 *) fail cflags "$flags" ;;
 esac
+# A critical section has a name that all who use it share.
+others=$(nm -g --defined-only "$(find "$work/root" -name libranklab.a)" | awk 'NF == 3 && $3 !~ /^lr_|^[.]gomp_/ { print $3 }')
+[ -z "$others" ] && ok || fail "public names" "$others"
 cc=$(sed -n 's/^CC = //p' "$build/Makefile")
 [ "$(grep -c . "$top/data/example.c")" -le 60 ] && ok || fail example "it is longer than 60 lines"
 cd "$work" || exit 2
