@@ -2,7 +2,7 @@
 // Times ONNX networks in ONNX Runtime on the CPU, in turn, in the folder it is started in:
 //   node ort-time.js --threads N --batch B --shape C,H,W --min R --max R --target MS
 //     [--whole] [--no-profile] MODEL.onnx...
-// Prints `version X`, then lines `KIND MODEL NAME MS...`: NAME is the number that stands in
+// Prints `version X`, and with models lines `KIND MODEL NAME MS...`: NAME is the number that stands in
 // a node's or value's name (v12_, n7_), or - for the whole. Kinds: run (by the clock around
 // whole runs, with --whole), node and all (from the profile of other runs, but for
 // --no-profile).
@@ -137,6 +137,7 @@ function readProfile(model, seen) {
 async function main(o) {
   const [ort, version] = load();
   process.stdout.write(`version ${version}\n`);
+  if (!o.models.length) return;
   const x = new ort.Tensor('float32', images(o), [o.batch, ...o.shape]);
   const open = (profiled) => Promise.all(o.models.map((m, i) => ort.InferenceSession.create(m, {
     executionProviders: ['cpu'], intraOpNumThreads: o.threads, interOpNumThreads: 1,

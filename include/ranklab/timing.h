@@ -66,8 +66,9 @@ const struct lr_time *lr_session_time_of(const struct lr_session *s,
 /* True when t was measured with the ranks the plan has now. */
 bool lr_time_is_current(const struct lr_time *t, const struct lr_session *s);
 
-/* Sees to it that the n layers listed have tables of milliseconds against ranks for d;
- * is_anew: measures those that are there too. Layers that are kept have none. */
+/* Sees to it that the n layers listed have tables of milliseconds against ranks for d,
+ * from earlier sessions on this machine where they are known; is_anew: measures those
+ * that are there too. Layers that are kept have none. */
 enum lr_status lr_session_time_ranks(struct lr_session *s, const struct lr_deploy *d,
                                      const int *layers, int n, bool is_anew,
                                      const struct lr_progress *progress,
@@ -75,6 +76,10 @@ enum lr_status lr_session_time_ranks(struct lr_session *s, const struct lr_deplo
 /* The layer's table for its method; NULL: not measured. */
 const struct lr_ms_table *lr_session_ms_table(const struct lr_session *s,
                                               const struct lr_deploy *d, int layer);
+/* When an earlier session measured that table, in seconds since 1970; 0: this session
+ * did, or nobody. */
+int64_t lr_session_ms_when(const struct lr_session *s, const struct lr_deploy *d,
+                           int layer);
 #ifdef __cplusplus
 }
 #endif

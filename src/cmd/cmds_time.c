@@ -90,7 +90,8 @@ static enum lr_status measure(struct cmd_ctx *c, const struct cmd_call *call,
     const struct cmd_value *runs = cmd_option(call, "runs");
 
     if (cmd_option(call, "ranks")->is_set)
-        return lr_session_time_ranks(c->session, d, layers, n, true, &c->progress,
+        return lr_session_time_ranks(c->session, d, layers, n,
+                                     cmd_option(call, "again")->is_set, &c->progress,
                                      &e->err);
     return lr_session_time(c->session, d, runs->is_set ? (int)runs->i : 0, &c->progress,
                            &e->err);
@@ -110,6 +111,28 @@ enum lr_status cmd_time_table(struct out_table *t, struct cmd_ctx *c, struct cmd
         add_plan(t, c->session, m, layers, n);
     lr_free(layers);
     return LR_OK;
+}
+
+/* The oldest of them is told of. */
+static void say_remembered(struct cmd_ctx *c, const struct lr_deploy *d,
+                           const int *layers, int n)
+{
+    int64_t oldest = 0;
+    int n_old = 0;
+    char when[CMD_TIME_SIZE];
+
+    for (int i = 0; i < n; i++) {
+        int64_t at = lr_session_ms_when(c->session, d, layers[i]);
+        n_old += at > 0;
+        if (at > 0 && (oldest == 0 || at < oldest))
+            oldest = at;
+    }
+    if (n_old)
+        cmd_say(
+            c,
+            "%d layer%s remembered, measured %s on this machine; time --ranks --again "
+            "measures anew",
+            n_old, n_old == 1 ? "" : "s", cmd_time(when, oldest));
 }
 
 static enum lr_status run_time(struct cmd_ctx *c, const struct cmd_call *call,
@@ -137,9 +160,12 @@ static enum lr_status run_time(struct cmd_ctx *c, const struct cmd_call *call,
         if (!is_ranks)
             add_plan(&t, c->session, m, layers, n);
         st = cmd_table(c, &t, e);
+        if (!st && is_ranks)
+            say_remembered(c, &d, layers, n);
         if (!st)
-            cmd_say(c, "%s (%s); one batch, medians and quartiles",
-                    lr_deploy_text(where, sizeof(where), &d), m ? m->version : "");
+            cmd_say(c, "%s%s%s%s; one batch, medians and quartiles",
+                    lr_deploy_text(where, sizeof(where), &d), m ? " (" : "",
+                    m ? m->version : "", m ? ")" : "");
     }
     lr_free(layers);
     return st;
@@ -193,6 +219,9 @@ static const struct cmd_param time_options[] = {
      .type = CMD_T_CHOICE,
      .choices = engines,
      .help = "another engine than deploy-engine"},
+    {.name = "again",
+     .type = CMD_T_FLAG,
+     .help = "with --ranks: measure what is remembered too"},
     {.name = "runs",
      .type = CMD_T_INT,
      .min = 1,
@@ -212,7 +241,11 @@ static const struct cmd_row rows[] = {
          "but not solved run with filters that stand in: time does not depend on "
          "values.\n"
          "--ranks measures layers against ranks, with the steps of the vector width;\n"
-         "select --ms and plot latency do so when it was not done. --via onnxruntime\n"
+         "select --ms and plot latency do so when it was not done. Those tables are "
+         "kept\n"
+         "in the cache folder, for the same network, deployment, processor and version "
+         "of\n"
+         "the engine, and used again until --again measures anew. --via onnxruntime\n"
          "times the networks there, through node and the module onnxruntime-node, found\n"
          "by NODE_PATH or in ~/.local/share/ranklab/node_modules.\n",
      .examples = "time --runs 3\n",

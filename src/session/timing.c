@@ -136,6 +136,14 @@ const struct lr_ms_table *lr_session_ms_table(const struct lr_session *s,
     return l.is_kept ? NULL : table_of(s, d, layer, l.split);
 }
 
+int64_t lr_session_ms_when(const struct lr_session *s, const struct lr_deploy *d,
+                           int layer)
+{
+    const struct timing_set *set = look_up(s, d);
+
+    return set && lr_session_ms_table(s, d, layer) ? set->tables[layer].when : 0;
+}
+
 const struct lr_time *lr_session_time_of(const struct lr_session *s,
                                          const struct lr_deploy *d)
 {

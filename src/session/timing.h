@@ -11,6 +11,7 @@ struct timing_table {
     enum lr_split split;
     struct lr_ms_table t; /* points owned */
     bool is_known;
+    int64_t when; /* of an earlier session: seconds since 1970, UTC; else 0 */
 };
 /* All of one deployment. */
 struct timing_set {
@@ -80,9 +81,26 @@ enum lr_status timing_measure_ort(struct timing_runs *out, char *version,
                                   const struct lr_session *s, const struct lr_deploy *d,
                                   const struct timing_effort *effort,
                                   const struct lr_progress *progress, struct lr_err *e);
+/* version: at least 64 bytes. */
+enum lr_status timing_ort_version(char *version, const struct lr_progress *progress,
+                                  struct lr_err *e);
 /* Reads what the helper printed. Exposed for its test. */
 enum lr_status timing_ort_parse(struct timing_runs *out, char *version, const char *text,
                                 const struct timing_net *nets, int n, int n_layers,
                                 struct lr_err *e);
+
+/* ---- timing_memo.c: tables kept across sessions ---- */
+
+/* Version of the engine of d. */
+enum lr_status timing_version(char version[64], const struct lr_deploy *d,
+                              const struct lr_progress *progress, struct lr_err *e);
+/* True when the layer's table, as it is split now, was remembered: it is in set then. */
+bool timing_recall(struct timing_set *set, const struct lr_session *s,
+                   const char *version, int layer);
+enum lr_status timing_remember(const struct timing_set *set, const struct lr_session *s,
+                               const char *version, int layer, struct lr_err *e);
+/* Reads a remembered table; false, with nothing to release, when it makes no sense.
+ * Exposed for its test. */
+bool timing_parse(struct timing_table *t, const char *text);
 
 #endif

@@ -112,6 +112,29 @@ enum lr_status timing_ort_parse(struct timing_runs *out, char *version, const ch
     return LR_OK;
 }
 
+enum lr_status timing_ort_version(char *version, const struct lr_progress *progress,
+                                  struct lr_err *e)
+{
+    char dir[OUT_FOLDER_SIZE] = "", *helper = NULL;
+    struct lr_strbuf text = {0};
+    enum lr_status rc = lr_data_find(&helper, "ort-time.js", e);
+
+    version[0] = '\0';
+    if (rc == LR_OK)
+        rc = out_folder_make(dir, "time", e);
+    if (rc == LR_OK) {
+        const char *argv[] = {"node", helper, NULL};
+        struct out_program p = {argv, dir, TIMEOUT_MS, "timing in ONNX Runtime"};
+        rc = out_spawn(&text, &p, progress, e);
+    }
+    if (rc == LR_OK && sscanf(text.s ? text.s : "", "version %63[^\n]", version) != 1)
+        rc = lr_err_set(e, LR_EBACKEND, "the timing helper printed no version");
+    out_folder_remove(dir);
+    lr_strbuf_free(&text);
+    lr_free(helper);
+    return rc;
+}
+
 /* ---- files ---- */
 
 static enum lr_status rename_to(char **name, char kind, int i, struct lr_err *e)

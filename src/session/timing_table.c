@@ -18,6 +18,7 @@ static const double GROUP_WEIGHTS = 64e6, COARSE_MS = 40;
 struct survey {
     struct lr_session *s;
     const struct lr_deploy *deploy;
+    char version[64]; /* of the engine */
     bool *is_wanted;
     struct lr_ranks *ranks; /* [n_layers x MAX_RANKS] */
     int *n;                 /* [n_layers] */
@@ -51,9 +52,14 @@ static enum lr_status survey_init(struct survey *v, const int *layers, int n,
     v->original = lr_calloc((all + 1) * MAX_RANKS, sizeof(*v->original));
     if (!v->is_wanted || !v->ranks || !v->points || !v->n || !v->drift || !v->original)
         return lr_enomem(e, all * MAX_RANKS * sizeof(*v->points), "a table of times");
-    for (int i = 0; i < n; i++)
+    struct timing_set *set = timing_set_find(v->s, v->deploy, true);
+    if (!set)
+        return lr_enomem(e, sizeof(*set), "a table of times");
+    for (int i = 0; i < n; i++) {
+        bool is_there = lr_session_ms_table(v->s, v->deploy, layers[i]);
         v->is_wanted[layers[i]] =
-            is_anew || !lr_session_ms_table(v->s, v->deploy, layers[i]);
+            is_anew || !(is_there || timing_recall(set, v->s, v->version, layers[i]));
+    }
     return LR_OK;
 }
 
@@ -190,7 +196,21 @@ static enum lr_status keep_table(struct survey *v, struct timing_set *set, int i
     t->split = lr_session_rank_layer(v->s, i).split;
     t->t = (struct lr_ms_table){whole, (int)n, points};
     t->is_known = true;
+    t->when = 0;
     return LR_OK;
+}
+
+/* Times that cannot be kept are good for this session. */
+static void remember(const struct survey *v, const struct timing_set *set)
+{
+    struct lr_err why = {0};
+
+    for (int i = 0; i < v->s->n_layers; i++)
+        if (v->is_wanted[i] && timing_remember(set, v->s, v->version, i, &why) != LR_OK) {
+            lr_note(&v->s->notes, LR_NOTE_WARNING,
+                    "times are kept for this session only: %s", why.msg);
+            return;
+        }
 }
 
 static enum lr_status measure_levels(struct survey *v, const struct lr_progress *progress,
@@ -226,7 +246,8 @@ enum lr_status lr_session_time_ranks(struct lr_session *s, const struct lr_deplo
                        second = lr_progress_sub(progress, 0.1, 1);
     enum lr_status rc = session_need_network(s, e);
 
-    if (rc != LR_OK || (rc = survey_init(&v, layers, n, is_anew, e)) != LR_OK)
+    if (rc != LR_OK || (rc = timing_version(v.version, d, progress, e)) != LR_OK ||
+        (rc = survey_init(&v, layers, n, is_anew, e)) != LR_OK)
         goto out;
     choose_ranks(&v, false);
     if (v.n_levels == 0)
@@ -239,6 +260,8 @@ enum lr_status lr_session_time_ranks(struct lr_session *s, const struct lr_deplo
     for (int i = 0; set && i < s->n_layers && rc == LR_OK; i++)
         if (v.is_wanted[i])
             rc = keep_table(&v, set, i, e);
+    if (set && rc == LR_OK)
+        remember(&v, set);
 out:
     survey_free(&v);
     return rc;
