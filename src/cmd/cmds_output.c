@@ -191,7 +191,9 @@ static const struct cmd_row rows[] = {
          "file's ending picks csv, json, md or text.\n"
          "report: a folder with the choice, all tables and curves that are known as one\n"
          "page (HTML and Markdown), the script that makes it again, the configuration\n"
-         "and SHA256SUMS. An older report is replaced, any other folder refused.\n",
+         "and SHA256SUMS. Where ONNX Runtime is at hand (see time) it says what the\n"
+         "exported file takes there. An older report is replaced, any other folder "
+         "refused.\n",
      .examples = "export onnx fast.onnx\n"
                  "export onnx tapped.onnx --keep-names\n"
                  "export table layers layers.csv\n"

@@ -393,9 +393,12 @@ enum lr_status lr_onnx_save(struct lr_onnx_file *f, char **data, const char *pat
     bool is_large = false, is_new = false;
     struct stat info;
     char *made = NULL, *bytes = NULL;
-    enum lr_status st = gather_in(f, &is_large, max, e);
+    enum lr_status st;
 
     *data = NULL;
+    lr_graph_free(f->plain); /* as large as all weights */
+    f->plain = NULL;
+    st = gather_in(f, &is_large, max, e);
     if (st != LR_OK)
         goto out;
     if (is_large && stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
@@ -425,8 +428,6 @@ enum lr_status lr_onnx_save(struct lr_onnx_file *f, char **data, const char *pat
     onnx__model_proto__pack(f->m, (uint8_t *)bytes);
     onnx__model_proto__free_unpacked(f->m, &f->alloc);
     f->m = NULL;
-    lr_graph_free(f->plain);
-    f->plain = NULL;
     st = put_model(bytes, size, path, o, e);
 out:
     if (st == LR_OK && made) {

@@ -13,6 +13,10 @@ try layers > net.onnx
 try run zeros.npy out.npy
 solve
 export onnx fast.onnx
+export onnx tapped.onnx --keep-names
+export onnx half.onnx --fp16
+try export onnx half.onnx --keep-names --fp32
+try export config half.json --fp16
 export config fast.json
 export table layers layers.csv
 run zeros.npy fast.npy
@@ -23,3 +27,5 @@ try run zeros.npy
 open fast.onnx
 assert model.layers == 10
 run zeros.npy again.npy
+open half.onnx
+assert model.layers == 10
