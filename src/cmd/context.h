@@ -224,6 +224,9 @@ enum lr_status cmd_layer_table(struct out_table *t, struct cmd_ctx *c, const int
 void cmd_eval_table(struct out_table *t, const struct lr_eval *r);
 /* "2.31x (46.1 -> 20.0 MMAC)" and what is left to solve, after a change of the plan. */
 void cmd_say_totals(struct cmd_ctx *c);
+/* What is predicted of the plan, from what, and how far such predictions are off. */
+struct lr_prediction;
+void cmd_say_prediction(struct cmd_ctx *c, const struct lr_prediction *p);
 /* One line with the layers that stay whole, each with its reason; nothing while all
  * of them do, or none. */
 void cmd_say_whole(struct cmd_ctx *c);

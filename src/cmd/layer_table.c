@@ -235,17 +235,32 @@ void cmd_eval_table(struct out_table *t, const struct lr_eval *r)
     out_real(t, r->seconds);
 }
 
+void cmd_say_prediction(struct cmd_ctx *c, const struct lr_prediction *p)
+{
+    int n = p->n_networks > 0 ? p->n_networks : p->n_learned;
+    const char *what = p->n_networks > 0 ? "evaluation" : "swept point";
+    char left_out[48] = "";
+
+    /* Fewer say nothing of how good it is. */
+    if (p->n_networks >= 3 && isfinite(p->loo_error))
+        snprintf(left_out, sizeof(left_out), " (left out, off by %.2f)",
+                 100 * p->loo_error);
+    cmd_say(c, "predicted %s %+.2f +-%.2f points, from %d %s%s%s",
+            p->is_agreement ? "agreement" : "top-1", 100 * p->difference,
+            50 * (p->high - p->low), n, what, n == 1 ? "" : "s", left_out);
+}
+
 /* Nothing while the plan was evaluated as it is, or nothing can be said of it. */
 static void say_prediction(struct cmd_ctx *c)
 {
     struct lr_prediction p;
+    struct lr_err none = {0};
 
-    lr_session_predict(&p, c->session);
-    if (c->session->has_eval || p.n_learned == 0)
+    if (c->session->has_eval || lr_session_learn_known(c->session, &none) != LR_OK)
         return;
-    cmd_say(c, "predicted %s %+.2f +-%.2f points, from %d evaluation%s",
-            p.is_agreement ? "agreement" : "top-1", 100 * p.difference,
-            50 * (p.high - p.low), p.n_learned, p.n_learned == 1 ? "" : "s");
+    lr_session_predict(&p, c->session);
+    if (p.n_learned > 0)
+        cmd_say_prediction(c, &p);
 }
 
 void cmd_say_totals(struct cmd_ctx *c)

@@ -10,10 +10,10 @@
 #include "ranklab/text.h"
 
 const struct cmd_group *const cmd_groups[] = {
-    &cmd_group_model, &cmd_group_data,    &cmd_group_plan,    &cmd_group_select,
-    &cmd_group_solve, &cmd_group_measure, &cmd_group_time,    &cmd_group_journal,
-    &cmd_group_sweep, &cmd_group_plot,    &cmd_group_configs, &cmd_group_output,
-    &cmd_group_panes, &cmd_group_scripts, &cmd_group_session,
+    &cmd_group_model,  &cmd_group_data,    &cmd_group_plan,    &cmd_group_select,
+    &cmd_group_solve,  &cmd_group_measure, &cmd_group_time,    &cmd_group_journal,
+    &cmd_group_sweep,  &cmd_group_predict, &cmd_group_plot,    &cmd_group_configs,
+    &cmd_group_output, &cmd_group_panes,   &cmd_group_scripts, &cmd_group_session,
 };
 const size_t cmd_n_groups = sizeof(cmd_groups) / sizeof(cmd_groups[0]);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ranklab/configs.h"
+#include "ranklab/predict.h"
 #include "ranklab/timing.h"
 
 /* TABLE(name, title, what is missing or NULL, how it is made) */
@@ -15,6 +16,7 @@
     TABLE("configs", "Configurations", configs_missing, cmd_configs_table)               \
     TABLE("sweep", "Sweep of single layers", sweep_missing, cmd_sweep_table)             \
     TABLE("networks", "Sweep of whole networks", networks_missing, cmd_networks_table)   \
+    TABLE("predict", "Predictions", predict_missing, cmd_predict_table)                  \
     TABLE("time", "Milliseconds", time_missing, cmd_time_table)
 
 static enum lr_status make_view(struct out_table *t, struct cmd_ctx *c,
@@ -89,6 +91,15 @@ static const char *networks_missing(const struct cmd_ctx *c)
 {
     return has_points(c, true) ? NULL
                                : "no networks were swept yet; sweep --speedup 2:4:1 does";
+}
+
+static const char *predict_missing(const struct cmd_ctx *c)
+{
+    const struct lr_learned *learned;
+
+    return lr_session_learned(&learned, c->session) > 0
+               ? NULL
+               : "no network was learned from yet; eval measures one";
 }
 
 static const char *time_missing(const struct cmd_ctx *c)

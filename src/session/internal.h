@@ -172,6 +172,10 @@ double session_plan_energy(const struct lr_session *s);
 void session_key_engine(struct lr_strbuf *b, const struct lr_session *s);
 /* "relu:6 3d:12,20 keep:10", one word a layer. */
 void session_plan_text(struct lr_strbuf *b, const struct lr_session *s);
+/* Reads that text, with the limits of each layer; false when it is not of a plan of this
+ * network whose layers are as good as their ranks let them be. */
+bool session_plan_read(enum lr_method *methods, struct lr_ranks *ranks,
+                       const struct lr_session *s, const char *text);
 /* A record of the session's inputs, now. detail may be NULL. */
 enum lr_status session_record_init(struct lr_record *r, const struct lr_session *s,
                                    const char *what, const char *detail,
@@ -268,7 +272,7 @@ enum lr_status session_refine_pairs(struct lr_ranks *ranks, const int *layers, i
                                     int round, const struct lr_progress *progress,
                                     struct lr_err *e);
 
-/* ---- predict.c ---- */
+/* ---- predict_learn.c ---- */
 
 /* The plan as it is was evaluated so: learned from unless layers are stale. */
 enum lr_status session_predict_note(struct lr_session *s, const struct lr_eval *eval,

@@ -3,6 +3,8 @@
  * does not matter how they were found. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "ranklab/engine.h"
 #include "ranklab/file.h"
@@ -177,7 +179,38 @@ void session_plan_text(struct lr_strbuf *b, const struct lr_session *s)
                          p->ranks.channel);
         if (p->ranks.spatial)
             lr_strbuf_printf(b, ",%d", p->ranks.spatial);
+        if (lr_session_state(s, i) == LR_STATE_STALE)
+            lr_strbuf_putc(b, '!');
     }
+}
+
+bool session_plan_read(enum lr_method *methods, struct lr_ranks *ranks,
+                       const struct lr_session *s, const char *text)
+{
+    for (int i = 0; i < s->n_layers; i++) {
+        char name[32];
+        size_t n = strcspn(text, ":");
+        if (n >= sizeof(name) || text[n] != ':')
+            return false;
+        memcpy(name, text, n);
+        name[n] = '\0';
+        const struct lr_method_info *m = lr_method_find(name);
+        if (!m)
+            return false;
+        char *end;
+        long channel = strtol(text + n + 1, &end, 10), spatial = 0;
+        if (*end == ',')
+            spatial = strtol(end + 1, &end, 10);
+        struct lr_rank_layer l = lr_session_rank_layer_as(s, i, m->id);
+        struct lr_ranks whole = lr_ranks_whole(&l);
+        if (channel < 0 || channel > whole.channel || spatial < 0 ||
+            spatial > whole.spatial || *end != (i + 1 < s->n_layers ? ' ' : '\0'))
+            return false;
+        methods[i] = m->id;
+        ranks[i] = (struct lr_ranks){(int)channel, (int)spatial};
+        text = end + 1;
+    }
+    return true;
 }
 
 /* Failing to keep what was measured is no failure of measuring it. */

@@ -156,36 +156,6 @@ static enum lr_status new_point(struct lr_sweep_point *p, const struct job *j,
     return lr_enomem(e, n * sizeof(*p->network_ranks), "a point of a sweep");
 }
 
-/* Reads "METHOD:RANK[,RANK]", one word a layer, with the limits of each layer. */
-static bool read_ranks(struct lr_sweep_point *p, const struct lr_session *s,
-                       const char *text)
-{
-    for (int i = 0; i < s->n_layers; i++) {
-        char name[32];
-        size_t n = strcspn(text, ":");
-        if (n >= sizeof(name) || text[n] != ':')
-            return false;
-        memcpy(name, text, n);
-        name[n] = '\0';
-        const struct lr_method_info *m = lr_method_find(name);
-        if (!m)
-            return false;
-        char *end;
-        long channel = strtol(text + n + 1, &end, 10), spatial = 0;
-        if (*end == ',')
-            spatial = strtol(end + 1, &end, 10);
-        struct lr_rank_layer l = lr_session_rank_layer_as(s, i, m->id);
-        struct lr_ranks whole = lr_ranks_whole(&l);
-        if (channel < 0 || channel > whole.channel || spatial < 0 ||
-            spatial > whole.spatial || *end != (i + 1 < s->n_layers ? ' ' : '\0'))
-            return false;
-        p->methods[i] = m->id;
-        p->network_ranks[i] = (struct lr_ranks){(int)channel, (int)spatial};
-        text = end + 1;
-    }
-    return true;
-}
-
 /* *is_known: the journal had the point. */
 static enum lr_status ask_journal(struct lr_sweep_point *p, bool *is_known,
                                   const struct job *j, const struct asked *a,
@@ -201,7 +171,7 @@ static enum lr_status ask_journal(struct lr_sweep_point *p, bool *is_known,
     enum lr_status rc = new_point(p, j, a, e);
     if (rc != LR_OK)
         return rc;
-    if (!read_ranks(p, j->s, ranks + 2)) {
+    if (!session_plan_read(p->methods, p->network_ranks, j->s, ranks + 2)) {
         lr_sweep_point_free(p);
         return LR_OK;
     }
