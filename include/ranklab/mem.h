@@ -31,6 +31,8 @@ size_t lr_mem_held(void);
 /* How many requests have failed so far. Some of them cost no more than a detail of what
  * is shown; who shows it can tell by this number that something is missing. */
 size_t lr_mem_refused(void);
+/* Counts no more refusals than before: what was refused since was done otherwise. */
+void lr_mem_forget_refused(size_t before);
 char *lr_strdup(const char *s) __attribute__((malloc, warn_unused_result));
 char *lr_strndup(const char *s, size_t n) __attribute__((malloc, warn_unused_result));
 /* Sets LR_ENOMEM with "out of memory (N bytes for WHAT)" and returns it. */

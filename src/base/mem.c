@@ -58,6 +58,11 @@ size_t lr_mem_refused(void)
     return atomic_load(&refused);
 }
 
+void lr_mem_forget_refused(size_t before)
+{
+    atomic_store(&refused, before);
+}
+
 static void give_back(void *p)
 {
     if (p)

@@ -500,31 +500,42 @@ static void take_floats(const struct lr_dataset *d, int64_t image, float *out)
     }
 }
 
-/* The first failure in the order of images is the one reported. */
+static enum lr_status picture_at(const struct lr_dataset *d, int64_t i, bool is_alone,
+                                 float *out, struct lr_err *e)
+{
+    size_t size = (size_t)d->c * (size_t)d->h * (size_t)d->w;
+    unsigned char *bytes = lr_alloc(size, 1);
+    enum lr_status rc = bytes ? data_pictures_get(bytes, d->pictures, i, is_alone, e)
+                              : lr_enomem(e, size, "a picture");
+
+    if (rc == LR_OK)
+        take_bytes(d, bytes, out);
+    lr_free(bytes);
+    return rc;
+}
+
+/* All threads together, then those that failed one after the other: some were too large
+ * to be decoded beside others. The first failure in the order of images is the one
+ * reported. */
 static enum lr_status picture_batch(const struct lr_dataset *d, int64_t first, int64_t n,
                                     float *out, struct lr_err *e)
 {
     size_t size = (size_t)d->c * (size_t)d->h * (size_t)d->w;
-    int64_t failed = n;
-    enum lr_status st = LR_OK;
+    const size_t refused = lr_mem_refused();
+    bool *has_failed = lr_calloc((size_t)n, sizeof(*has_failed));
 
+    if (!has_failed)
+        return lr_enomem(e, (size_t)n, "pictures");
+    enum lr_status st = LR_OK;
 #pragma omp parallel for schedule(dynamic)
-    for (int64_t i = 0; i < n; i++) {
-        struct lr_err err = {0};
-        unsigned char *bytes = lr_alloc(size, 1);
-        enum lr_status rc = bytes ? data_pictures_get(bytes, d->pictures, first + i, &err)
-                                  : lr_enomem(&err, size, "a picture");
-        if (rc == LR_OK)
-            take_bytes(d, bytes, out + (size_t)i * size);
-        lr_free(bytes);
-#pragma omp critical(data_picture_failed)
-        if (rc != LR_OK && i < failed) {
-            failed = i;
-            st = rc;
-            if (e)
-                *e = err;
-        }
-    }
+    for (int64_t i = 0; i < n; i++)
+        has_failed[i] =
+            picture_at(d, first + i, false, out + (size_t)i * size, NULL) != LR_OK;
+    lr_mem_forget_refused(refused);
+    for (int64_t i = 0; st == LR_OK && i < n; i++)
+        if (has_failed[i])
+            st = picture_at(d, first + i, true, out + (size_t)i * size, e);
+    lr_free(has_failed);
     return st;
 }
 

@@ -15,11 +15,26 @@
 #include "ranklab/mem.h"
 
 enum { MAX_PIXELS = 1 << 28, MAX_SIDE = 1 << 16, BYTES_PER_PIXEL = 16 };
+enum { BYTES_RESERVED = 8, RESERVE_ROWS = 1 << 16 };
 
 void data_picture_free(struct data_picture *p)
 {
     lr_free(p->pixels);
+    lr_free(p->reserve);
     *p = (struct data_picture){0};
+}
+
+/* The libraries allocate by themselves: at most the coefficients of a progressive JPEG of
+ * three full planes and some rows, or another copy of a PNG. Room for that is taken from
+ * the account, so that pictures decoded at the same time stay within the limit. */
+static enum lr_status reserve(struct data_picture *p, int64_t w, int64_t h,
+                              struct lr_err *e)
+{
+    size_t n = (size_t)w * (size_t)h + RESERVE_ROWS;
+
+    lr_free(p->reserve);
+    p->reserve = lr_alloc(n, BYTES_RESERVED);
+    return p->reserve ? LR_OK : lr_enomem(e, n * BYTES_RESERVED, "decoding a picture");
 }
 
 static enum lr_status check_size(int64_t w, int64_t h, size_t max_bytes, struct lr_err *e)
@@ -44,6 +59,8 @@ enum lr_status data_picture_alloc(struct data_picture *p, size_t max_bytes,
     enum lr_status st = check_size(p->w, p->h, max_bytes, e);
 
     if (st != LR_OK)
+        return st;
+    if ((st = reserve(p, p->w, p->h, e)) != LR_OK)
         return st;
     size_t n = (size_t)p->w * (size_t)p->h;
     p->pixels = lr_alloc(n, (size_t)p->c);
@@ -157,8 +174,8 @@ static int64_t number_at(const unsigned char *data, size_t n, size_t *at)
 
 /* The size that the header promises, against the bytes that are there: the library asks
  * for memory by the header alone. */
-static enum lr_status check_plain(const unsigned char *data, size_t n, size_t max_bytes,
-                                  struct lr_err *e)
+static enum lr_status check_plain(struct data_picture *p, const unsigned char *data,
+                                  size_t n, size_t max_bytes, struct lr_err *e)
 {
     int64_t w, h, least;
 
@@ -183,7 +200,7 @@ static enum lr_status check_plain(const unsigned char *data, size_t n, size_t ma
     if (st == LR_OK && (size_t)(least * h) > n)
         st = lr_err_set(e, LR_EPARSE, "%zu bytes cannot hold %lldx%lld pixels", n,
                         (long long)w, (long long)h);
-    return st;
+    return st == LR_OK ? reserve(p, w, h, e) : st;
 }
 
 /* TurboJPEG reads these by name only. */
@@ -194,7 +211,7 @@ static enum lr_status decode_plain(struct data_picture *p, const unsigned char *
         data[0] == 'P' && (data[1] == '2' || data[1] == '5') ? TJPF_GRAY : TJPF_RGB;
     unsigned char *pixels = NULL;
     char path[32];
-    enum lr_status st = check_plain(data, n, max_bytes, e);
+    enum lr_status st = check_plain(p, data, n, max_bytes, e);
 
     if (st != LR_OK)
         return st;
@@ -275,6 +292,8 @@ enum lr_status data_picture_decode(struct data_picture *p, const unsigned char *
 {
     *p = (struct data_picture){0};
     enum lr_status st = decode(p, data, n, max_bytes, e);
+    lr_free(p->reserve);
+    p->reserve = NULL;
     if (st == LR_OK)
         st = to_channels(p, c, e);
     if (st != LR_OK)

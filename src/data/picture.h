@@ -13,6 +13,7 @@
 struct data_picture {
     int w, h, c;
     unsigned char *pixels;
+    void *reserve; /* stands for what a library holds while it decodes; never touched */
 };
 void data_picture_free(struct data_picture *p);
 

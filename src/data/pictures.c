@@ -6,11 +6,16 @@
 
 #include <string.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include "array.h"
 #include "ranklab/file.h"
 #include "ranklab/mem.h"
 
-static const size_t MAX_FILE = (size_t)1 << 28, MAX_CACHE = (size_t)1 << 30;
+static const size_t MAX_FILE = (size_t)1 << 28, MAX_CACHE = (size_t)1 << 30,
+                    MAX_SHARED = (size_t)1 << 32;
 enum { PIECE = 16, MAX_NAMED = 100 };
 
 struct one {
@@ -19,9 +24,26 @@ struct one {
     enum lr_status status;
 };
 
+/* What one picture may take while all threads decode. Under a limit the account decides:
+ * those for which nothing is left are put off until no other one is decoded. */
+static size_t parallel_share(void)
+{
+    int n = 1;
+
+#ifdef _OPENMP
+    n = omp_get_max_threads();
+#endif
+    return lr_mem_limit() ? lr_mem_limit() : MAX_SHARED / (size_t)n + 1;
+}
+
+static bool may_be_put_off(const struct one *o)
+{
+    return o->status == LR_EUNSUP || o->status == LR_ENOMEM;
+}
+
 /* Reads, hashes and decodes entry k of the folder. */
 static void take(struct one *o, unsigned char *out, const struct data_pictures *p,
-                 int64_t k)
+                 int64_t k, size_t max_bytes)
 {
     char *path = data_folder_file(&p->folder, k), *data = NULL;
     size_t n = 0;
@@ -31,8 +53,8 @@ static void take(struct one *o, unsigned char *out, const struct data_pictures *
                      : lr_enomem(&o->err, 1, "a path");
     if (o->status == LR_OK) {
         lr_sha256(o->digest, data, n);
-        o->status = data_picture_fit(out, (unsigned char *)data, n, &p->fit,
-                                     lr_mem_limit(), &o->err);
+        o->status =
+            data_picture_fit(out, (unsigned char *)data, n, &p->fit, max_bytes, &o->err);
         if (o->status != LR_OK)
             data_prefix_path(&o->err, path);
     }
@@ -81,6 +103,7 @@ enum lr_status data_pictures_open(struct data_pictures *p, const int64_t *perm,
 {
     struct one *ones = NULL;
     unsigned char *images = NULL;
+    const size_t share = parallel_share();
     enum lr_status st = prepare(p, want, e);
 
     if (st != LR_OK)
@@ -96,9 +119,16 @@ enum lr_status data_pictures_open(struct data_pictures *p, const int64_t *perm,
             break;
         n = want - p->n < PIECE ? want - p->n : PIECE;
         n = p->folder.n - at < n ? p->folder.n - at : n;
+        const size_t refused = lr_mem_refused();
 #pragma omp parallel for schedule(dynamic)
         for (int64_t i = 0; i < n; i++)
-            take(&ones[i], images + (size_t)i * p->size, p, perm ? perm[at + i] : at + i);
+            take(&ones[i], images + (size_t)i * p->size, p, perm ? perm[at + i] : at + i,
+                 share);
+        lr_mem_forget_refused(refused);
+        for (int64_t i = 0; i < n; i++)
+            if (may_be_put_off(&ones[i]))
+                take(&ones[i], images + (size_t)i * p->size, p,
+                     perm ? perm[at + i] : at + i, lr_mem_limit());
         for (int64_t i = 0; st == LR_OK && i < n; i++) {
             if (ones[i].status == LR_OK) {
                 keep(p, &ones[i], images + (size_t)i * p->size,
@@ -134,7 +164,7 @@ void data_pictures_free(struct data_pictures *p)
 }
 
 enum lr_status data_pictures_get(unsigned char *out, const struct data_pictures *p,
-                                 int64_t i, struct lr_err *e)
+                                 int64_t i, bool is_alone, struct lr_err *e)
 {
     struct one o;
 
@@ -142,7 +172,7 @@ enum lr_status data_pictures_get(unsigned char *out, const struct data_pictures 
         memcpy(out, p->cache + (size_t)i * p->size, p->size);
         return LR_OK;
     }
-    take(&o, out, p, p->order[i]);
+    take(&o, out, p, p->order[i], is_alone ? lr_mem_limit() : parallel_share());
     if (o.status == LR_OK &&
         memcmp(o.digest, p->digests + (size_t)i * DATA_DIGEST, DATA_DIGEST) != 0) {
         o.status = lr_err_set(&o.err, LR_EIO, "has changed since it was opened");

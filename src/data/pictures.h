@@ -27,8 +27,9 @@ enum lr_status data_pictures_open(struct data_pictures *p, const int64_t *perm,
                                   int64_t want, const struct lr_notes *notes,
                                   const struct lr_progress *progress, struct lr_err *e);
 void data_pictures_free(struct data_pictures *p);
-/* Image i into out [h, w, c]; LR_EIO when its file has changed since. */
+/* Image i into out [h, w, c]; LR_EIO when its file has changed since. Unless it is alone,
+ * LR_EUNSUP or LR_ENOMEM may mean that it is too large to be decoded beside others. */
 enum lr_status data_pictures_get(unsigned char *out, const struct data_pictures *p,
-                                 int64_t i, struct lr_err *e);
+                                 int64_t i, bool is_alone, struct lr_err *e);
 
 #endif

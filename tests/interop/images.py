@@ -214,6 +214,24 @@ def many(ranklab, work):
                 MANY, decoded, rss, base, time.time() - start))
 
 
+def large(ranklab, work):
+    """Progressive pictures, whose decoder holds much, on more threads than fit at once."""
+    folder, count, limit = os.path.join(work, "large"), 12, 120
+    net = os.path.join(work, "identity-64.onnx")
+    identity(net, 3, 64, 64)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    first = os.path.join(folder, "00.jpg")
+    photograph(np.random.RandomState(9), 2500, 1700).save(first, progressive=True, subsampling=0)
+    for i in range(1, count):
+        os.link(first, os.path.join(folder, "%02d.jpg" % i))
+    base = run(ranklab, "open '%s'" % net)[1]
+    text, rss = run(ranklab, "set threads 4", "set max-memory %dM" % limit, "open '%s'" % net,
+                    "data eval '%s'" % folder)
+    return ("eval: %d images" % count in text and base < rss < base + limit,
+            "%d of 2500x1700 on 4 threads: %.0f MB at most (%.0f without)" % (count, rss, base))
+
+
 def arrays(ranklab, work, kind, order, version):
     net, c, h, w = os.path.join(work, "identity-2.onnx"), 2, 3, 5
     identity(net, c, h, w)
@@ -243,6 +261,7 @@ def main(ranklab, pictures, work):
         guard("%s: exactly 300x400" % kind[0], compare, pictures, work, kind, 3, 300, 400, (300, 400))
     guard("damaged pictures are named, skipped, counted", damaged, pictures, ranklab, work)
     guard("a folder larger than max-memory", many, ranklab, work)
+    guard("large pictures within max-memory", large, ranklab, work)
     for kind in ("<f4", "<f8", "<f2", "|u1"):
         for order in "CF":
             for version in ((1, 0), (2, 0), (3, 0)):

@@ -106,7 +106,8 @@ static void labels__come_by_name_or_by_line(void **state)
 static void resize__keeps_a_constant_and_halves_as_a_triangle(void **state)
 {
     unsigned char row[8] = {0, 0, 0, 0, 200, 200, 200, 200};
-    struct data_picture from = {8, 1, 1, row}, to = {.w = 4, .h = 1};
+    struct data_picture from = {.w = 8, .h = 1, .c = 1, .pixels = row},
+                        to = {.w = 4, .h = 1};
 
     (void)state;
     assert_int_equal(data_picture_resize(&to, &from, NULL), LR_OK);
