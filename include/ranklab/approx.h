@@ -100,7 +100,7 @@ enum lr_status lr_shared_new(struct lr_shared **out, struct lr_err *e);
 void lr_shared_free(struct lr_shared *k);
 
 struct lr_solve_opts {
-    int n_iter1, n_iter2;    /* 25 and 25 */
+    int n_iter1, n_iter2;    /* 25 and 25 at most: a stage ends when it gains nothing */
     double lambda1, lambda2; /* 0.01 and 1 */
     const struct lr_progress *progress;
     const struct lr_notes *notes;

@@ -119,6 +119,11 @@ static int run(size_t d, size_t n, size_t rank, const char *folder, size_t runs)
             goto out;
         }
         double seconds = now() - start;
+        if (m.n_iterations != SCHEDULE) {
+            lr_lowrank_free(&m);
+            bad = fail("the solver ended early: nothing to compare");
+            goto out;
+        }
         if (lr_response_error(&error, NULL, &s, &m, s.n_fit + s.n_valid, s.n_held, &e) !=
             LR_OK) {
             lr_lowrank_free(&m);

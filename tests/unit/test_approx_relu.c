@@ -404,6 +404,31 @@ static void relu__full_rank_reproduces_the_responses(void **state)
     }
 }
 
+/* An exact solution is found at the start: a stage needs two iterates to see that nothing
+ * is gained. */
+static void relu__ends_a_stage_that_no_longer_helps(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_make(20, 20, 700, 0, false, 66);
+    struct record r;
+    struct lr_solve_opts o = options(&r, 25, 25);
+    struct lr_lowrank m;
+    f.s.act = lr_act_relu;
+    assert_int_equal(lr_solve_relu(&m, &f.s, 20, NULL, &o, NULL), LR_OK);
+    assert_int_equal(r.n, m.n_iterations + 1);
+    assert_true(r.n <= 8 && r.lambda[0] < 1 && r.lambda[r.n - 1] == 1);
+    lr_lowrank_free(&m);
+    fixture_free(&f);
+    /* Behind noise both stages gain to their end. */
+    f = fixture_make(20, 20, 700, 0.2, false, 67);
+    o = options(&r, 25, 25);
+    f.s.act = lr_act_relu;
+    assert_int_equal(lr_solve_relu(&m, &f.s, 4, NULL, &o, NULL), LR_OK);
+    assert_int_equal(m.n_iterations, 50);
+    lr_lowrank_free(&m);
+    fixture_free(&f);
+}
+
 static void relu__does_not_depend_on_threads(void **state)
 {
     (void)state;
@@ -554,6 +579,7 @@ int main(void)
         cmocka_unit_test(relu__traced_errors_are_those_of_the_result),
         cmocka_unit_test(relu__begins_at_the_start_given),
         cmocka_unit_test(relu__full_rank_reproduces_the_responses),
+        cmocka_unit_test(relu__ends_a_stage_that_no_longer_helps),
         cmocka_unit_test(relu__does_not_depend_on_threads),
         cmocka_unit_test(relu__without_a_relu_is_linear),
         cmocka_unit_test(relu__survives_degenerate_data),
