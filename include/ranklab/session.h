@@ -140,6 +140,8 @@ enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
 /* How the engine convolves (enum lr_convolution), in all that is run from now on. What was
  * computed of the original network is dropped, factors stay. */
 void lr_session_set_convolution(struct lr_session *s, int convolution);
+/* Their names in the order of enum lr_convolution, from its second on; NULL ends them. */
+extern const char *const lr_convolution_names[];
 
 /* Spectra of all approximable layers from the calibration images (one pass), if not
  * there. */

@@ -352,7 +352,9 @@ static const struct cmd_row rows[] = {
                "stays as it\n"
                "is. Files that the script writes are written again. The first difference "
                "is the\n"
-               "error.\n",
+               "error. The table of ranks chosen by milliseconds (select --ms) is not "
+               "compared;\n"
+               "what follows such a choice may differ on another machine.\n",
      .args = source_args,
      .options = source_options,
      .flags = CMD_NOT_RECORDED,

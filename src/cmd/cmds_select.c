@@ -89,6 +89,7 @@ static enum lr_status run_select(struct cmd_ctx *c, const struct cmd_call *call,
                           "give one of --speedup, --macs, --params, --energy, --ms and "
                           "--speedup-ms");
     }
+    c->is_timed = is_timed;
     o.rule = lr_rank_rule_find(rule->is_set ? rule->text
                                : is_timed   ? "knapsack"
                                             : "energy");

@@ -110,6 +110,7 @@ struct cmd_ctx {
     struct cmd_replay *replay; /* the script that is compared with its record, or NULL */
     struct cmd_digests seen;   /* all tables printed while it runs */
     /* of the command that runs now */
+    bool is_timed; /* its tables depend on how fast the machine is: no digest is kept */
     const struct cmd_row *row;
     struct cmd_digests digests;
     const struct cmd_origin *origin;

@@ -30,7 +30,7 @@ enum lr_status cmd_digest_add(struct cmd_ctx *c, const char *name,
 {
     struct cmd_digest d = {0};
 
-    if (!c->row || (c->row->flags & CMD_VARIES))
+    if (!c->row || (c->row->flags & CMD_VARIES) || c->is_timed)
         return LR_OK;
     snprintf(d.name, sizeof(d.name), "%s", name ? name : cmd_name(c->row).s);
     enum lr_status st = out_table_digest(d.hex, t, e);

@@ -5,7 +5,8 @@
 #include "cmd/context.h"
 
 /* Takes note of a table that the running command shows or writes. name NULL: the
- * command's own. Commands with CMD_VARIES leave no digest. */
+ * command's own. Commands with CMD_VARIES, or
+ * that chose by milliseconds, leave no digest. */
 enum lr_status cmd_digest_add(struct cmd_ctx *c, const char *name,
                               const struct out_table *t, struct lr_err *e);
 

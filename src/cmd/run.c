@@ -167,6 +167,7 @@ static enum lr_status run_call(struct cmd_ctx *c, const struct cmd_call *call,
     }
     if (!st) {
         c->n_tables = 0;
+        c->is_timed = false;
         c->row = call->row;
         st = run_nested(c, call, e);
     }

@@ -242,8 +242,6 @@ static enum lr_status set_mouse(struct cmd_ctx *c, const struct cmd_value *v,
 /* ---- the deployment ---- */
 
 static const char *const engines[] = {"onednn", "onnxruntime", NULL};
-/* In the order of enum lr_convolution, from its second on. */
-static const char *const convolutions[] = {"direct", "winograd", "auto", NULL};
 
 static void get_deploy_batch(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
@@ -287,7 +285,8 @@ static enum lr_status set_deploy_engine(struct cmd_ctx *c, const struct cmd_valu
 static void get_convolution(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
     lr_strbuf_puts(
-        b, convolutions[c->session->settings.deploy.convolution - LR_CONV_DIRECT]);
+        b,
+        lr_convolution_names[c->session->settings.deploy.convolution - LR_CONV_DIRECT]);
 }
 
 static enum lr_status set_convolution(struct cmd_ctx *c, const struct cmd_value *v,
@@ -371,7 +370,7 @@ const struct cmd_setting cmd_settings_table[] = {
      set_deploy_engine},
     {"convolution",
      "how oneDNN convolves: direct, winograd or auto (the faster one)",
-     {.name = "convolution", .type = CMD_T_CHOICE, .choices = convolutions},
+     {.name = "convolution", .type = CMD_T_CHOICE, .choices = lr_convolution_names},
      get_convolution,
      set_convolution},
     {"plot-terminal",

@@ -78,9 +78,9 @@ bool out_config_copy_head(struct out_config *to, const struct out_config *from);
  * name that is not UTF-8, or a value that out_config_read would refuse. */
 enum lr_status out_config_write(const struct out_config *c, const char *path,
                                 struct lr_err *e);
-/* The words for methods and modes, each list ending with NULL. */
+/* The words for methods, modes and ways to convolve, each list ending with NULL. */
 struct out_config_words {
-    const char *const *methods, *const *modes;
+    const char *const *methods, *const *modes, *const *convolutions;
 };
 /* words NULL: any will do. LR_EPARSE names path, line and what was expected. Keys that
  * the schema does not have are refused (in schema 1 ignored), and so is a schema that is

@@ -239,12 +239,16 @@ static enum lr_status check_words(struct reader *r, const struct config_field *f
     bool is_method = !f->group && strcmp(f->key, "method") == 0;
     bool is_mode = f->kind == CONFIG_STRING && strcmp(f->key, "mode") == 0;
 
-    if (!r->words || (!is_method && !is_mode))
-        return LR_OK;
-    const char *given = *(char *const *)(const void *)((const char *)object + f->offset);
-    if (!given)
-        return LR_OK;
-    return check_word(r, is_method ? r->words->methods : r->words->modes, given);
+    bool is_convolution = f->kind == CONFIG_STRING && strcmp(f->key, "convolution") == 0;
+    const char *const *words = !r->words        ? NULL
+                               : is_method      ? r->words->methods
+                               : is_mode        ? r->words->modes
+                               : is_convolution ? r->words->convolutions
+                                                : NULL;
+    const char *given =
+        words ? *(char *const *)(const void *)((const char *)object + f->offset) : NULL;
+
+    return given ? check_word(r, words, given) : LR_OK;
 }
 
 static enum lr_status read_fields(struct reader *r, const struct config_field *fields,

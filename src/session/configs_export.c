@@ -134,7 +134,9 @@ static bool put_settings(struct out_config *k, const struct lr_session *s)
     k->n_iter2 = x.n_iter2;
     k->lambda1 = x.lambda1;
     k->lambda2 = x.lambda2;
-    return copy_text(&k->mode, mode);
+    return copy_text(&k->mode, mode) &&
+           copy_text(&k->convolution,
+                     lr_convolution_names[x.deploy.convolution - LR_CONV_DIRECT]);
 }
 
 static bool put_result(struct out_config *k, const struct lr_config *v)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "out/config.h"
+#include "ranklab/engine.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 
@@ -84,6 +85,29 @@ static void take_settings(struct import *im)
         t->lambda1 = k->lambda1;
     if (!isnan(k->lambda2))
         t->lambda2 = k->lambda2;
+}
+
+/* The file's, one of lr_convolution_names; those in force when it says none. */
+static int convolution_of(const struct import *im)
+{
+    const char *name = im->file->convolution;
+    int k = LR_CONV_DIRECT;
+
+    if (!name)
+        return im->s->settings.deploy.convolution;
+    while (strcmp(lr_convolution_names[k - LR_CONV_DIRECT], name) != 0)
+        k++;
+    return k;
+}
+
+/* How the engine convolves is of the session, not of the plan: undo leaves it. */
+static void use_convolution(struct lr_session *s, int k)
+{
+    if (k == s->settings.deploy.convolution)
+        return;
+    lr_note(&s->notes, LR_NOTE_INFO, "set convolution %s, as in the file",
+            lr_convolution_names[k - LR_CONV_DIRECT]);
+    lr_session_set_convolution(s, k);
 }
 
 /* Whether factors that are there are what the file says was solved. */
@@ -256,7 +280,7 @@ static enum lr_status read_file(struct out_config *file, const char *path,
                                 struct lr_err *e)
 {
     const char *methods[MAX_WORDS + 1] = {0}, *modes[LR_MODE_SYMHAT + 2] = {0};
-    const struct out_config_words words = {methods, modes};
+    const struct out_config_words words = {methods, modes, lr_convolution_names};
 
     for (int i = 0; i < lr_n_methods && i < MAX_WORDS; i++)
         methods[i] = lr_methods[i].name;
@@ -280,6 +304,7 @@ enum lr_status lr_session_import_config(struct lr_session *s, const char *path,
         (rc = take_layers(&im, e)) != LR_OK || (rc = check_model(&im, e)) != LR_OK)
         goto out;
     take_settings(&im);
+    const int convolution = convolution_of(&im); /* told takes the file's strings */
     tell_images(&im, &file.calib, s->calib, "calib");
     tell_images(&im, &file.eval, s->eval, "eval");
     tell_program(&im);
@@ -289,6 +314,8 @@ enum lr_status lr_session_import_config(struct lr_session *s, const char *path,
     }
     rc = session_plan_replace(s, im.next, &im.settings, NULL, told, e);
     im.next = NULL;
+    if (rc == LR_OK)
+        use_convolution(s, convolution);
 out:
     session_plan_free(im.next, s->n_layers);
     session_told_unref(told);

@@ -77,6 +77,8 @@ void session_drop_eval(struct lr_session *s)
     s->has_eval = false;
 }
 
+const char *const lr_convolution_names[] = {"direct", "winograd", "auto", NULL};
+
 void lr_session_set_convolution(struct lr_session *s, int convolution)
 {
     if (s->settings.deploy.convolution == convolution)

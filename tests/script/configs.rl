@@ -34,3 +34,9 @@ export config b.json
 assert conv4.state == solved
 try import config text.onnx
 try import config missing.json
+# How the engine convolved is of the file, too.
+set convolution winograd
+export config w.json
+set convolution direct
+import config w.json
+show convolution
