@@ -5,5 +5,5 @@ work=$XDG_CACHE_HOME/deep
 mkdir -p "$work"
 /usr/bin/python3 "$top/tests/bench/make_deep.py" "$work/deep.onnx" "${BENCH_WIDTH:-16}" \
     "$work/images.npy" "${BENCH_COUNT:-4}"
-/usr/bin/python3 "$top/tests/bench/big.py" "$RANKLAB" deep "$work/deep.onnx" \
+BENCH_SET=${BENCH_SET:-set max-memory 4G} /usr/bin/python3 "$top/tests/bench/big.py" "$RANKLAB" deep "$work/deep.onnx" \
     "$work/images.npy" 1.5 "$work"
