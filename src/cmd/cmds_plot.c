@@ -43,13 +43,18 @@ const char *cmd_drawing_name(struct cmd_drawing *d, const struct lr_session *s, 
 {
     enum { MAX_NAME = 26 };
     struct lr_strbuf b = {0};
-    size_t n = (size_t)s->n_layers;
-    const char **names = lr_calloc(n, sizeof(*names));
+    size_t n = 0, at = 0;
+    const char **names = lr_calloc((size_t)s->n_layers, sizeof(*names));
 
-    for (size_t i = 0; names && i < n; i++)
-        names[i] = s->layers[i].name;
+    /* Layers of other kinds often lie in other parts of a network. */
+    for (int i = 0; names && i < s->n_layers; i++) {
+        if (s->layers[i].kind != s->layers[layer].kind)
+            continue;
+        at = i == layer ? n : at;
+        names[n++] = s->layers[i].name;
+    }
     if (names)
-        out_plot_short_name(&b, names, n, (size_t)layer, MAX_NAME);
+        out_plot_short_name(&b, names, n, at, MAX_NAME);
     const char *name = names && !b.is_failed ? cmd_drawing_text(d, "%s", b.s) : NULL;
     d->is_failed |= !name;
     lr_free((void *)names);

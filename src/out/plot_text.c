@@ -432,8 +432,11 @@ enum lr_status out_plot_text(struct lr_strbuf *b, const struct out_plot *p, int 
         return lr_err_set(e, LR_EINVAL, "a plot of %d x %d characters", width, height);
     width = width < PLOT_MAX_SIDE ? width : PLOT_MAX_SIDE;
     height = height < PLOT_MAX_SIDE ? height : PLOT_MAX_SIDE;
-    /* gnuplot's dumb terminal neither turns names nor gives them rows of their own. */
-    if (plot_longest_name(p, MAX_NAME) > DUMB_NAME)
+    /* gnuplot's dumb terminal neither turns names nor gives them rows of their own, and a
+     * long key leaves it no room for the curves. */
+    size_t n_items = p->n_series + (p->open_title ? 1 : 0) + (p->ring_title ? 1 : 0) +
+                     (p->cross_title ? 1 : 0);
+    if (plot_longest_name(p, MAX_NAME) > DUMB_NAME || 5 * n_items > 2 * (size_t)height)
         use_gnuplot = false;
     /* A pane must show something, whatever is wrong with gnuplot. */
     if (use_gnuplot && width >= 20 && height >= 8) {
