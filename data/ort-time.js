@@ -147,6 +147,8 @@ async function main(o) {
     const sessions = await open(false);
     const seen = await rounds(sessions, x, o);
     seen.forEach((s, i) => print('run', i, '-', s.ms));
+    // as many runs with the profile, whatever the machine does meanwhile
+    o.min = o.max = seen[0].ms.length;
     for (const s of sessions) await s.release();
   }
   if (o.bare) return;

@@ -88,7 +88,7 @@ def seconds(argv):
 def main(ranklab, whatif, folder):
     rank_change(whatif, folder)
     for name, argv, shown in (("line mode", ["--plain"], [b"ranklab>"]),
-                              ("panes with its layers", [], [b"ranklab>", b"conv7"])):
+                              ("the panes with its layers", [], [b"ranklab>", b"conv1"])):
         s = [to_prompt([ranklab, "--no-init"] + argv + ["@fashion"], shown) for _ in range(5)]
         print("whatif start to first prompt with @fashion, %s: %.3f s, %.3f..%.3f (wanted: 0.3)"
               % (name, median(s), min(s), max(s)), flush=True)
