@@ -39,9 +39,9 @@ void lr_survey_free(struct lr_survey *s);
 /* Forgets what was drawn, for another network. */
 void lr_survey_restart(struct lr_survey *s);
 /* The images to be looked at next, at most max of them (at least 256), into images;
- * returns how many: about half of what seems to be missing for the half-width wanted, a
- * multiple of batch unless no more are left. They count as drawn: lr_survey_put must
- * follow for each. 0: every image was drawn. */
+ * returns how many: about a quarter of what seems to be missing for the half-width
+ * wanted, a multiple of batch unless no more are left. They count as drawn: lr_survey_put
+ * must follow for each. 0: every image was drawn. */
 int64_t lr_survey_next(int64_t *images, int64_t max, struct lr_survey *s, double wanted,
                        int batch);
 void lr_survey_put(struct lr_survey *s, int64_t image, int value);

@@ -2,16 +2,20 @@
  * one rank. Points of a layer share its sampled responses and the activations before it,
  * and only what lies behind it is run: layer after layer, so that the activations before
  * the next one start from those of the last. Each point is finished by itself, unless the
- * activations before its layer do not fit into memory: then all points of the layer are
- * run side by side, batch by batch. */
+ * activations before its layer do not fit into memory: then points of the layer are run
+ * side by side, batch by batch, as many at a time as make computing these activations
+ * again a small part of the work. */
 #include "session/sweep_internal.h"
 
-#include <stdio.h>
+#include <math.h>
+#include <time.h>
 
 #include "ranklab/mem.h"
 
 /* A first guess of the images that a precision takes. */
 static const double FIRST_SHARE = 0.4;
+/* What computing activations again may cost, of the work behind them. */
+static const double AGAIN = 0.25;
 
 struct task {
     struct lr_sweep_point p;
@@ -26,11 +30,12 @@ struct job {
     struct task *tasks;
     int n, cap;
     int n_done;
-    double at;                /* share of the whole work that was reported */
-    double share;             /* of the images that a point takes, as far as is known */
-    struct lr_survey survey;  /* with a precision */
-    struct sweep_cut cuts[2]; /* of the layer, and of an earlier one */
-    int now;                  /* which of them is the layer's */
+    double at;                  /* share of the whole work that was reported */
+    double share;               /* of the images that a point takes, as far as is known */
+    double seconds[2], work[2]; /* measured: of solving, of running */
+    struct lr_survey survey;    /* with a precision */
+    struct sweep_cut cuts[2];   /* of the layer, and of an earlier one */
+    int now;                    /* which of them is the layer's */
     bool is_open[2];
 };
 
@@ -60,15 +65,40 @@ static void expect(struct task *t, const struct job *j, double behind)
     t->run = (double)j->n_images * ((double)p->macs + behind);
 }
 
+enum { SOLVING, RUNNING };
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Seconds, or as long as nothing was measured of both kinds the multiply-adds. */
+static double worth(const struct job *j, double solve, double run)
+{
+    if (j->work[SOLVING] > 0 && j->work[RUNNING] > 0)
+        return solve * j->seconds[SOLVING] / j->work[SOLVING] +
+               run * j->seconds[RUNNING] / j->work[RUNNING];
+    return solve + run;
+}
+
+static void measured(struct job *j, int kind, double start, double work)
+{
+    j->seconds[kind] += now() - start;
+    j->work[kind] += work;
+}
+
 /* The next stage: this much work, of what is left of the list and more. It is given the
  * share it has if all points to come take as many images as those so far did. */
-static struct lr_progress stage(struct job *j, double work, double more)
+static struct lr_progress stage(struct job *j, double solve, double run, double more)
 {
-    double left = more, lo = j->at;
+    double left = worth(j, 0, more), lo = j->at;
 
     for (int i = j->n_done; i < j->n; i++)
-        left += j->tasks[i].solve + j->share * j->tasks[i].run;
-    j->at = left > 0 ? lo + (1 - lo) * work / left : lo;
+        left += worth(j, j->tasks[i].solve, j->share * j->tasks[i].run);
+    j->at = left > 0 ? lo + (1 - lo) * worth(j, solve, run) / left : lo;
     return lr_progress_sub(j->o->progress, lo, j->at);
 }
 
@@ -220,8 +250,9 @@ static enum lr_status recall(struct job *j, struct lr_err *e)
 static enum lr_status run_task(struct job *j, struct task *t, struct sweep_solver *k,
                                int i, struct lr_err *e)
 {
-    double work = t->solve + j->share * t->run, part = t->solve / work;
-    struct lr_progress all = stage(j, work, 0);
+    double run = j->share * t->run, start = now();
+    double part = worth(j, t->solve, 0) / worth(j, t->solve, run);
+    struct lr_progress all = stage(j, t->solve, run, 0);
     struct lr_progress first = lr_progress_sub(&all, 0, part);
     struct lr_progress second = lr_progress_sub(&all, part, 1);
     struct sweep_cut *c = &j->cuts[j->now];
@@ -229,6 +260,8 @@ static enum lr_status run_task(struct job *j, struct task *t, struct sweep_solve
     struct lr_net *net = NULL;
     enum lr_status rc = solve_task(&f, &net, j, t, k, i, &first, e);
 
+    measured(j, SOLVING, start, t->solve);
+    start = now();
     if (rc != LR_OK || !j->has_eval)
         goto out;
     if (j->o->precision > 0)
@@ -236,6 +269,7 @@ static enum lr_status run_task(struct job *j, struct task *t, struct sweep_solve
                           j->s->original, &second, e);
     else
         rc = sweep_run(&t->p.eval, &net, 1, c, j->s->original, &second, e);
+    measured(j, RUNNING, start, t->run * (double)t->p.eval.images / (double)j->n_images);
     if (rc == LR_OK && j->o->precision > 0) {
         double share = (double)t->p.eval.images / (double)j->n_images;
         t->p.sampling = lr_survey_half_width(&j->survey);
@@ -248,8 +282,20 @@ out:
     return rc == LR_OK ? finish(j, t, e) : rc;
 }
 
+/* How many of n tasks to run side by side where nothing is kept: few, so that points come
+ * and are kept, but enough that what lies before the layer is not run too often. */
+static int group_size(const struct job *j, const struct task *t, int n)
+{
+    double before = 0, behind = t->run / (double)j->n_images;
+
+    for (int i = 0; i < t->p.layer; i++)
+        before += (double)j->s->layers[i].macs;
+    double most = behind > 0 ? ceil(before / (AGAIN * behind)) : n;
+    return most < 1 ? 1 : most < n ? (int)most : n;
+}
+
 /* n tasks of one layer, side by side. */
-static enum lr_status run_together(struct job *j, struct task *t, int n,
+static enum lr_status run_together(struct job *j, struct task *t, int n, int first,
                                    struct sweep_solver *k, struct lr_err *e)
 {
     struct lr_net **nets = lr_calloc((size_t)n, sizeof(*nets));
@@ -265,17 +311,20 @@ static enum lr_status run_together(struct job *j, struct task *t, int n,
         solve += t[i].solve;
         run += t[i].run;
     }
-    struct lr_progress all = stage(j, solve + run, 0);
-    double part = solve / (solve + run);
+    double start = now(), part = worth(j, solve, 0) / worth(j, solve, run);
+    struct lr_progress all = stage(j, solve, run, 0);
     struct lr_progress second = lr_progress_sub(&all, part, 1);
     for (int i = 0; i < n && rc == LR_OK; i++) {
         struct lr_factors *f = NULL;
         struct lr_progress one = lr_progress_sub(&all, part * i / n, part * (i + 1) / n);
-        rc = solve_task(&f, &nets[i], j, &t[i], k, i, &one, e);
+        rc = solve_task(&f, &nets[i], j, &t[i], k, first + i, &one, e);
         lr_factors_unref(f);
     }
+    measured(j, SOLVING, start, solve);
+    start = now();
     if (rc == LR_OK)
         rc = sweep_run(evals, nets, n, &j->cuts[j->now], j->s->original, &second, e);
+    measured(j, RUNNING, start, run);
     for (int i = 0; i < n && rc == LR_OK; i++) {
         t[i].p.eval = evals[i];
         rc = finish(j, &t[i], e);
@@ -294,6 +343,7 @@ static enum lr_status run_layer(struct job *j, int first, int end, struct lr_err
     int layer = j->tasks[first].p.layer, n = end - first;
     struct lr_ranks *ranks = lr_calloc((size_t)n, sizeof(*ranks));
     struct sweep_solver k = {0};
+    int size = 0;
     enum lr_status rc = LR_OK;
 
     if (!ranks)
@@ -305,8 +355,10 @@ static enum lr_status run_layer(struct job *j, int first, int end, struct lr_err
         rc = open_cut(j, layer, e);
     if (rc == LR_OK && j->has_eval && j->o->precision <= 0 &&
         j->cuts[j->now].n_slots == 0)
-        rc = run_together(j, &j->tasks[first], n, &k, e);
-    else
+        size = group_size(j, &j->tasks[first], n);
+    for (int i = 0; size > 0 && i < n && rc == LR_OK; i += size)
+        rc = run_together(j, &j->tasks[first + i], i + size < n ? size : n - i, i, &k, e);
+    if (size == 0)
         for (int i = 0; i < n && rc == LR_OK; i++)
             rc = run_task(j, &j->tasks[first + i], &k, i, e);
     if (j->has_eval)
@@ -360,11 +412,20 @@ enum lr_status lr_session_sweep(struct lr_session *s, const struct lr_sweep_opts
     if (rc != LR_OK || (rc = make_list(&j, e)) != LR_OK || (rc = recall(&j, e)) != LR_OK)
         goto out;
     j.share = o->precision > 0 ? FIRST_SHARE : 1;
+    double macs = 0;
+    for (int i = 0; i < s->n_layers; i++)
+        macs += (double)s->layers[i].macs;
+    double original = j.has_eval ? macs * (double)j.n_images : 0;
+    bool has_spectra = s->spectra && s->responses_seed == s->settings.seed;
+    if (j.n > j.n_done && s->calib && !has_spectra &&
+        session_need_run(s, NULL) == LR_OK) {
+        double work = macs * (double)lr_dataset_count(s->calib);
+        struct lr_progress sub = stage(&j, 0, work, work + original);
+        if ((rc = lr_session_spectra(s, &sub, e)) != LR_OK)
+            goto out;
+    }
     if (j.n > j.n_done && j.has_eval) {
-        double work = 0;
-        for (int i = 0; i < s->n_layers; i++)
-            work += (double)s->layers[i].macs * (double)j.n_images;
-        struct lr_progress sub = stage(&j, work, work);
+        struct lr_progress sub = stage(&j, 0, original, original);
         if ((rc = session_need_original(s, j.n_images, &sub, e)) != LR_OK)
             goto out;
         if (o->precision > 0 &&

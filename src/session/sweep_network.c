@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ranklab/journal.h"
 #include "ranklab/mem.h"
@@ -20,6 +21,7 @@ struct job {
     const struct lr_sweep_network_opts *o;
     int64_t count;
     int n_speedups, n_left, n_done; /* points to be computed */
+    double seconds[3]; /* measured: choosing, solving, evaluating the points so far */
     /* of the session, set aside */
     struct lr_layer_plan *plan;
     struct lr_history *history;
@@ -211,16 +213,39 @@ static enum lr_status keep(const struct job *j, const struct asked *a,
 
 /* ---- one point ---- */
 
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Choosing, solving and evaluating: their parts of a point as measured, at first as they
+ * mostly are. The first point also samples and runs the original, and counts for more. */
+static void stages(struct lr_progress part[3], const struct job *j)
+{
+    static const double first[3] = {0.15, 0.6, 0.25};
+    double extra = 0.5, all = j->n_left + extra;
+    double lo = j->n_done > 0 ? (j->n_done + extra) / all : 0;
+    double width = (j->n_done > 0 ? 1 : 1 + extra) / all, total = 0;
+
+    for (int k = 0; k < 3; k++)
+        total += j->seconds[k];
+    for (int k = 0; k < 3; k++) {
+        double share = total > 0 ? j->seconds[k] / total : first[k];
+        part[k] = lr_progress_sub(j->o->progress, lo, lo + share * width);
+        lo += share * width;
+    }
+}
+
 /* LR_EUNSUP stands for a speedup that cannot be reached. */
 static enum lr_status compute(struct lr_sweep_point *p, struct job *j,
                               const struct asked *a, struct lr_err *e)
 {
     struct lr_session *s = j->s;
-    double lo = (double)j->n_done / j->n_left, width = 1.0 / j->n_left;
-    struct lr_progress part[3] = {
-        lr_progress_sub(j->o->progress, lo, lo + 0.1 * width),
-        lr_progress_sub(j->o->progress, lo + 0.1 * width, lo + 0.7 * width),
-        lr_progress_sub(j->o->progress, lo + 0.7 * width, lo + width)};
+    struct lr_progress part[3];
+    double times[4] = {now()};
     const struct lr_select_opts select = {
         .rule = a->rule, .speedup = a->speedup, .progress = &part[0]};
     const struct lr_solve_request solve = {.n = -1, .mode = j->o->mode};
@@ -228,13 +253,21 @@ static enum lr_status compute(struct lr_sweep_point *p, struct job *j,
     struct lr_answer answer;
     struct lr_totals t;
 
+    stages(part, j);
     enum lr_status rc = lr_session_select(s, &select, e);
+    times[1] = now();
     if (rc == LR_EINVAL)
         return e->code = LR_EUNSUP;
-    if (rc != LR_OK || (rc = lr_session_solve(s, &solve, NULL, &part[1], e)) != LR_OK ||
-        (rc = lr_session_ask(&answer, s, &q, e)) != LR_OK ||
+    if (rc != LR_OK || (rc = lr_session_solve(s, &solve, NULL, &part[1], e)) != LR_OK)
+        return rc;
+    times[2] = now();
+    if ((rc = lr_session_ask(&answer, s, &q, e)) != LR_OK ||
         (rc = new_point(p, j, a, e)) != LR_OK)
         return rc;
+    times[3] = now();
+    /* What the first point did for all others is none of theirs. */
+    for (int k = 0; k < 3; k++)
+        j->seconds[k] = (j->n_done > 1 ? j->seconds[k] : 0) + times[k + 1] - times[k];
     for (int i = 0; i < s->n_layers; i++) {
         p->methods[i] = s->plan[i].method;
         p->network_ranks[i] = s->plan[i].ranks;

@@ -110,6 +110,7 @@ enum lr_status sweep_solver_run(struct lr_factors **out, struct sweep_solver *k,
                                 .mode = LR_MODE_SYM,
                                 .has_samples = k->has_samples,
                                 .sampling = session_sampling(s)};
+    bool has_spectra = s->spectra && s->responses_seed == s->settings.seed;
     bool is_missing = is_spatial(k) && (i < k->first || i >= k->first + k->n_sampled);
     enum lr_status rc = LR_OK;
 
@@ -129,5 +130,6 @@ enum lr_status sweep_solver_run(struct lr_factors **out, struct sweep_solver *k,
     /* Behind spatial parts every rank has samples of its own. */
     o.shared = is_spatial(k) ? NULL : k->shared;
     o.notes = NULL; /* said when the layer is solved in earnest */
-    return session_solve_layer(out, s, &q, &o, is_missing ? &second : progress, e);
+    return session_solve_layer(out, s, &q, &o,
+                               is_missing || !has_spectra ? &second : progress, e);
 }

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 deadline=300 # seconds, for a machine that has much else to do
 tries=5
+points=. # what the records of points contain
 new_folder
 cd "$work/run" || exit 2
 
@@ -30,7 +31,7 @@ lines()
         echo 0
         return
     }
-    grep -c '"}$' "$1/ranklab/journal.jsonl"
+    grep -c "$points.*\"}\$" "$1/ranklab/journal.jsonl"
 }
 
 # table FILE: without the times, which differ.
@@ -96,3 +97,8 @@ resumes()
 
 resumes layers 'sweep conv2..conv5 --points 6'
 resumes precision 'sweep conv3,conv4 --points 6 --precision 4'
+# Nothing is kept of the activations: points still come one after the other.
+resumes memory 'set cache-memory 0; sweep conv2 --points 4'
+# The evaluations of the networks are records of their own.
+points='uniform [0-9.]*x '
+resumes networks 'sweep --speedup 2:5:1 --method svd --rule uniform'

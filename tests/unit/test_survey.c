@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -13,7 +14,7 @@
 #include "ranklab/rng.h"
 #include "ranklab/survey.h"
 
-enum { N = 10000, CLASSES = 3, BATCH = 64 };
+enum { N = 10000, CLASSES = 5, BATCH = 64 };
 
 static const struct lr_output_view scores = {LR_OUTPUT_SCORES, 1, CLASSES, 1,
                                              .is_log = false};
@@ -25,38 +26,44 @@ static const struct lr_output_view scores = {LR_OUTPUT_SCORES, 1, CLASSES, 1,
             fail_msg("%s: %s", #call, fx_e->msg);                                        \
     } while (0)
 
+static int32_t labels[N]; /* of the images, whichever network looks at them */
+
 /* Outputs whose margins spread as a trained network's do: few near 0. */
 static void make_original(struct lr_outcome *o, int64_t n, uint64_t seed)
 {
     struct lr_rng rng;
-    int32_t *labels = lr_calloc((size_t)n, sizeof(*labels));
 
     lr_rng_seed(&rng, seed);
-    assert_non_null(labels);
     assert_ok(lr_outcome_init(o, n, CLASSES, &scores, labels, fx_e));
     for (int64_t i = 0; i < n; i++) {
-        float x[CLASSES] = {0, 0, -5};
+        float x[CLASSES] = {-5, -5, -5, -5, -5};
         double margin = 6 * sqrt(-log(1 - lr_rng_uniform(&rng)));
         bool is_right = lr_rng_uniform(&rng) > 0.5 * exp(-margin);
-        x[is_right ? 0 : 1] = (float)margin;
+        int answer = (int)(lr_rng_uniform(&rng) * CLASSES),
+            other = (answer + 1) % CLASSES;
+        x[answer] = (float)margin;
+        x[other] = 0;
+        labels[i] = is_right ? answer : other;
         assert_ok(lr_outcome_put(o, i, x, labels, fx_e));
     }
-    lr_free(labels);
 }
 
 static double margin(const struct lr_outcome *o, int64_t i)
 {
-    return fabs((double)o->out[i * CLASSES] - (double)o->out[i * CLASSES + 1]);
+    const float *x = o->out + i * CLASSES;
+
+    /* The next largest output is 0. */
+    return (double)x[o->top1[i]];
 }
 
-/* A changed mind with this chance. */
+/* A changed mind with this chance, where the answer is among the first so many. */
 static void draw_values(int8_t *x, const struct lr_outcome *o, double scale, double reach,
-                        struct lr_rng *rng)
+                        int n_classes, struct lr_rng *rng)
 {
     for (int64_t i = 0; i < o->n; i++) {
         double chance = scale * exp(-margin(o, i) / reach);
         x[i] = 0;
-        if (lr_rng_uniform(rng) < chance)
+        if (lr_rng_uniform(rng) < chance && o->top1[i] < n_classes)
             x[i] = o->hit1[i] ? -1 : 1;
     }
 }
@@ -87,10 +94,15 @@ static int64_t run(struct lr_survey *s, const int8_t *x, double wanted)
 static void survey__covers_all_images__in_nineteen_of_twenty(void **state)
 {
     /* chance at margin 0, and how far into the sure images changes reach; a reach of 1e9
-     * is the case that strata are no help for */
-    static const double cases[][2] = {{0.02, 1},    {0.1, 0.5},  {0.2, 1},
-                                      {0.5, 1},     {0.5, 3},    {0.9, 6},
-                                      {0.001, 1e9}, {0.01, 1e9}, {0.2, 1e9}};
+     * is the case that strata of doubt are no help for; the classes that change */
+    static const struct {
+        double chance, reach;
+        int n_classes;
+    } cases[] = {{0.02, 1, CLASSES},    {0.1, 0.5, CLASSES},   {0.2, 1, CLASSES},
+                 {0.5, 1, CLASSES},     {0.5, 3, CLASSES},     {0.9, 6, CLASSES},
+                 {0.001, 1e9, CLASSES}, {0.004, 1e9, CLASSES}, {0.01, 1e9, CLASSES},
+                 {0.2, 1e9, CLASSES},   {0.9, 6, 1},           {0.2, 3, 1},
+                 {0.05, 1e9, 1},        {0.9, 1e9, 2}};
     static int8_t x[N];
     int n_runs = 400;
     struct lr_outcome o;
@@ -104,7 +116,7 @@ static void survey__covers_all_images__in_nineteen_of_twenty(void **state)
         for (int k = 0; k < n_runs; k++) {
             struct lr_survey s;
             assert_ok(lr_survey_init(&s, &o, (uint64_t)k + 10, fx_e));
-            draw_values(x, &o, cases[c][0], cases[c][1], &rng);
+            draw_values(x, &o, cases[c].chance, cases[c].reach, cases[c].n_classes, &rng);
             run(&s, x, 0.003);
             double truth = mean_of(x, N), estimate = lr_survey_mean(&s);
             double half = lr_survey_half_width(&s);
@@ -113,8 +125,10 @@ static void survey__covers_all_images__in_nineteen_of_twenty(void **state)
             lr_survey_free(&s);
         }
         if (n_covered < 0.93 * n_runs)
-            fail_msg("chance %g reach %g: %d of %d intervals hold the mean of all",
-                     cases[c][0], cases[c][1], n_covered, n_runs);
+            fail_msg(
+                "chance %g reach %g, %d classes: %d of %d intervals hold the mean of "
+                "all",
+                cases[c].chance, cases[c].reach, cases[c].n_classes, n_covered, n_runs);
     }
     lr_outcome_free(&o);
 }
@@ -130,8 +144,8 @@ static void survey__saves_most_images__when_changes_are_few(void **state)
     lr_rng_seed(&rng, 7);
     make_original(&o, N, 2);
     assert_ok(lr_survey_init(&s, &o, 1, fx_e));
-    draw_values(x, &o, 0.2, 1, &rng);
-    assert_true(run(&s, x, 0.003) < 4 * N / 10);
+    draw_values(x, &o, 0.2, 1, CLASSES, &rng);
+    assert_true(run(&s, x, 0.003) < 3 * N / 10);
     lr_survey_free(&s);
     lr_outcome_free(&o);
 }
@@ -149,7 +163,7 @@ static void survey__draws_each_image_once__and_is_exact_then(void **state)
     lr_rng_seed(&rng, 8);
     make_original(&o, 1000, 3);
     assert_ok(lr_survey_init(&s, &o, 1, fx_e));
-    draw_values(x, &o, 0.5, 1e9, &rng);
+    draw_values(x, &o, 0.5, 1e9, CLASSES, &rng);
     while ((n = lr_survey_next(images, 512, &s, 1e-9, BATCH)) > 0)
         for (int64_t i = 0; i < n; i++) {
             assert_in_range(images[i], 0, 999);
@@ -208,10 +222,12 @@ static void survey__compares_as_all_images_do__when_all_are_drawn(void **state)
     make_original(&a, N, 5);
     for (int64_t i = 0; i < N; i++)
         if (margin(&b, i) < 0.6) { /* changes its mind */
-            float x[CLASSES] = {b.out[i * CLASSES + 1], b.out[i * CLASSES], -5};
-            int32_t *labels = lr_calloc(N, sizeof(*labels));
+            float x[CLASSES];
+            int answer = b.top1[i], other = (answer + 1) % CLASSES;
+            memcpy(x, b.out + i * CLASSES, sizeof(x));
+            x[answer] = b.out[i * CLASSES + other];
+            x[other] = b.out[i * CLASSES + answer];
             assert_ok(lr_outcome_put(&a, i, x, labels, fx_e));
-            lr_free(labels);
         }
     assert_ok(lr_eval_compare(&all, &b, &a, fx_e));
     assert_ok(lr_survey_init(&s, &b, 1, fx_e));

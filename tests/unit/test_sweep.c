@@ -175,6 +175,42 @@ static void sweep__keeps_finished_points__when_stopped(void **state)
     lr_session_free(&s);
 }
 
+static void count_point(void *ctx, const struct lr_sweep_point *p)
+{
+    (void)p;
+    ++*(int *)ctx;
+}
+
+static int stop_after_two(void *ctx, double fraction, const char *what)
+{
+    (void)fraction;
+    (void)what;
+    return *(const int *)ctx >= 2;
+}
+
+/* Without memory for activations, points are finished before their layer is. */
+static void sweep__keeps_points_of_an_unfinished_layer__without_memory(void **state)
+{
+    struct lr_session s;
+    int layer = 1, n = 0;
+    struct lr_progress progress = {.tick = stop_after_two, .ctx = &n};
+    struct lr_sweep_opts o = {.layers = &layer,
+                              .n_layers = 1,
+                              .n_points = 6,
+                              .progress = &progress,
+                              .on_point = count_point,
+                              .ctx = &n};
+
+    (void)state;
+    open_embedded(&s, "@fashion");
+    s.settings.cache_memory = 0;
+    assert_int_equal(lr_session_sweep(&s, &o, NULL), LR_EINTR);
+    assert_in_range(n, 2, 5);
+    assert_int_equal(s.sweeps->n, n);
+    check_points(&s);
+    lr_session_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +218,7 @@ int main(void)
         cmocka_unit_test(sweep__gives_the_whole_networks_counts__around_additions),
         cmocka_unit_test(sweep__gives_the_same_estimate__with_and_without_memory),
         cmocka_unit_test(sweep__keeps_finished_points__when_stopped),
+        cmocka_unit_test(sweep__keeps_points_of_an_unfinished_layer__without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
