@@ -219,7 +219,7 @@ static const struct cmd_param plot_options[] = {
     {.name = "height", .type = CMD_T_INT, .min = 8, .max = 500, .help = "lines of text"},
     {0}};
 static const struct cmd_row rows[] = {
-    {.name = "p$lot",
+    {.name = "pl$ot",
      .key = "p F7",
      .typed = "plot energy @here --to pane",
      .summary = "draw the spectra or the errors of layers",

@@ -169,8 +169,9 @@ static enum lr_status add_table(struct job *j, const struct cmd_named_table *row
 
 /* Draws one; what keeps it from being drawn (no measurements, no gnuplot) is told to why,
  * and ends nothing. */
-static enum lr_status draw(struct job *j, const char *kind, const char *path,
-                           char **caption, struct lr_strbuf *why, struct cmd_error *e)
+static enum lr_status draw(bool *is_drawn, struct job *j, const char *kind,
+                           const char *path, char **caption, struct lr_strbuf *why,
+                           struct cmd_error *e)
 {
     struct cmd_drawing d = {0};
     struct cmd_error problem = {0};
@@ -184,6 +185,7 @@ static enum lr_status draw(struct job *j, const char *kind, const char *path,
                  : out_plot_file(&d.plot, path, &j->c->progress, &problem.err);
     }
     cmd_drawing_free(&d);
+    *is_drawn = st == LR_OK;
     if (st == LR_EINTR || st == LR_ENOMEM || st == LR_EIO)
         return lr_err_set(&e->err, st, "%s", problem.err.msg);
     if (st)
@@ -196,13 +198,15 @@ static enum lr_status add_curve(struct job *j, const char *kind, struct lr_strbu
 {
     char name[32], *caption = NULL, *svg = NULL;
     struct lr_strbuf temp = {0};
-    size_t before = why->len, n = 0;
+    bool is_drawn = false;
+    size_t n = 0;
 
     snprintf(name, sizeof(name), "%s.svg", kind);
     lr_strbuf_printf(&temp, "%s/%s", j->f.temp, name);
-    enum lr_status st = temp.is_failed ? lr_enomem(&e->err, temp.len, "a path")
-                                       : draw(j, kind, temp.s, &caption, why, e);
-    if (!st && why->len == before) {
+    enum lr_status st = temp.is_failed
+                            ? lr_enomem(&e->err, temp.len, "a path")
+                            : draw(&is_drawn, j, kind, temp.s, &caption, why, e);
+    if (!st && is_drawn) {
         char *listed = out_folder_add(&j->f, name);
         st = listed ? lr_file_read(&svg, &n, listed, MAX_SVG, &e->err)
                     : lr_enomem(&e->err, 1, "a path");

@@ -124,6 +124,10 @@ static enum lr_status parse_known(struct cmd_value *v, const struct cmd_param *p
     enum lr_status st = LR_OK;
 
     list(&known, p, NULL, "");
+    if (known.is_failed) { /* the places of the words would be wrong */
+        st = lr_enomem(&e->err, known.n * sizeof(*known.w), "a list of words");
+        goto out;
+    }
     for (size_t i = 0; i < known.n; i++)
         if (strcmp(known.w[i], v->text) == 0) {
             v->i = (int64_t)i;

@@ -94,7 +94,7 @@ check directory-as-script 1 "is a folder" "$r" -f sub
 check safe-plot 1 "starts no program" "$r" -b --safe @fashion -e 'data calib @fashion --count 30' \
     -e 'plot energy conv2 --to a.svg'
 
-check text-plot 0 "rank / filters" "$r" -b --safe net.onnx -e 'data calib @fashion --count 50' \
+check text-plot 0 "rank (% of full rank)" "$r" -b --safe net.onnx -e 'data calib @fashion --count 50' \
     -e 'rank conv3 20; plot energy conv2..conv4 --width 60 --height 14'
 check text-plot-ascii 0 "" "$r" -b --safe --ascii net.onnx -e 'data calib @fashion --count 50' \
     -e 'method all svd; rank conv3,conv4 50%; solve; plot error'
