@@ -65,7 +65,7 @@ void lr_la_subspace_free(struct lr_la_subspace *s);
 /* Starts from the eigenvectors of lr_la_eigh. */
 void lr_la_subspace_start(struct lr_la_subspace *s, const double *vec);
 /* On to the matrix a. *is_found: the first n_wanted rows of s->v span their eigenspace up
- * to 1e-7 of what any subspace of that rank misses of the trace of a, as far as
+ * to 1e-9 of what any subspace of that rank misses of the trace of a, as far as
  * residuals tell. Otherwise the block is lost: decompose a and start again. */
 enum lr_status lr_la_subspace_next(bool *is_found, struct lr_la_subspace *s,
                                    const double *a, struct lr_err *e);

@@ -15,7 +15,7 @@
 
 enum { MAX_STEPS = 3 };
 /* What may be missed of what every subspace of the rank leaves. */
-static const double TOLERANCE = 1e-7;
+static const double TOLERANCE = 1e-9;
 
 size_t lr_la_subspace_width(size_t n, size_t n_wanted)
 {

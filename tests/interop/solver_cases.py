@@ -164,6 +164,26 @@ def segments(trace):
     return out
 
 
+def taken(schedule, trace):
+    """The schedule with the iterations that the program made: a stage of it may end early."""
+    lambdas = [row[1] for row in trace[:-1]]
+    first = 0
+    while first < min(schedule[0][0], len(lambdas)) and np.isclose(lambdas[first],
+                                                                   schedule[0][1]):
+        first += 1
+    return (first, schedule[0][1]), (len(lambdas) - first, schedule[1][1])
+
+
+def require_enough(out, part, rank, schedule, expected):
+    """Ending early may not cost more than the tolerance against the whole schedule."""
+    rows = part.parts()["valid" if part.n_valid else "fit"]
+    error, whole = (ref.response_error(m, part, *rows)[0]
+                    for m in (expected, ref.solve_relu(part, rank, schedule)))
+    out.worst["early"] = max(out.worst.get("early", 0.0), error / max(whole, 1e-300) - 1)
+    out.require("error %.9g, %.9g with all iterations" % (error, whole),
+                error <= whole * (1 + ERROR_TOLERANCE) + ITERATE_FLOOR)
+
+
 def solve_nonlinear(out, samples, groups, rank, schedule, found):
     """The reference's solution, group by group; of two iterates that tie, the one that the
     program returned."""
@@ -171,8 +191,11 @@ def solve_nonlinear(out, samples, groups, rank, schedule, found):
     for j in range(groups):
         part = samples.group(j, groups) if groups > 1 else samples
         trace, iterates = [], []
-        expected = ref.solve_relu(part, rank // groups, schedule, trace, iterates)
         mine = dict(found, trace=printed[j] if j < len(printed) else [])
+        made = taken(schedule, mine["trace"])
+        expected = ref.solve_relu(part, rank // groups, made, trace, iterates)
+        if made != tuple(schedule):
+            require_enough(out, part, rank // groups, schedule, expected)
         if groups > 1:
             judged = [row[4] if part.n_valid else row[3] for row in mine["trace"]]
             mine["best"] = int(np.argmin(judged)) if judged else 0
@@ -277,7 +300,8 @@ def run_network(program, case, arrays, options, method, rank, report):
         models = []
         for j, rows in enumerate(segments(found["trace"])):
             iterates, part = [], samples.group(j, groups)
-            ref.solve_relu(part, rank // groups, DEFAULT_SCHEDULE, None, iterates)
+            ref.solve_relu(part, rank // groups, taken(DEFAULT_SCHEDULE, rows), None,
+                           iterates)
             models.append(iterates[int(np.argmin([row[4] for row in rows]))])
         expected = ref.join_groups(models).apply(arrays["yhat"].astype(np.float64))
     shapes = [tuple(map(int, line.split()[1:])) for line in lines if line.startswith("part")]
