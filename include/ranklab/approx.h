@@ -304,7 +304,6 @@ struct lr_kept {
 };
 void lr_kept_free(struct lr_kept *k);
 bool lr_kept_is_there(const struct lr_kept *k); /* k may be NULL */
-int64_t lr_kept_bytes(const struct lr_kept *k);
 enum lr_status lr_kept_make_room(struct lr_kept *k, int64_t n, size_t per_image,
                                  struct lr_err *e);
 /* Images first..first+n-1. get: *x is borrowed, or buf, which has room for them. */

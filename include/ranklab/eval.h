@@ -35,8 +35,6 @@ struct lr_output_view {
 };
 /* Of output i of g, from its shape, its type and the node that makes it. */
 void lr_output_view(struct lr_output_view *v, const struct lr_graph *g, int i);
-/* One score per class and image. */
-bool lr_output_is_classifier(const struct lr_output_view *v);
 
 /* Per-image outcome of one network, kept so that another can be compared on the same
  * images and the original need not run again. */

@@ -35,8 +35,6 @@ void lr_file_abort(struct lr_file *f);
 /* Writes len bytes to path by begin, write, commit. */
 enum lr_status lr_file_write(const char *path, const void *data, size_t len,
                              struct lr_err *e);
-/* Copies the finished file at from to the user's path the same way. */
-enum lr_status lr_file_install(const char *from, const char *path, struct lr_err *e);
 
 /* Hexadecimal SHA-256 (64 characters and a 0) of len bytes. */
 void lr_sha256(char hex[65], const void *data, size_t len);

@@ -21,11 +21,6 @@ bool lr_kept_is_there(const struct lr_kept *k)
     return k && (k->x || k->file);
 }
 
-int64_t lr_kept_bytes(const struct lr_kept *k)
-{
-    return k->n * (int64_t)k->per_image * (int64_t)sizeof(float);
-}
-
 enum lr_status lr_kept_make_room(struct lr_kept *k, int64_t n, size_t per_image,
                                  struct lr_err *e)
 {

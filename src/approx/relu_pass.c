@@ -261,8 +261,6 @@ enum lr_status lr_relu_pass(struct lr_row_sums *out, struct lr_relu *v, const do
                             struct lr_err *e)
 {
     size_t d = v->d, r = v->r, n_slots = v->n_slots;
-    /* With fewer slots than threads the products have the threads. */
-    bool is_shared = v->is_large && n_slots >= (size_t)v->n_threads;
     int n_failed = 0;
 
     for (size_t i = 0; i < v->n_used * r; i++)
@@ -282,8 +280,9 @@ enum lr_status lr_relu_pass(struct lr_row_sums *out, struct lr_relu *v, const do
             "solving", e);
         if (st != LR_OK)
             return st;
+            /* By slots, however few, so that products round as they do on one thread. */
 #pragma omp parallel for num_threads(v->n_threads) schedule(dynamic) reduction(+ : n_failed) \
-    if (is_shared)
+    if (v->is_large)
         for (size_t slot = 0; slot < n_slots; slot++)
             for (size_t k = first + slot; k < end; k += n_slots)
                 n_failed +=

@@ -349,6 +349,7 @@ static enum lr_status compile(struct pass *p, const bool *mask, int64_t n_images
     struct lr_net_output *outputs = lr_calloc((size_t)p->n_taps + 1, sizeof(*outputs));
     struct lr_net_opts o = {.outputs = outputs, .tap = take_tap, .tap_ctx = p};
     enum lr_status rc = LR_OK;
+    const size_t refused = lr_mem_refused();
 
     p->batch = lr_engine_part_batch(p->g, mask, p->from ? p->fed : -1);
     if (p->batch > n_images)
@@ -371,6 +372,8 @@ static enum lr_status compile(struct pass *p, const bool *mask, int64_t n_images
             break;
         p->batch = (p->batch + 1) / 2;
     }
+    if (rc == LR_OK)
+        lr_mem_forget_refused(refused);
     lr_free(outputs);
     return rc;
 }

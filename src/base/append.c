@@ -27,7 +27,7 @@ static bool ends_with_newline(int fd, off_t size, int *err)
     return last == '\n';
 }
 
-int lr_append_locked(int fd, const char *text, size_t len, bool is_synced)
+static int add(int fd, const char *text, size_t len, bool is_synced, bool is_locked)
 {
     struct lr_strbuf line = {0};
     struct stat st;
@@ -52,24 +52,30 @@ int lr_append_locked(int fd, const char *text, size_t len, bool is_synced)
     err = n < 0 ? errno : n != (ssize_t)line.len ? ENOSPC : 0;
     if (!err && is_synced && fsync(fd) != 0)
         err = errno;
-    if (err && is_file && ftruncate(fd, st.st_size) == 0 && is_synced)
+    if (err && is_file && is_locked && ftruncate(fd, st.st_size) == 0 && is_synced)
         fsync(fd);
     lr_strbuf_free(&line);
     return err;
 }
 
+int lr_append_locked(int fd, const char *text, size_t len, bool is_synced)
+{
+    return add(fd, text, len, is_synced, true);
+}
+
 int lr_append(int fd, const char *text, size_t len)
 {
     int waited = 0;
+    bool is_locked;
 
     /* Its holder may be stopped: better mixed than waiting for ever. */
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0 &&
+    while (!(is_locked = flock(fd, LOCK_EX | LOCK_NB) == 0) &&
            (errno == EWOULDBLOCK || errno == EINTR) && waited < WAIT_MS) {
         const struct timespec nap = {.tv_nsec = NAP_MS * 1000000L};
         nanosleep(&nap, NULL);
         waited += NAP_MS;
     }
-    int err = lr_append_locked(fd, text, len, false);
+    int err = add(fd, text, len, false, is_locked);
     flock(fd, LOCK_UN);
     return err;
 }

@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 /* Appends text, whole lines, to fd, opened with O_RDWR | O_APPEND, in one write. A torn
- * line that a killed process left is ended first. 0, or errno and the file as it was. */
+ * line that a killed process left is ended first. 0, or errno and, where
+ * the lock could be had, the file as it was. */
 int lr_append(int fd, const char *text, size_t len);
 /* The same for somebody who holds the lock of fd; is_synced: on the disk when it returns.
  */

@@ -125,7 +125,7 @@ static enum lr_status run_use(struct cmd_ctx *c, const struct cmd_call *call,
         cmd_say_changes(c, &old);
         cmd_say_totals(c);
         if (k->has_eval && !c->session->has_eval)
-            cmd_say(c, "it was evaluated on other images than those loaded now");
+            cmd_say(c, "it was evaluated on other images, or with another convolution");
         cmd_say_known(c);
     }
     cmd_before_free(&old);

@@ -57,8 +57,9 @@ static enum lr_status write_table(struct cmd_ctx *c, struct out_table *t,
 
     if (!st && b.is_failed)
         st = lr_enomem(&e->err, b.len, "a table");
-    /* Which layers are slower differs from one measurement to the next. */
-    if (!st && strcmp(name, "time") != 0)
+    /* Which layers are slower differs from one measurement to the next, and predictions
+     * with what the journal knows by then. */
+    if (!st && strcmp(name, "time") != 0 && strcmp(name, "predict") != 0)
         st = cmd_digest_add(c, name, t, &e->err);
     if (!st)
         st = lr_file_write(path, b.s ? b.s : "", b.len, &e->err);
@@ -186,9 +187,8 @@ static const struct cmd_row rows[] = {
          "--fp16 stores the new weights as 16-bit floats; computed is in the type that\n"
          "was. Weights beyond 2 GB go to FILE-HASH.data beside the file.\n"
          "config: ranks, methods and what was measured, as JSON. table: layers, cost,\n"
-         "error, eval, configs, sweep (single layers) or networks (sweep --speedup); "
-         "the\n"
-         "file's ending picks csv, json, md or text.\n"
+         "error, eval, configs, sweep (single layers), networks (sweep --speedup),\n"
+         "predict or time; the file's ending picks csv, json, md or text.\n"
          "report: a folder with the choice, all tables and curves that are known as one\n"
          "page (HTML and Markdown), the script that makes it again, the configuration\n"
          "and SHA256SUMS. Where ONNX Runtime is at hand (see time) it says what the\n"

@@ -279,6 +279,8 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
         e.err.code = st;
         cmd_report(c, &e, text, origin);
     }
+    if (is_try && is_run)
+        lr_mem_forget_refused(refused); /* for the source around it */
     if (is_try && st && st != LR_EINTR && !origin->is_check) {
         st = LR_OK;
         c->n_failed = n_failed; /* those inside a sourced file are forgiven too */

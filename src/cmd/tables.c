@@ -99,7 +99,8 @@ static const char *predict_missing(const struct cmd_ctx *c)
 
     return lr_session_learned(&learned, c->session) > 0
                ? NULL
-               : "no network was learned from yet; eval measures one";
+               : "no network was learned from yet; predict looks in the journal, eval "
+                 "measures one";
 }
 
 static const char *time_missing(const struct cmd_ctx *c)

@@ -22,9 +22,10 @@ const struct cmd_named_table *cmd_table_find(const char *name);
 /* What the makers of tables in other files give to the list. */
 enum lr_status cmd_configs_table(struct out_table *t, struct cmd_ctx *c,
                                  struct cmd_error *e);
-/* Of the points known in the session: of single layers, and of whole networks. */
+/* The networks that predictions are learned from. */
 enum lr_status cmd_predict_table(struct out_table *t, struct cmd_ctx *c,
                                  struct cmd_error *e);
+/* Of the points known in the session: of single layers, and of whole networks. */
 enum lr_status cmd_sweep_table(struct out_table *t, struct cmd_ctx *c,
                                struct cmd_error *e);
 enum lr_status cmd_networks_table(struct out_table *t, struct cmd_ctx *c,

@@ -156,7 +156,7 @@ static bool add_input(struct lr_onnx_file *f, const Onnx__TensorProto *t)
         return false;
     onnx__value_info_proto__init(v);
     v->name = lr_strdup(t->name);
-    Onnx__TypeProto *type = lr_alloc(1, sizeof(*type));
+    Onnx__TypeProto *type = v->name ? lr_alloc(1, sizeof(*type)) : NULL;
     if (type) {
         onnx__type_proto__init(type);
         v->type = type;

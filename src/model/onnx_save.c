@@ -5,6 +5,7 @@
  * name. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -392,7 +393,7 @@ enum lr_status lr_onnx_save(struct lr_onnx_file *f, char **data, const char *pat
     size_t max = o->max_bytes && o->max_bytes < INT32_MAX ? o->max_bytes : INT32_MAX;
     bool is_large = false, is_new = false;
     struct stat info;
-    char *made = NULL, *bytes = NULL;
+    char *made = NULL, *bytes = NULL, *real = NULL;
     enum lr_status st;
 
     *data = NULL;
@@ -408,8 +409,12 @@ enum lr_status lr_onnx_save(struct lr_onnx_file *f, char **data, const char *pat
                         path);
         goto out;
     }
-    if (is_large)
+    if (is_large) {
+        /* The target of a link is replaced where it lies: there go the weights. */
+        real = realpath(path, NULL);
+        path = real ? real : path;
         st = move_out(f, &made, &is_new, path, e);
+    }
     if (st != LR_OK)
         goto out;
     size_t size = onnx__model_proto__get_packed_size(f->m);
@@ -437,5 +442,6 @@ out:
         unlink(made); /* nothing refers to it */
     }
     lr_free(made);
+    free(real);
     return st;
 }

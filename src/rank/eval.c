@@ -225,12 +225,12 @@ double lr_outcome_quality(const struct lr_outcome *o, const struct lr_outcome *o
 
 double lr_outcome_bytes(const struct lr_graph *g, int64_t count)
 {
-    struct lr_shape s = g->values[g->outputs[0]].shape;
     struct lr_output_view v;
     int64_t n = 0;
 
     if (g->n_outputs < 1)
         return 0;
+    struct lr_shape s = g->values[g->outputs[0]].shape;
     lr_output_view(&v, g, 0);
     if (s.n_dims > 0)
         s.dims[0] = 1;

@@ -141,11 +141,6 @@ void lr_output_view(struct lr_output_view *v, const struct lr_graph *g, int i)
     }
 }
 
-bool lr_output_is_classifier(const struct lr_output_view *v)
-{
-    return v->kind == LR_OUTPUT_SCORES && v->n_places == 1;
-}
-
 static int largest(const float *x, int n, size_t step)
 {
     int best = 0;
@@ -161,7 +156,8 @@ void lr_answers(int32_t *answers, const float *x, const struct lr_output_view *v
     const size_t step = (size_t)v->step, n = (size_t)v->n_classes;
 
     for (size_t p = 0; p < (size_t)v->n_places; p++)
-        answers[p] = v->kind == LR_OUTPUT_CLASSES
-                         ? (int32_t)x[p]
-                         : largest(x + p / step * n * step + p % step, (int)n, step);
+        answers[p] =
+            v->kind == LR_OUTPUT_CLASSES
+                ? (x[p] >= -0x1p31F && x[p] < 0x1p31F ? (int32_t)x[p] : INT32_MIN)
+                : largest(x + p / step * n * step + p % step, (int)n, step);
 }

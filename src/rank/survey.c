@@ -16,7 +16,7 @@ enum { FIRST_ROUND = 64, LEAST_STRATUM = 64, LEAST_ROUND = 128 };
 /* Of the images that seem to be missing, one in so many is drawn in a round. */
 static const double STEP = 4;
 /* The normal's 97.5 % quantile. The interval is looked at after every round and the first
- * that is narrow enough ends it, which happens too early a little too often: 10 % more.
+ * that is narrow enough ends it, which happens too early a little too often: 12 % more.
  */
 static const double Z = 1.12 * 1.959963984540054;
 

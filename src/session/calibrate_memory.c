@@ -155,7 +155,7 @@ static int64_t rows_to_come(const struct calib_job *j, int64_t n_images)
 }
 
 /* The pass over the original that samples all layers. */
-static int64_t original_bytes(const struct calib_job *j, bool is_single)
+static int64_t original_bytes(const struct calib_job *j)
 {
     const struct lr_session *s = j->s;
     int *values = lr_calloc((size_t)s->n_layers + 1, sizeof(*values)), n = 0;
@@ -165,7 +165,7 @@ static int64_t original_bytes(const struct calib_job *j, bool is_single)
         if (s->layers[i].is_approximable)
             values[n++] = s->layers[i].value;
     if (values && !s->spectra)
-        bytes = session_run_bytes(s->graph, -1, values, n, is_single);
+        bytes = session_run_bytes(s->graph, -1, values, n, false);
     lr_free(values);
     return bytes;
 }
@@ -224,7 +224,7 @@ enum lr_status session_calib_state(struct session_calib *out, const struct calib
                                   .disk = s->settings.cache_disk,
                                   .n_images = n_images};
     const int64_t most = (int64_t)lr_mem_limit(), held = (int64_t)lr_mem_held();
-    int64_t original = original_bytes(j, false);
+    int64_t original = original_bytes(j);
     int64_t rows = rows_to_come(j, n_images) + factor_bytes(j);
 
     if (room < limits.disk)

@@ -269,6 +269,7 @@ enum lr_status lr_session_use(struct lr_session *s, const char *name, struct lr_
     m.has_eval = c->has_eval && c->eval_sha256;
     m.eval = c->eval;
     m.evaluated_at = c->evaluated_at;
+    m.convolution = (int)c->settings.deploy.convolution;
     if (m.has_eval)
         memcpy(m.eval_sha256, c->eval_sha256, sizeof(m.eval_sha256));
     return session_plan_replace(s, next, &c->settings, &m, c->told, e);

@@ -19,6 +19,7 @@ enum lr_status session_prepare(struct lr_graph *g, const struct lr_session *s,
     if (rc != LR_OK)
         return rc;
     g->is_batch_fixed = s->graph->is_batch_fixed;
+    g->convolution = s->graph->convolution;
     if ((rc = lr_graph_infer(g, in, e)) != LR_OK ||
         (rc = lr_graph_fold_bn(g, NULL, e)) != LR_OK)
         return rc;

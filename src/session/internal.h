@@ -33,6 +33,7 @@ struct session_measured {
     struct lr_eval eval;
     int64_t evaluated_at;
     char eval_sha256[65];
+    int convolution; /* enum lr_convolution that it was measured with */
 };
 /* Makes next (owned by this call in any case) the plan: one undo step, unless nothing
  * differs. What was measured of the old plan goes with the step. */
@@ -107,7 +108,7 @@ enum lr_status session_split(struct lr_graph **out, const struct lr_session *s,
 enum lr_status session_branch(int *v, struct lr_graph *g, const struct lr_session *s,
                               int layer, const struct lr_spatial *spatial,
                               struct lr_err *e);
-/* The same in any graph. */
+/* session_upstream in any graph. */
 enum lr_status session_upstream_in(bool **mask, const struct lr_graph *g,
                                    const int *values, int n, struct lr_err *e);
 /* The values before node end that all paths from the images to the n target values go

@@ -238,7 +238,7 @@ enum lr_status session_need_original(struct lr_session *s, int64_t count,
  * original need not run again. */
 static const double MAX_KEPT_BYTES = 1 << 29;
 
-/* The first output of both networks, side by side. A map has no accuracy. */
+/* Both networks side by side on all outputs; r is of the first. A map has no accuracy. */
 static enum lr_status measure_forgetful(struct lr_eval *r, const struct lr_session *s,
                                         const struct lr_graph *g, int64_t count,
                                         const struct lr_progress *progress,

@@ -340,7 +340,9 @@ enum lr_status lr_session_learn(struct lr_session *s, struct lr_err *e)
         goto out;
     p->is_agreement = isnan(t.last.top1_difference);
     p->top1_original = t.last.top1_original;
-    double chance = s->original && s->original->n_out > 1 ? 1.0 / s->original->n_out : 0;
+    struct lr_output_view view;
+    lr_output_view(&view, s->graph, 0);
+    double chance = view.n_classes > 1 ? 1.0 / view.n_classes : 0;
     double limit = (p->is_agreement ? 1 : p->top1_original) - chance;
     /* Evaluations that teach nothing are no failure of the command that made them. */
     rc = lr_loss_fit(&p->model, t.s, t.n, s->n_layers, fmax(limit, 0.01), &none);

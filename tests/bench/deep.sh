@@ -1,6 +1,7 @@
 # Sourced by scripts/bench. 120 convolutions at 1024 x 1024; BENCH_COUNT images (4),
 # BENCH_WIDTH channels (16).
 need_packages python3-onnx python3-numpy
+export PYTHONDONTWRITEBYTECODE=1
 work=$XDG_CACHE_HOME/deep
 mkdir -p "$work"
 /usr/bin/python3 "$top/tests/bench/make_deep.py" "$work/deep.onnx" "${BENCH_WIDTH:-16}" \

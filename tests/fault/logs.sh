@@ -21,7 +21,7 @@ is_prefix()
     content "$1" | cmp -s - whole.txt
 }
 
-# each WAYS-LIST CHECK UNDER COMMANDS: runs the commands with call after call failing.
+# each CHECK UNDER COMMANDS: runs the commands with call after call failing.
 each()
 {
     check=$1

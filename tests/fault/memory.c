@@ -1,7 +1,7 @@
 /* A library for LD_PRELOAD under which memory runs out: counts the allocations that
  * chosen objects ask for and refuses one of them. The environment says what shall happen:
- *   FAULT_FROM    objects by a part of their file's name, by colons; "main" is the
- * program FAULT_AT      the allocation that fails, from 1; 0: none, they are only counted
+ *   FAULT_FROM    objects by a part of their file's name, by colons; "main": the program
+ *   FAULT_AT      the allocation that fails, from 1; 0: none, they are only counted
  *   FAULT_LOG     gets its number and who asked for it
  *   FAULT_PLACES  gets, instead, the numbers of the allocations worth to fail: the first
  *                 two and the twentieth from each place, a place being the chain of calls

@@ -303,35 +303,6 @@ static void append__ends_a_torn_line_and_adds_whole_ones(void **state)
     close(fd);
 }
 
-static void file_install__copies_a_file_of_many_chunks(void **state)
-{
-    (void)state;
-    enum { N = 200001 };
-    struct lr_err e = {0};
-    char from[400], to[400], *data;
-    char *big = lr_alloc(N, 1);
-    size_t len;
-
-    assert_non_null(big);
-    for (size_t i = 0; i < N; i++)
-        big[i] = (char)(i * 7 % 251);
-    in_folder(from, "from");
-    in_folder(to, "to");
-    assert_int_equal(lr_file_install(from, to, &e), LR_EIO);
-    assert_int_equal(access(to, F_OK), -1);
-    assert_int_equal(lr_file_write(from, big, N, &e), LR_OK);
-    assert_int_equal(lr_file_install(from, to, &e), LR_OK);
-    assert_int_equal(lr_file_read(&data, &len, to, N, &e), LR_OK);
-    assert_int_equal(len, N);
-    assert_memory_equal(data, big, N);
-    lr_free(data);
-    lr_free(big);
-    assert_int_equal(lr_file_install(folder, to, &e), LR_EIO);
-    assert_int_equal(lr_file_install(from, "/dev/full", &e), LR_EIO);
-    unlink(from);
-    unlink(to);
-}
-
 static void file_error__keeps_the_reason_when_the_path_is_long(void **state)
 {
     (void)state;
@@ -417,8 +388,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(file_write__goes_straight_to_devices_and_fifos,
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(file_write__respects_a_read_only_target,
-                                        make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(file_install__copies_a_file_of_many_chunks,
                                         make_folder, remove_folder),
         cmocka_unit_test(file_error__keeps_the_reason_when_the_path_is_long),
         cmocka_unit_test(sha256__matches_the_published_vectors),
