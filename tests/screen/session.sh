@@ -53,6 +53,15 @@ grep -q "tables, all as recorded" log || fail "all tables as recorded" log
 [ -f faster.onnx ] || fail "the replay wrote no file" log
 cmp by-keys.onnx faster.onnx || fail "the file of the replay differs"
 
+# The same inside the panes: the replay has a session of its own, what is open stays open.
+printf '%s\n' 'replay script.rl<Enter><dump screen.replay>cost<Enter><dump screen.after>' >keys
+rm -f faster.onnx
+"$ranklab" --no-init --size 100x30 --keys keys -i -e 'open @fashion-resnet' \
+    >log 2>&1 </dev/null || fail "the replay in the panes" log
+grep -q "tables, all as recorded" screen.replay || fail "the panes: as recorded" screen.replay
+grep -q '@fashion-resnet' screen.after || fail "what was open in the panes" screen.after
+cmp by-keys.onnx faster.onnx || fail "the file of the replay in the panes differs"
+
 # A script that says something else is told from it.
 sed 's/^keep fast/rank conv5 full/' script.rl >other.rl
 if "$ranklab" --batch --no-init -e 'replay other.rl' >log 2>&1; then
