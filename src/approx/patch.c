@@ -100,9 +100,9 @@ enum lr_status lr_patches_new(struct lr_patches **out, const struct lr_graph *g,
     p->rows = lr_alloc(p->n_max, sizeof(*p->rows));
     p->bias = b ? lr_alloc(d, sizeof(float)) : NULL;
     if (!p->filters || !p->x || !p->y || !p->rows || (b && !p->bias)) {
+        size_t bytes = (d * p->k + p->n_max * (width + d)) * sizeof(float);
         lr_patches_free(p);
-        return lr_enomem(e, (d * p->k + p->n_max * (width + d)) * sizeof(float),
-                         "patches");
+        return lr_enomem(e, bytes, "patches");
     }
     if (b)
         memcpy(p->bias, b->data, d * sizeof(float));
