@@ -31,12 +31,7 @@ struct lr_net_output {
  * layers and less exact (about 1e-5 relative). AUTO times both once for every shape and
  * takes the faster one, then and later: the choice is remembered in the cache folder, and
  * LR_EIO when there is none. */
-enum lr_convolution {
-    LR_CONV_OF_GRAPH,
-    LR_CONV_DIRECT,
-    LR_CONV_WINOGRAD,
-    LR_CONV_AUTO
-};
+enum lr_convolution { LR_CONV_OF_GRAPH, LR_CONV_DIRECT, LR_CONV_WINOGRAD, LR_CONV_AUTO };
 
 /* What to compile. A zeroed struct with batch set means: from the graph's inputs to its
  * outputs, NCHW. inputs (n_inputs > 0): these activation values are fed instead, in this

@@ -13,8 +13,8 @@ extern "C" {
 #endif
 
 /* The value that file (a name within the cache folder) holds under key, released with
- * lr_free; NULL when it holds none. LR_EIO: there is no cache folder, or the file is there
- * and cannot be read. Lines that make no sense are passed over. */
+ * lr_free; NULL when it holds none. LR_EIO: there is no cache folder, or the file is
+ * there and cannot be read. Lines that make no sense are passed over. */
 enum lr_status lr_memo_find(char **value, const char *file, const char *key,
                             struct lr_err *e);
 /* Keeps value under key. What another process kept there meanwhile stays, unless

@@ -33,7 +33,8 @@ enum lr_status lr_onnx_write(const struct lr_graph *g, const char *path,
 
 struct lr_onnx_file;
 /* Reads the file that g was made of: g says how it is to be understood (the size of the
- * input). LR_EINVAL when its hash is not sha256: it has changed since. lr_onnx_close it. */
+ * input). LR_EINVAL when its hash is not sha256: it has changed since. lr_onnx_close it.
+ */
 enum lr_status lr_onnx_open(struct lr_onnx_file **out, const char *path,
                             const char *sha256, const struct lr_graph *g,
                             struct lr_err *e);

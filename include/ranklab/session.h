@@ -137,8 +137,8 @@ void lr_session_close(struct lr_session *s);
 enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
                                const struct lr_data_opts *opts, struct lr_err *e);
 
-/* How the engine convolves (enum lr_convolution), in all that is run from now on. What was
- * computed of the original network is dropped, factors stay. */
+/* How the engine convolves (enum lr_convolution), in all that is run from now on. What
+ * was computed of the original network is dropped, factors stay. */
 void lr_session_set_convolution(struct lr_session *s, int convolution);
 /* Their names in the order of enum lr_convolution, from its second on; NULL ends them. */
 extern const char *const lr_convolution_names[];

@@ -6,8 +6,8 @@
 #include "ranklab/approx.h"
 
 /* A loop over rows is compiled for wider vectors too, and the widest that the processor
- * has is taken. */
-#ifdef HAVE_TARGET_CLONES
+ * has is taken. Clang 14 gives clones names that other files do not find. */
+#if defined(HAVE_TARGET_CLONES) && !defined(__clang__)
 #define LR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define LR_CLONES

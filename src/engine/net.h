@@ -190,7 +190,8 @@ typedef enum lr_status (*lr_eng_builder)(struct lr_eng_build *b, const struct lr
 lr_eng_builder lr_eng_builder_of(enum lr_op op); /* NULL: none */
 /* True for operators whose output is their first input under other dimensions. */
 bool lr_eng_is_alias(enum lr_op op);
-/* What oneDNN is to be asked for convolution n, without post-ops; LR_EUNSUP, LR_ESHAPE. */
+/* What oneDNN is to be asked for convolution n, without post-ops; LR_EUNSUP, LR_ESHAPE.
+ */
 enum lr_status lr_eng_conv_shape(struct lr_eng_build *b, const struct lr_node *n,
                                  struct lr_dn_conv *c);
 enum lr_status lr_eng_build_conv(struct lr_eng_build *b, const struct lr_node *n);

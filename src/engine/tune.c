@@ -47,8 +47,8 @@ static enum lr_status give(struct trial *t, struct lr_dn *dn, enum lr_dn_role ro
     float *x = t->data[i];
     for (size_t k = 0; k < bytes / sizeof(float); k++)
         x[k] = 0.01F * (float)(k % 97) - 0.5F;
-    enum lr_status s = lr_dn_prim_bind(dn, t->prim, role, d, e);
-    return s ? s : lr_dn_prim_set(t->prim, role, t->data[i], e);
+    enum lr_status s = lr_dn_prim_bind(dn, t->prim, (int)role, d, e);
+    return s ? s : lr_dn_prim_set(t->prim, (int)role, t->data[i], e);
 }
 
 static enum lr_status trial_init(struct trial *t, struct lr_dn *dn,

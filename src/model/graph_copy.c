@@ -160,7 +160,8 @@ static enum lr_status copy_value(struct lr_value *out, const struct lr_value *v,
     st = lr_string_set(&out->name, v->name, e);
     if (st == LR_OK)
         st = lr_string_set(&out->doc, v->doc, e);
-    /* Weights can be most of the memory there is, and no rewrite changes them in place. */
+    /* Weights can be most of the memory there is, and no rewrite changes them in place.
+     */
     if (st == LR_OK)
         out->tensor = lr_tensor_share(v->tensor);
     return st;

@@ -220,7 +220,8 @@ enum lr_status out_folder_commit(struct out_folder *f, struct lr_err *e)
     if (!st)
         st = swap(f, e);
     if (!st) {
-        /* Makes the exchange last. The report is whole by then, so this has no failure. */
+        /* Makes the exchange last. The report is whole by then, so this has no failure.
+         */
         const char *slash = strrchr(f->path, '/');
         struct lr_err ignored;
         char *up =

@@ -249,8 +249,8 @@ struct ui_snapshot *ui_snapshot_take(const struct cmd_ctx *c,
     out->swept = -1;
     out->n_calib = out->n_eval = -1;
     out->has_network = s->graph != NULL;
-    bool is_ok = take_binds(out, c) &&
-                 (!c->auto_record.is_open || copy(&out->session_file, c->auto_record.path));
+    bool is_ok = take_binds(out, c) && (!c->auto_record.is_open ||
+                                        copy(&out->session_file, c->auto_record.path));
     if (is_ok && s->graph) {
         snprintf(out->model_sha256, sizeof(out->model_sha256), "%s", s->model_sha256);
         out->has_spectra = s->spectra != NULL;

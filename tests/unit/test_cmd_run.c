@@ -107,7 +107,8 @@ static void complete__follows_the_rows(void **state)
     expect_completion("open @fashion-", 5, "@fashion-resnet");
     expect_completion("help layer", 5, "layers layer-sets");
     expect_completion("export onnx ", 12, "");
-    expect_completion("export table ", 13, "layers cost error eval configs sweep networks predict time");
+    expect_completion("export table ", 13,
+                      "layers cost error eval configs sweep networks predict time");
     expect_completion("nonsense x", 9, "");
 }
 
