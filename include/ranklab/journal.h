@@ -60,7 +60,6 @@ enum lr_status lr_journal_add(struct lr_journal *j, const struct lr_record *r,
 /* The records that lr_journal_find may give, each key once, oldest first. */
 int64_t lr_journal_count(const struct lr_journal *j);
 const struct lr_record *lr_journal_at(const struct lr_journal *j, int64_t i);
-const char *lr_journal_path(const struct lr_journal *j);
 
 /* ---- looking after a journal's file ---- */
 

@@ -38,7 +38,6 @@ struct lr_layer_plan {
 
 /* What the approximated network is meant to run on: milliseconds are measured there. */
 enum lr_deploy_engine { LR_DEPLOY_ONEDNN, LR_DEPLOY_ONNXRUNTIME };
-const char *lr_deploy_engine_name(enum lr_deploy_engine e);
 struct lr_deploy {
     enum lr_deploy_engine engine;
     int batch, threads; /* threads 0: as many as compute here */

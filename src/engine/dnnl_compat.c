@@ -19,7 +19,7 @@ static const char *status_text(dnnl_status_t s)
     case dnnl_invalid_arguments:
         return "invalid arguments";
     case dnnl_unimplemented:
-        return "not implemented";
+        return "no kernel for it";
     case dnnl_runtime_error:
         return "runtime error";
     default:

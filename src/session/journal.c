@@ -296,11 +296,6 @@ const struct lr_record *lr_journal_at(const struct lr_journal *j, int64_t i)
     return i >= 0 && (size_t)i < j->n ? &j->entries[i].record : NULL;
 }
 
-const char *lr_journal_path(const struct lr_journal *j)
-{
-    return j->path;
-}
-
 /* ---- writing ---- */
 
 static enum lr_status append(const struct lr_journal *j, int fd,

@@ -11,11 +11,6 @@
 #include "ranklab/mem.h"
 #include "session/internal.h"
 
-const char *lr_deploy_engine_name(enum lr_deploy_engine e)
-{
-    return e == LR_DEPLOY_ONNXRUNTIME ? "onnxruntime" : "onednn";
-}
-
 struct lr_deploy lr_session_deploy(const struct lr_session *s)
 {
     struct lr_deploy d = s->settings.deploy;

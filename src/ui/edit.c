@@ -243,11 +243,6 @@ void ui_edit_clear(void)
     rl_set_prompt(prompt_text);
 }
 
-bool ui_edit_is_empty(void)
-{
-    return rl_end == 0 && edit.text.len == 0;
-}
-
 bool ui_edit_is_vi(void)
 {
     return rl_editing_mode == 0;

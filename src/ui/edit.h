@@ -21,7 +21,6 @@ void ui_edit_insert(const char *text);
 /* Replaces the line. */
 void ui_edit_set(const char *text);
 void ui_edit_clear(void);
-bool ui_edit_is_empty(void);
 bool ui_edit_is_vi(void);
 /* In the middle of a search or a number for the next key. */
 bool ui_edit_is_searching(void);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "arguments.h"
 #include "ranklab/sweep.h"
 #include "session/internal.h"
 
@@ -103,15 +104,10 @@ int main(int argc, char **argv)
     static struct watch w;
     struct lr_session s;
     struct lr_err e = {0};
-    char *end_points = NULL, *end_count = NULL;
-    long n_points = argc == 4 ? strtol(argv[2], &end_points, 10) : 0;
-    long count = argc == 4 ? strtol(argv[3], &end_count, 10) : -1;
+    long n_points, count;
 
-    if (argc != 4 || *end_points || *end_count || n_points < 1 || n_points > 1000 ||
-        count < 0) {
-        fprintf(stderr, "usage: progress NETWORK N_POINTS COUNT\n");
+    if (!bench_arguments(&n_points, &count, "progress", argc, argv))
         return 2;
-    }
     lr_session_init(&s);
     s.settings.has_journal = false;
     enum lr_status rc = lr_session_open(&s, argv[1], NULL, NULL, &e);

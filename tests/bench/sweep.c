@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "arguments.h"
 #include "ranklab/mem.h"
 #include "ranklab/sweep.h"
 #include "session/internal.h"
@@ -148,15 +149,10 @@ int main(int argc, char **argv)
 {
     struct lr_session s;
     struct lr_err e = {0};
-    char *end_points = NULL, *end_count = NULL;
-    long n_points = argc == 4 ? strtol(argv[2], &end_points, 10) : 0;
-    long count = argc == 4 ? strtol(argv[3], &end_count, 10) : -1;
+    long n_points, count;
 
-    if (argc != 4 || *end_points || *end_count || n_points < 1 || n_points > 1000 ||
-        count < 0) {
-        fprintf(stderr, "usage: sweep NETWORK N_POINTS COUNT\n");
+    if (!bench_arguments(&n_points, &count, "sweep", argc, argv))
         return 2;
-    }
     lr_session_init(&s);
     enum lr_status rc = bench(&s, argv[1], (int)n_points, count, &e);
     lr_session_free(&s);

@@ -3,26 +3,8 @@
 # the middle goes on where it was and ends with the same curve, a journal that cannot be
 # written stops nothing. usage: journal.sh [RANKLAB]
 . "$(dirname "$0")/lib.sh"
-passed=0
-failed=0
-new_folder
-cd "$work/run" || exit 2
-XDG_CACHE_HOME=$work/run/cache
-export XDG_CACHE_HOME
+begin_checks
 lines="$XDG_CACHE_HOME/ranklab/journal.jsonl"
-
-# check NAME CONDITION...
-check()
-{
-    name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name"
-    fi
-}
 
 run()
 {

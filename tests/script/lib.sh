@@ -1,4 +1,4 @@
-# Shared by run-tests.sh, update.sh and cli.sh: a clean environment and a working folder that
+# Shared by the scripts beside it: a clean environment and a working folder that
 # holds the scripts, the small networks maps.onnx, net.onnx and odd.onnx (see make-net.py), and damaged files.
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -68,6 +68,31 @@ run_script()
         done
         exit $code
     )
+}
+
+# begin_checks: into a fresh folder, with a cache of its own.
+begin_checks()
+{
+    passed=0
+    failed=0
+    new_folder
+    cd "$work/run" || exit 2
+    XDG_CACHE_HOME=$work/run/cache
+    export XDG_CACHE_HOME
+}
+
+# check NAME CONDITION...: when it fails, what $work/out holds is shown.
+check()
+{
+    name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name"
+        [ ! -f "$work/out" ] || sed 's/^/  /' "$work/out"
+    fi
 }
 
 # Damaged models and plans never appear in the output with machine-dependent paths.

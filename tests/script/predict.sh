@@ -3,26 +3,7 @@
 # journal, in earlier ones with the same images; not those whose layers were stale.
 # usage: predict.sh [RANKLAB]
 . "$(dirname "$0")/lib.sh"
-passed=0
-failed=0
-new_folder
-cd "$work/run" || exit 2
-XDG_CACHE_HOME=$work/run/cache
-export XDG_CACHE_HOME
-
-# check NAME CONDITION...
-check()
-{
-    name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name"
-        sed 's/^/  /' "$work/out"
-    fi
-}
+begin_checks
 
 run()
 {

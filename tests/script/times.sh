@@ -3,25 +3,8 @@
 # as remembered, measured anew for other deployments and on demand; a damaged file is one that
 # knows nothing. usage: times.sh [RANKLAB]
 . "$(dirname "$0")/lib.sh"
-passed=0
-failed=0
-new_folder
-cd "$work/run" || exit 2
-XDG_CACHE_HOME=$work/run/cache
-export XDG_CACHE_HOME
+begin_checks
 times="$XDG_CACHE_HOME/ranklab/times"
-
-check()
-{
-    name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL $name"
-    fi
-}
 
 # run COMMANDS TABLE: the table of conv7's times goes to TABLE
 run()

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "layer_part.h"
 #include "ranklab/approx.h"
 
 static const struct lr_layer LAYER = {.c = 3,
@@ -68,27 +69,6 @@ static inline double *convolve_all(const struct lr_conv_part *parts, int n,
         *w = ow;
     }
     return now;
-}
-
-/* The layer itself as a part. */
-static inline struct lr_conv_part whole_part(const struct lr_layer *l, const float *w,
-                                             const float *bias)
-{
-    return (struct lr_conv_part){.cout = l->d,
-                                 .cin = l->c,
-                                 .kh = l->kh,
-                                 .kw = l->kw,
-                                 .group = l->group,
-                                 .stride_h = l->stride_h,
-                                 .stride_w = l->stride_w,
-                                 .dil_h = l->dil_h,
-                                 .dil_w = l->dil_w,
-                                 .pad_top = l->pad_top,
-                                 .pad_left = l->pad_left,
-                                 .pad_bottom = l->pad_bottom,
-                                 .pad_right = l->pad_right,
-                                 .w = w,
-                                 .b = bias};
 }
 
 #endif

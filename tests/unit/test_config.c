@@ -247,7 +247,8 @@ static void config__fails_when_cut_short(void **state)
         save(state, text, cut);
         assert_int_equal(out_config_read(&r, *state, NULL, &e), LR_EPARSE);
         assert_int_equal(strncmp(e.msg, *state, strlen(*state)), 0);
-        assert_true(e.msg[strlen(*state)] == ':' && atoi(e.msg + strlen(*state) + 1) > 0);
+        assert_true(e.msg[strlen(*state)] == ':' &&
+                    strtol(e.msg + strlen(*state) + 1, NULL, 10) > 0);
         assert_null(r.layers);
         out_config_free(&r);
     }
@@ -334,7 +335,7 @@ static void config__names_the_line_and_what_was_expected(void **state)
         lr_strbuf_puts(&b, text + at + strlen(cases[i].from));
         save(state, b.s, b.len);
         enum lr_status st = out_config_read(&r, *state, NULL, &e);
-        int line = atoi(e.msg + strlen(*state) + 1);
+        int line = (int)strtol(e.msg + strlen(*state) + 1, NULL, 10);
         if (st != LR_EPARSE || line != wanted || !strstr(e.msg, cases[i].text))
             fail_msg("status %d, \"%s\"; wanted line %d, \"%s\"", st, e.msg, wanted,
                      cases[i].text);

@@ -10,26 +10,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cache_folder.h"
 #include "engine_check.h"
 #include "ranklab/file.h"
-
-static char base[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    strcpy(base, "/tmp/ranklab-auto-XXXXXX");
-    return mkdtemp(base) ? setenv("XDG_CACHE_HOME", base, 1) : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf '%s'", base);
-    return system(command);
-}
 
 /* Two convolutions that Winograd's method could do and three that it could not, with a
  * shortcut around two of them. */
@@ -77,7 +60,7 @@ static char *memo_path(void)
 {
     static char path[128];
 
-    snprintf(path, sizeof(path), "%s/ranklab/convolutions", base);
+    snprintf(path, sizeof(path), "%s/ranklab/convolutions", cache_base);
     return path;
 }
 
@@ -176,12 +159,14 @@ static void graph__says__how_to_convolve(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(auto__agrees_with_loops, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(auto__does__what_is_remembered, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(auto__agrees_with_loops, make_cache,
+                                        remove_cache),
+        cmocka_unit_test_setup_teardown(auto__does__what_is_remembered, make_cache,
+                                        remove_cache),
         cmocka_unit_test_setup_teardown(auto__refuses__without_a_place_to_remember,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(graph__says__how_to_convolve, set_up, tear_down),
+                                        make_cache, remove_cache),
+        cmocka_unit_test_setup_teardown(graph__says__how_to_convolve, make_cache,
+                                        remove_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

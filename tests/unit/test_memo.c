@@ -1,4 +1,4 @@
-/* Unit tests of the files of remembered measurements in src/base. */
+/* Unit tests of the files of remembered measurements in src/cache_base. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,31 +13,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cache_folder.h"
 #include "ranklab/file.h"
 #include "ranklab/mem.h"
 #include "ranklab/memo.h"
 
-static char base[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    strcpy(base, "/tmp/ranklab-memo-XXXXXX");
-    return mkdtemp(base) ? setenv("XDG_CACHE_HOME", base, 1) : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof(command), "rm -rf '%s'", base);
-    return system(command);
-}
-
 static void path_of(char *path, size_t size, const char *name)
 {
-    snprintf(path, size, "%s/ranklab/%s", base, name);
+    snprintf(path, size, "%s/ranklab/%s", cache_base, name);
 }
 
 static void assert_holds(const char *key, const char *want)
@@ -131,7 +114,7 @@ static void memo__says__that_the_file_cannot_be_read(void **state)
     assert_non_null(strstr(e.msg, path));
     setenv("XDG_CACHE_HOME", "/dev/null", 1);
     assert_int_equal(lr_memo_find(&value, "m", "a", &e), LR_EIO);
-    setenv("XDG_CACHE_HOME", base, 1);
+    setenv("XDG_CACHE_HOME", cache_base, 1);
 }
 
 /* None of what several processes put at once is lost. */
@@ -166,17 +149,18 @@ static void memo__loses__nothing_of_several_writers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(memo__finds__what_was_put, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(memo__finds__what_was_put, make_cache,
+                                        remove_cache),
         cmocka_unit_test_setup_teardown(memo__keeps_the_first__unless_told_to_replace,
-                                        set_up, tear_down),
+                                        make_cache, remove_cache),
         cmocka_unit_test_setup_teardown(memo__passes_over__lines_that_make_no_sense,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(memo__refuses__what_would_break_lines, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(memo__says__that_the_file_cannot_be_read, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(memo__loses__nothing_of_several_writers, set_up,
-                                        tear_down),
+                                        make_cache, remove_cache),
+        cmocka_unit_test_setup_teardown(memo__refuses__what_would_break_lines, make_cache,
+                                        remove_cache),
+        cmocka_unit_test_setup_teardown(memo__says__that_the_file_cannot_be_read,
+                                        make_cache, remove_cache),
+        cmocka_unit_test_setup_teardown(memo__loses__nothing_of_several_writers,
+                                        make_cache, remove_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "layer_part.h"
 #include "model/model.h"
 #include "model_build.h"
 #include "ranklab/file.h"
@@ -45,20 +46,7 @@ static void factor(struct original *o, int i)
     o->identity[i] = lr_calloc((size_t)l->d * each, sizeof(float));
     for (size_t k = 0; k < (size_t)l->d; k++)
         o->identity[i][k * each + k % each] = 1;
-    o->parts[i][0] = (struct lr_conv_part){.cout = l->d,
-                                           .cin = l->c,
-                                           .kh = l->kh,
-                                           .kw = l->kw,
-                                           .group = l->group,
-                                           .stride_h = l->stride_h,
-                                           .stride_w = l->stride_w,
-                                           .dil_h = l->dil_h,
-                                           .dil_w = l->dil_w,
-                                           .pad_top = l->pad_top,
-                                           .pad_left = l->pad_left,
-                                           .pad_bottom = l->pad_bottom,
-                                           .pad_right = l->pad_right,
-                                           .w = o->w[i]->data};
+    o->parts[i][0] = whole_part(l, o->w[i]->data, NULL);
     o->parts[i][1] = (struct lr_conv_part){.cout = l->d,
                                            .cin = l->d,
                                            .kh = 1,

@@ -88,7 +88,7 @@ static void spawn__stops_the_whole_group_when_it_takes_too_long(void **state)
     assert_true(seconds() - start < 5);
     assert_non_null(strstr(e.msg, "took over 0.4 s"));
     char *text = load(in(state, "helper").s, &n);
-    pid_t helper = atoi(text);
+    pid_t helper = (pid_t)strtol(text, NULL, 10);
     lr_free(text);
     assert_true(helper > 1);
     for (int i = 0; i < 100 && kill(helper, 0) == 0; i++) {
@@ -414,7 +414,7 @@ static void window__lives_on_and_reads_its_script_from_a_descriptor(void **state
         usleep(20000);
     usleep(50000);
     char *text = load(in(state, "pid").s, &n);
-    pid_t pid = atoi(text);
+    pid_t pid = (pid_t)strtol(text, NULL, 10);
     assert_true(pid > 1 && kill(pid, 0) == 0);
     assert_non_null(strstr(text, " :99"));
     assert_int_not_equal(getsid(pid), getsid(0));
