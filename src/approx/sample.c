@@ -1,26 +1,15 @@
 /* Sampling responses of a whole network at random positions of every image.
- * Positions depend on (seed, image, map size) alone, so two networks, or two values of
- * equal size in one network, are sampled at the same places. The images are put into a
- * seeded random order whose end is held out; all rows of one image stay together, because
- * positions of one image are too alike for an honest held-out error. A pass reads the
- * images, or activations kept of an earlier pass where a network shares its beginning
- * with the one before. */
+ * A pass reads the images, or activations kept of an earlier pass where a network shares
+ * its beginning with the one before. */
 #include "ranklab/approx.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "approx/draw.h"
 #include "approx/patch.h"
 #include "ranklab/engine.h"
 #include "ranklab/mem.h"
-#include "ranklab/rng.h"
-
-void lr_sampling_default(struct lr_sampling *s)
-{
-    *s = (struct lr_sampling){
-        .n_positions = 10, .seed = 1, .valid_share = 0.1, .held_share = 0.1};
-}
 
 void lr_rows_free(struct lr_rows *r)
 {
@@ -28,91 +17,6 @@ void lr_rows_free(struct lr_rows *r)
         return;
     lr_free(r->x);
     *r = (struct lr_rows){0};
-}
-
-static int64_t share_of(double share, int64_t n)
-{
-    if (!(share > 0))
-        return 0;
-    int64_t k = (int64_t)((share < 1 ? share : 1) * (double)n + 0.5);
-    return k == 0 && n >= 4 ? 1 : k;
-}
-
-/* Numbers of images in the three parts; at least one is always fitted. */
-static void split_images(int64_t *n_valid, int64_t *n_held, int64_t n,
-                         const struct lr_sampling *opts)
-{
-    int64_t held = share_of(opts->held_share, n), valid = share_of(opts->valid_share, n);
-
-    if (held > n - 1)
-        held = n - 1;
-    if (valid > n - 1 - held)
-        valid = n - 1 - held;
-    *n_valid = valid;
-    *n_held = held;
-}
-
-void lr_sampling_split(size_t *n_fit, size_t *n_valid, size_t *n_held, size_t n,
-                       int64_t n_images, const struct lr_sampling *opts)
-{
-    int64_t valid = 0, held = 0;
-
-    *n_fit = *n_valid = *n_held = 0;
-    if (n_images < 1)
-        return;
-    split_images(&valid, &held, n_images, opts);
-    size_t per_image = n / (size_t)n_images;
-    *n_valid = (size_t)valid * per_image;
-    *n_held = (size_t)held * per_image;
-    *n_fit = n - *n_valid - *n_held;
-}
-
-/* place[image]: its rank in the seeded order. */
-static int64_t *image_order(int64_t n, uint64_t seed)
-{
-    int64_t *perm = lr_alloc((size_t)n, sizeof(*perm));
-    int64_t *place = lr_alloc((size_t)n, sizeof(*place));
-    struct lr_rng rng;
-
-    if (perm && place) {
-        lr_rng_seed(&rng, lr_hash(seed, UINT64_MAX, (uint64_t)n));
-        lr_rng_permutation(&rng, perm, n);
-        for (int64_t i = 0; i < n; i++)
-            place[perm[i]] = i;
-    } else {
-        lr_free(place);
-        place = NULL;
-    }
-    lr_free(perm);
-    return place;
-}
-
-static bool contains(const int64_t *x, int n, int64_t v)
-{
-    for (int i = 0; i < n; i++)
-        if (x[i] == v)
-            return true;
-    return false;
-}
-
-/* n distinct positions of an h x w map (Floyd's algorithm; all of them when n == h w). */
-static void draw_positions(int64_t *pos, int n, int64_t h, int64_t w, uint64_t seed,
-                           int64_t image)
-{
-    int64_t area = h * w;
-    struct lr_rng rng;
-
-    if (n == area) {
-        for (int i = 0; i < n; i++)
-            pos[i] = i;
-        return;
-    }
-    lr_rng_seed(&rng, lr_hash(seed, (uint64_t)image, (uint64_t)h << 32 | (uint64_t)w));
-    for (int i = 0; i < n; i++) {
-        int64_t last = area - n + i;
-        int64_t p = (int64_t)lr_rng_below(&rng, (uint64_t)last + 1);
-        pos[i] = contains(pos, i, p) ? last : p;
-    }
 }
 
 /* Where the rows of one value come from. */
@@ -310,7 +214,7 @@ static enum lr_status gather(struct pass *p, const struct source *s, const float
 
     for (int64_t i = 0; rc == LR_OK && i < p->n; i++, x += per_image) {
         float *row = s->rows->x + (size_t)p->place[p->first + i] * (size_t)s->n_pos * d;
-        draw_positions(p->pos, s->n_pos, s->h, s->w, p->opts->seed, p->first + i);
+        lr_draw_positions(p->pos, s->n_pos, s->h, s->w, p->opts->seed, p->first + i);
         for (int k = 0; rc == LR_OK && k < s->n_pos; k++, row += d) {
             size_t pos = (size_t)p->pos[k];
             if (s->patches)
@@ -468,7 +372,7 @@ enum lr_status lr_sample_pass(struct lr_rows *rows, const int *values, int n_val
     p.fed = from ? from->value : g->inputs[0];
     p.sources = lr_calloc((size_t)n_values + 1, sizeof(*p.sources));
     p.taps = lr_calloc((size_t)n_values + 1, sizeof(*p.taps));
-    p.place = image_order(n_images, opts->seed);
+    p.place = lr_draw_order(n_images, opts->seed);
     mask = lr_calloc((size_t)g->n_values + 1, sizeof(*mask));
     if (!p.sources || !p.taps || !p.place || !mask) {
         rc = lr_enomem(e, (size_t)n_images * sizeof(int64_t), "the order of images");
