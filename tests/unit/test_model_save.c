@@ -1,0 +1,168 @@
+/* Files that are written: weights beside them, checks that fail, sizes that do not fit.
+ */
+#include "replace_fixture.h"
+
+static void open__refuses_a_file_that_has_changed(void **state)
+{
+    struct original o;
+    struct lr_onnx_file *f;
+    struct lr_err e = {0};
+    (void)state;
+    take(&o, residual());
+    struct lr_graph *g = mb_clone(o.plain);
+    ((float *)g->values[lr_graph_find_value(g, "c1.weight")].tensor->data)[0] += 1;
+    ok(lr_onnx_write(g, o.path, &e), &e);
+    lr_graph_free(g);
+    assert_int_equal(lr_onnx_open(&f, o.path, o.sha256, o.g, &e), LR_EINVAL);
+    assert_non_null(strstr(e.msg, "has changed since it was opened"));
+    unlink(o.path);
+    assert_int_equal(lr_onnx_open(&f, o.path, o.sha256, o.g, &e), LR_EIO);
+    release(&o);
+}
+
+/* ---- saving ---- */
+
+static char *bytes_of(const char *path, size_t *len)
+{
+    char *data;
+    struct lr_err e = {0};
+
+    ok(lr_file_read(&data, len, path, 1 << 24, &e), &e);
+    return data;
+}
+
+static struct lr_onnx_file *split_one(const struct original *o, const char *name)
+{
+    struct lr_onnx_file *f = open_file(o);
+    struct lr_onnx_swap w = swap(o, name);
+    struct lr_err e = {0};
+
+    ok(lr_onnx_replace(f, NULL, &w, &e), &e);
+    return f;
+}
+
+enum { LIMIT = 6000 };
+
+/* A file that is too large is cut in two; one that was in two and fits becomes one. */
+static void save__puts_weights_beside__when_they_do_not_fit(void **state)
+{
+    struct original o;
+    char path[400], sha256[65], *data, *again;
+    size_t n, m;
+    struct lr_onnx_file *f;
+    struct lr_err e = {0};
+    (void)state;
+    take(&o, residual());
+    struct lr_graph *whole = save(split_one(&o, "c2"), NULL, 0), *back;
+    char *bytes = bytes_of(mb_path(path, "b.onnx"), &n);
+    assert_true(n > LIMIT);
+
+    back = save(split_one(&o, "c2"), &data, LIMIT);
+    assert_non_null(data);
+    assert_non_null(strstr(data, "/b-"));
+    ok(lr_graph_same(whole, back, &e), &e);
+    lr_free(bytes_of(path, &m));
+    assert_true(m <= LIMIT);
+    lr_graph_free(back);
+
+    /* The same again gives the same file; other weights another, and the first stays. */
+    lr_graph_free(save(split_one(&o, "c1"), &again, LIMIT));
+    assert_string_not_equal(data, again);
+    unlink(again);
+    lr_free(again);
+    lr_graph_free(save(split_one(&o, "c2"), &again, LIMIT));
+    assert_string_equal(data, again);
+    lr_free(again);
+
+    /* The two files are a network's own file like another. */
+    ok(lr_onnx_read(&back, sha256, path, NULL, &e), &e);
+    mb_infer(back);
+    ok(lr_onnx_open(&f, path, sha256, back, &e), &e);
+    lr_graph_free(back);
+    lr_graph_free(save(f, NULL, 0));
+    again = bytes_of(path, &m);
+    assert_int_equal(m, n);
+    assert_memory_equal(bytes, again, n);
+    lr_free(again);
+    lr_free(bytes);
+    unlink(data);
+    lr_free(data);
+    lr_graph_free(whole);
+    release(&o);
+}
+
+static enum lr_status refuse(void *arg, struct lr_graph *back, struct lr_err *e)
+{
+    ++*(int *)arg;
+    assert_true(back->n_nodes > 0);
+    return lr_err_set(e, LR_ENUMERIC, "it is refused");
+}
+
+static void save__leaves_the_old_files__when_the_check_fails(void **state)
+{
+    struct original o;
+    int n_asked = 0;
+    struct lr_onnx_save how = {LIMIT, refuse, &n_asked};
+    struct lr_err e = {0};
+    char path[400], *data, *none;
+    size_t n, m;
+    struct stat info;
+    (void)state;
+    take(&o, residual());
+    lr_graph_free(save(split_one(&o, "c2"), &data, LIMIT));
+    char *before = bytes_of(mb_path(path, "b.onnx"), &n);
+
+    /* New weights go again, those of the old file stay. */
+    for (int i = 0; i < 2; i++) {
+        struct lr_onnx_file *f = split_one(&o, i ? "c2" : "c1");
+        assert_int_equal(lr_onnx_save(f, &none, path, &how, &e), LR_ENUMERIC);
+        assert_non_null(strstr(e.msg, "b.onnx: not written"));
+        assert_non_null(strstr(e.msg, "it is refused"));
+        assert_null(none);
+        lr_onnx_close(f);
+        assert_int_equal(n_asked, i + 1);
+        assert_int_equal(stat(data, &info), 0);
+    }
+    char *after = bytes_of(path, &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(before, after, n);
+    lr_free(before);
+    lr_free(after);
+    unlink(data);
+    lr_free(data);
+    release(&o);
+    /* mb_remove_dir fails when anything else is left in the folder. */
+}
+
+static void save__says_what_is_too_large(void **state)
+{
+    struct original o;
+    struct lr_onnx_save how = {.max_bytes = 500};
+    struct lr_err e = {0};
+    char path[400], *none;
+    (void)state;
+    take(&o, residual());
+    struct lr_onnx_file *f = split_one(&o, "c2");
+    assert_int_equal(lr_onnx_save(f, &none, mb_path(path, "b.onnx"), &how, &e),
+                     LR_EUNSUP);
+    assert_non_null(strstr(e.msg, "without its weights"));
+    lr_onnx_close(f);
+    f = split_one(&o, "c2");
+    assert_int_equal(lr_onnx_save(f, &none, "/dev/null", &how, &e), LR_EUNSUP);
+    assert_non_null(strstr(e.msg, "needs a file beside it"));
+    lr_onnx_close(f);
+    release(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(open__refuses_a_file_that_has_changed),
+        cmocka_unit_test(save__puts_weights_beside__when_they_do_not_fit),
+        cmocka_unit_test(save__leaves_the_old_files__when_the_check_fails),
+        cmocka_unit_test(save__says_what_is_too_large),
+    };
+    if (mb_fill_image(NULL) != 0)
+        return 1;
+    return cmocka_run_group_tests_name("model_save", tests, mb_make_dir, mb_remove_dir);
+}
