@@ -2,6 +2,7 @@
 report made of them."""
 import layer_claims as one
 import network_claims as whole
+import setting_claims as settings
 from paperlib import paired
 from section import ABOVE
 
@@ -125,7 +126,7 @@ CLAIMS = [
         ' below that of 3,000 (interval) and the output error is less than 5 % higher: more'
         ' would not help.',
         ['methods', 'calibration'],
-        whole.b16,
+        settings.b16,
     ),
     Claim(
         'B17',
@@ -137,7 +138,7 @@ CLAIMS = [
         + ABOVE
         + '.',
         ['methods', 'schedule'],
-        whole.b17,
+        settings.b17,
     ),
     Claim(
         'B19',
@@ -148,7 +149,7 @@ CLAIMS = [
         ' in part: only the'
         ' latter.',
         ['methods', 'allocations'],
-        whole.b19,
+        settings.b19,
     ),
     Claim(
         'direct',
