@@ -64,12 +64,12 @@ const struct lr_record *lr_journal_at(const struct lr_journal *j, int64_t i);
 /* ---- looking after a journal's file ---- */
 
 struct lr_journal_counts {
-    int64_t n_lines, n_bytes;
-    int64_t n_kept;      /* good, and the one that answers for its key */
-    int64_t n_repeated;  /* good, but another line answers for its key */
-    int64_t n_conflicts; /* of those: as many images, another result */
-    int64_t n_versions;  /* good, of other versions of the program: never asked for */
-    int64_t n_formats;   /* lines of another format, intact */
+    int64_t n_lines, n_bytes; /* lines: empty ones too, which count as nothing else */
+    int64_t n_kept;           /* good, and the one that answers for its key */
+    int64_t n_repeated;       /* good, but another line answers for its key */
+    int64_t n_conflicts;      /* of those: as many images, another result */
+    int64_t n_versions; /* good, of other versions of the program: never asked for */
+    int64_t n_formats;  /* lines of another format, intact */
     int64_t n_damaged;
     int64_t first_damaged; /* its line, from 1; 0: none */
     char why[128];         /* of the first damaged one */

@@ -201,7 +201,7 @@ static const char style[] =
     "table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;"
     "margin:.4rem 0}\n"
     "th,td{text-align:left;padding:.32rem .7rem;border-bottom:1px solid var(--line);"
-    "overflow-wrap:anywhere;vertical-align:top}\n"
+    "overflow-wrap:break-word;vertical-align:top}\n"
     "th{color:var(--soft);font-weight:600;white-space:nowrap}\n"
     "th.n,td.n{text-align:right;white-space:nowrap}\n"
     "tbody tr:nth-child(even){background:var(--tint)}\n"
