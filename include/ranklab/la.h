@@ -45,6 +45,15 @@ enum lr_status lr_la_gram_rows(int n_threads, size_t m, size_t k, const double *
  * within rounding, 1e-10) is positive. LR_ENUMERIC when a has a non-finite entry or
  * LAPACK does not converge. */
 enum lr_status lr_la_eigh(size_t n, double *a, double *w, struct lr_err *e);
+/* The eigenvalues alone, at a fraction of the cost. */
+enum lr_status lr_la_eigenvalues(size_t n, double *a, double *w, struct lr_err *e);
+/* lr_la_eigh of rows^T rows for n <= d rows [n x d] (overwritten): w [d], of which those
+ * from the n-th on are 0, and the first n_vec eigenvectors, vec [n_vec x d]; n_vec is n
+ * or d. As exact, and much faster where n is a small part of d. */
+enum lr_status lr_la_eigh_rows(size_t n, size_t d, double *rows, double *w, double *vec,
+                               size_t n_vec, struct lr_err *e);
+/* Whether it is faster than forming the matrix. */
+bool lr_la_is_thin(size_t n, size_t d);
 
 /* The n_wanted leading eigenvectors of one symmetric positive semi-definite matrix after
  * another, each near the one before it, from a block of m vectors that is carried along.
@@ -74,6 +83,9 @@ enum lr_status lr_la_subspace_next(bool *is_found, struct lr_la_subspace *s,
  * s [k] descending, vt [k x n]; signs fixed by the columns of u as in lr_la_eigh. */
 enum lr_status lr_la_svd(size_t m, size_t n, double *a, double *u, double *s, double *vt,
                          struct lr_err *e);
+/* The singular values alone, s [k]. */
+enum lr_status lr_la_singular_values(size_t m, size_t n, double *a, double *s,
+                                     struct lr_err *e);
 
 /* Square root and pseudo-inverse square root of a symmetric positive semi-definite g[n x
  * n]: root = g^(1/2), iroot = (g^+)^(1/2), both n x n symmetric; eigenvalues at or below

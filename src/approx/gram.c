@@ -101,6 +101,23 @@ static enum lr_status add_all(struct work *w, int n_threads,
     return LR_OK;
 }
 
+void lr_centred_rows(double *mean, double *rows, const float *x, size_t n, size_t ld,
+                     size_t width)
+{
+    for (size_t j = 0; j < width; j++)
+        mean[j] = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < width; j++) {
+            rows[i * width + j] = (double)x[i * ld + j];
+            mean[j] += rows[i * width + j];
+        }
+    for (size_t j = 0; j < width; j++)
+        mean[j] /= n > 0 ? (double)n : 1;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < width; j++)
+            rows[i * width + j] -= mean[j];
+}
+
 enum lr_status lr_fit_moments(double *mean, double *cross, const struct lr_samples *s,
                               bool is_gram, int n_threads,
                               const struct lr_solve_opts *opts, struct lr_err *e)

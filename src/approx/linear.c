@@ -8,6 +8,7 @@
 #include "approx/solver.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
+#include "ranklab/tensor.h"
 
 size_t lr_gram_rank(const double *eig, size_t d)
 {
@@ -27,6 +28,30 @@ void lr_regressor_free(struct lr_regressor *g)
     *g = (struct lr_regressor){0};
 }
 
+/* The eigendecomposition of the centred Gram matrix, from the rows themselves where they
+ * are few. */
+static enum lr_status decompose(struct lr_regressor *g, const struct lr_samples *s,
+                                int n_threads, const struct lr_solve_opts *opts,
+                                struct lr_err *e)
+{
+    size_t d = g->d, n = s->n_fit;
+    enum lr_status st;
+
+    if (!lr_la_is_thin(n, d)) {
+        st = lr_fit_moments(g->mean, g->vec, s, true, n_threads, opts, e);
+        return st == LR_OK ? lr_la_eigh(d, g->vec, g->eig, e) : st;
+    }
+    if (!lr_all_finite(s->yhat, n * d))
+        return lr_err_set(e, LR_ENUMERIC, "the sampled responses are not finite");
+    double *rows = lr_alloc(n * d, sizeof(double));
+    if (!rows)
+        return lr_enomem(e, n * d * sizeof(double), "the rows of the fit");
+    lr_centred_rows(g->mean, rows, s->yhat, n, d, d);
+    st = lr_la_eigh_rows(n, d, rows, g->eig, g->vec, d, e);
+    lr_free(rows);
+    return st;
+}
+
 enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples *s,
                                  int n_threads, const struct lr_solve_opts *opts,
                                  struct lr_err *e)
@@ -42,10 +67,7 @@ enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples
         st = lr_enomem(e, d * d * sizeof(double), "the Gram matrix");
         goto out;
     }
-    st = lr_fit_moments(g->mean, g->vec, s, true, n_threads, opts, e);
-    if (st == LR_OK)
-        st = lr_la_eigh(d, g->vec, g->eig, e);
-    if (st != LR_OK)
+    if ((st = decompose(g, s, n_threads, opts, e)) != LR_OK)
         goto out;
     g->n_kept = lr_gram_rank(g->eig, d);
     g->white = lr_alloc(g->n_kept * d, sizeof(double));
@@ -166,10 +188,27 @@ static void copy_directions(struct lr_lowrank *m, const struct lr_regressor *g,
 enum lr_status lr_fit_work_follow(struct lr_fit_work *w, const struct lr_regressor *g,
                                   size_t rank, int n_threads, struct lr_err *e)
 {
-    enum lr_status st =
-        lr_la_subspace_init(&w->top, g->d, rank < g->n_kept ? rank : 0, e);
+    bool is_followed = rank < g->n_kept && !lr_la_is_thin(g->n_kept, g->d);
+    enum lr_status st = lr_la_subspace_init(&w->top, g->d, is_followed ? rank : 0, e);
 
     w->n_threads = w->top.n_threads = n_threads;
+    return st;
+}
+
+/* Of k k^T where k has few columns. */
+static enum lr_status leading_thin(struct lr_fit_work *w, size_t d, size_t r,
+                                   struct lr_err *e)
+{
+    double *rows = lr_alloc(r * d, sizeof(double));
+    enum lr_status st;
+
+    if (!rows)
+        return lr_enomem(e, r * d * sizeof(double), "the regression");
+    for (size_t i = 0; i < d; i++)
+        for (size_t a = 0; a < r; a++)
+            rows[a * d + i] = w->k[i * r + a];
+    st = lr_la_eigh_rows(r, d, rows, w->eig, w->vec, r, e);
+    lr_free(rows);
     return st;
 }
 
@@ -178,7 +217,13 @@ static enum lr_status leading(const double **u, struct lr_fit_work *w, size_t d,
                               struct lr_err *e)
 {
     bool is_found = false;
-    enum lr_status st = lr_la_gram_rows(w->n_threads, d, r, w->k, r, w->vec, d, e);
+    enum lr_status st;
+
+    if (lr_la_is_thin(r, d)) {
+        *u = w->vec;
+        return leading_thin(w, d, r, e);
+    }
+    st = lr_la_gram_rows(w->n_threads, d, r, w->k, r, w->vec, d, e);
 
     if (st == LR_OK)
         st = lr_la_subspace_next(&is_found, &w->top, w->vec, e);

@@ -36,6 +36,10 @@ enum lr_status lr_fit_moments(double *mean, double *cross, const struct lr_sampl
                               bool is_gram, int n_threads,
                               const struct lr_solve_opts *opts, struct lr_err *e);
 
+/* rows [n x width]: those of x (ld) less their mean [width]. */
+void lr_centred_rows(double *mean, double *rows, const float *x, size_t n, size_t ld,
+                     size_t width);
+
 /* The regressor yhat of a reduced-rank regression, whitened once: with the centred Gram
  * matrix G = V L V^T of the fit rows, white = L_r^(-1/2) V_r^T for the r = n_kept
  * eigenvalues above the cut. Rows w = white (yhat - mean) have sum w w^T = I. */

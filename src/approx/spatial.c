@@ -79,8 +79,8 @@ static enum lr_status begin(struct work *x, struct shape *s, const struct lr_lay
     return lr_enomem(e, 3 * n * sizeof(double), "the SVD of the filters");
 }
 
-static enum lr_status decompose(struct work *x, const struct shape *s, const float *w,
-                                size_t group, struct lr_err *e)
+/* The group's filters into x->a. */
+static void unfold(struct work *x, const struct shape *s, const float *w, size_t group)
 {
     const float *from = w + group * s->rows * s->columns;
 
@@ -88,7 +88,6 @@ static enum lr_status decompose(struct work *x, const struct shape *s, const flo
         for (size_t i = 0; i < s->rows; i++)
             for (size_t b = 0; b < s->kw; b++)
                 x->a[i * s->columns + b * s->d + o] = (double)*from++;
-    return lr_la_svd(s->rows, s->columns, x->a, x->u, x->sv, x->vt, e);
 }
 
 int lr_spatial_full(const struct lr_layer *l)
@@ -133,7 +132,8 @@ enum lr_status lr_spatial_split(struct lr_spatial *out, const struct lr_layer *l
     int n_threads = lr_serial_begin(s.k);
     for (size_t j = 0; j < s.groups && st == LR_OK; j++) {
         float *v = out->v + j * each * s.rows, *h = out->h + j * s.columns * each;
-        st = decompose(&x, &s, w, j, e);
+        unfold(&x, &s, w, j);
+        st = lr_la_svd(s.rows, s.columns, x.a, x.u, x.sv, x.vt, e);
         for (size_t a = 0; st == LR_OK && a < each; a++) {
             double root = sqrt(x.sv[a]);
             for (size_t i = 0; i < s.rows; i++)
@@ -165,7 +165,8 @@ enum lr_status lr_spatial_values(double *sv2, const struct lr_layer *l, const fl
         sv2[i] = 0;
     int n_threads = lr_serial_begin(s.k);
     for (size_t j = 0; j < s.groups && st == LR_OK; j++) {
-        st = decompose(&x, &s, w, j, e);
+        unfold(&x, &s, w, j);
+        st = lr_la_singular_values(s.rows, s.columns, x.a, x.sv, e);
         for (size_t a = 0; st == LR_OK && a < s.k; a++)
             sv2[a * s.groups] += x.sv[a] * x.sv[a];
     }

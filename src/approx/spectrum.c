@@ -18,33 +18,56 @@ void lr_spectrum_free(struct lr_spectrum *s)
     *s = (struct lr_spectrum){0};
 }
 
+/* What width channels of n rows y (ld d) have in common with each other, a [width x
+ * width], or where there are fewer rows what the rows have, a [n x n]: but for zeros the
+ * eigenvalues are the same. */
+static enum lr_status covariance(double *a, size_t *order, const float *y, size_t n,
+                                 size_t d, size_t width, struct lr_err *e)
+{
+    struct lr_moments m = {0};
+    enum lr_status st;
+
+    *order = width;
+    if (lr_la_is_thin(n, width)) {
+        double *rows = lr_alloc(n * width + width, sizeof(double));
+        *order = n;
+        if (!rows)
+            return lr_enomem(e, n * width * sizeof(double), "the covariance");
+        lr_centred_rows(rows + n * width, rows, y, n, d, width);
+        st = lr_la_gram_rows(1, n, width, rows, width, a, n, e);
+        lr_free(rows);
+        return st;
+    }
+    st = lr_moments_init(&m, width, width, e);
+    if (st == LR_OK)
+        st = lr_moments_add(&m, n, y, d, y, d, e);
+    if (st == LR_OK)
+        lr_moments_finish(&m, NULL, NULL, a);
+    lr_moments_free(&m);
+    return st;
+}
+
 /* Adds the eigenvalues of the covariance of one group's channels; a negative one is
  * rounding and counts as 0. */
 static enum lr_status response_group(struct lr_spectrum *out, const float *y, size_t n,
                                      size_t j, size_t groups, struct lr_err *e)
 {
-    size_t d = (size_t)out->d, width = d / groups;
-    struct lr_moments m = {0};
+    size_t d = (size_t)out->d, width = d / groups, order = 0;
     double *cov = lr_alloc((width + 1) * width, sizeof(double));
     double *eig = cov ? cov + width * width : NULL;
     enum lr_status st;
 
     if (!cov)
         return lr_enomem(e, width * width * sizeof(double), "the covariance");
-    st = lr_moments_init(&m, width, width, e);
+    st = covariance(cov, &order, y + j * width, n, d, width, e);
     if (st == LR_OK)
-        st = lr_moments_add(&m, n, y + j * width, d, y + j * width, d, e);
+        st = lr_la_eigenvalues(order, cov, eig, e);
     if (st != LR_OK)
         goto out;
-    lr_moments_finish(&m, NULL, NULL, cov);
-    st = lr_la_eigh(width, cov, eig, e);
-    if (st != LR_OK)
-        goto out;
-    out->n_data_rank += (int)lr_gram_rank(eig, width);
-    for (size_t a = 0; a < width; a++)
+    out->n_data_rank += (int)lr_gram_rank(eig, order);
+    for (size_t a = 0; a < order; a++)
         out->eig[a * groups] += eig[a] > 0 ? eig[a] / (double)n : 0;
 out:
-    lr_moments_free(&m);
     lr_free(cov);
     return st;
 }
@@ -88,18 +111,16 @@ static enum lr_status weight_part(struct lr_spectrum *out, const float *w,
 {
     size_t d = (size_t)out->d / groups, k = d < n_inputs ? d : n_inputs;
     double *a = lr_alloc(d * n_inputs, sizeof(double)), *sv = lr_alloc(k, sizeof(double));
-    double *u = lr_alloc(d * k, sizeof(double)),
-           *vt = lr_alloc(k * n_inputs, sizeof(double));
     enum lr_status st = LR_OK;
 
-    if (!a || !sv || !u || !vt) {
-        st = lr_enomem(e, 2 * d * n_inputs * sizeof(double), "the SVD of the filters");
+    if (!a || !sv) {
+        st = lr_enomem(e, d * n_inputs * sizeof(double), "the SVD of the filters");
         goto out;
     }
     for (size_t j = 0; j < groups && st == LR_OK; j++, w += d * n_inputs) {
         for (size_t i = 0; i < d * n_inputs; i++)
             a[i] = (double)w[i];
-        st = lr_la_svd(d, n_inputs, a, u, sv, vt, e);
+        st = lr_la_singular_values(d, n_inputs, a, sv, e);
         for (size_t i = 0; st == LR_OK && i < k; i++)
             out->weight_sv[i * groups] += sv[i] * sv[i];
     }
@@ -109,8 +130,6 @@ static enum lr_status weight_part(struct lr_spectrum *out, const float *w,
 out:
     lr_free(a);
     lr_free(sv);
-    lr_free(u);
-    lr_free(vt);
     return st;
 }
 

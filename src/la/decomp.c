@@ -64,37 +64,132 @@ static void swap_rows(double *a, double *b, size_t n)
     }
 }
 
+/* LAPACK's order is ascending. */
+static void descending(double *w, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        double t = w[i];
+        w[i] = w[n - 1 - i];
+        w[n - 1 - i] = t;
+    }
+}
+
+static enum lr_status check_symmetric(size_t n, const double *a, const char *what,
+                                      struct lr_err *e)
+{
+    if (n > MAX_EIGH)
+        return lr_err_set(e, LR_EINVAL, "%s: order %zu exceeds %d", what, n, MAX_EIGH);
+    return check_finite(a, n * n, what, e);
+}
+
+static void fix_signs(double *v, size_t n_vec, size_t n)
+{
+    for (size_t i = 0; i < n_vec; i++)
+        if (is_sign_wrong(v + i * n, n, 1))
+            negate(v + i * n, n, 1);
+}
+
 enum lr_status lr_la_eigh(size_t n, double *a, double *w, struct lr_err *e)
 {
     const char *what = "eigendecomposition";
 
     if (n == 0)
         return LR_OK;
-    if (n > MAX_EIGH)
-        return lr_err_set(e, LR_EINVAL, "%s: order %zu exceeds %d", what, n, MAX_EIGH);
-    enum lr_status st = check_finite(a, n * n, what, e);
+    enum lr_status st = check_symmetric(n, a, what, e);
     if (st != LR_OK)
         return st;
     lapack_int info =
         LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'U', (lapack_int)n, a, (lapack_int)n, w);
     if (info != 0)
         return lapack_error(info, what, e);
-    /* LAPACK's order is ascending. */
-    for (size_t i = 0; i < n / 2; i++) {
-        size_t j = n - 1 - i;
-        double t = w[i];
-        w[i] = w[j];
-        w[j] = t;
-        swap_rows(a + i * n, a + j * n, n);
-    }
-    for (size_t i = 0; i < n; i++)
-        if (is_sign_wrong(a + i * n, n, 1))
-            negate(a + i * n, n, 1);
+    descending(w, n);
+    for (size_t i = 0; i < n / 2; i++)
+        swap_rows(a + i * n, a + (n - 1 - i) * n, n);
+    fix_signs(a, n, n);
     return LR_OK;
 }
 
-enum lr_status lr_la_svd(size_t m, size_t n, double *a, double *u, double *s, double *vt,
-                         struct lr_err *e)
+enum lr_status lr_la_eigenvalues(size_t n, double *a, double *w, struct lr_err *e)
+{
+    const char *what = "eigenvalues";
+
+    if (n == 0)
+        return LR_OK;
+    enum lr_status st = check_symmetric(n, a, what, e);
+    if (st != LR_OK)
+        return st;
+    lapack_int info =
+        LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'N', 'U', (lapack_int)n, a, (lapack_int)n, w);
+    if (info != 0)
+        return lapack_error(info, what, e);
+    descending(w, n);
+    return LR_OK;
+}
+
+bool lr_la_is_thin(size_t n, size_t d)
+{
+    return n <= d / 2;
+}
+
+/* rows^T = Q R, Q [d x n] orthonormal: the eigenvectors are Q times those of R R^T, and
+ * those of zero the rest of Q made square. */
+enum lr_status lr_la_eigh_rows(size_t n, size_t d, double *rows, double *w, double *vec,
+                               size_t n_vec, struct lr_err *e)
+{
+    const char *what = "eigendecomposition";
+
+    if (d == 0)
+        return LR_OK;
+    if (n > d || d > MAX_EIGH || (n_vec != n && n_vec != d))
+        return lr_err_set(e, LR_EINVAL, "%s: %zu rows of %zu values", what, n, d);
+    enum lr_status st = check_finite(rows, n * d, what, e);
+    if (st != LR_OK)
+        return st;
+    memset(w, 0, d * sizeof(*w));
+    memset(vec, 0, n_vec * d * sizeof(*vec));
+    for (size_t i = n; i < n_vec; i++)
+        vec[i * d + i] = 1;
+    if (n == 0)
+        return LR_OK;
+    double *tau = lr_alloc(n, sizeof(*tau)), *r = lr_calloc(n * n, sizeof(*r));
+    double *s = lr_alloc(n * n, sizeof(*s));
+    if (!tau || !r || !s) {
+        st = lr_enomem(e, 2 * n * n * sizeof(*r), what);
+        goto out;
+    }
+    const lapack_int ni = (lapack_int)n, di = (lapack_int)d;
+    lapack_int info = LAPACKE_dgeqrf(LAPACK_COL_MAJOR, di, ni, rows, di, tau);
+    if (info != 0) {
+        st = lapack_error(info, "QR decomposition", e);
+        goto out;
+    }
+    for (size_t j = 0; j < n; j++)
+        memcpy(r + j * n, rows + j * d, (j + 1) * sizeof(*r));
+    cblas_dsyrk(CblasColMajor, CblasUpper, CblasNoTrans, (int)n, (int)n, 1, r, (int)n, 0,
+                s, (int)n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n; j++)
+            s[i * n + j] = s[j * n + i];
+    if ((st = lr_la_eigh(n, s, w, e)) != LR_OK)
+        goto out;
+    for (size_t i = 0; i < n; i++)
+        memcpy(vec + i * d, s + i * n, n * sizeof(*s));
+    info = LAPACKE_dormqr(LAPACK_COL_MAJOR, 'L', 'N', di, (lapack_int)n_vec, ni, rows, di,
+                          tau, vec, di);
+    if (info != 0)
+        st = lapack_error(info, "QR decomposition", e);
+    else
+        fix_signs(vec, n_vec, d);
+out:
+    lr_free(tau);
+    lr_free(r);
+    lr_free(s);
+    return st;
+}
+
+/* job: 'S', or 'N' for the values alone, u and vt NULL. */
+static enum lr_status svd(char job, size_t m, size_t n, double *a, double *u, double *s,
+                          double *vt, struct lr_err *e)
 {
     const char *what = "singular value decomposition";
     size_t k = m < n ? m : n;
@@ -116,29 +211,42 @@ enum lr_status lr_la_svd(size_t m, size_t n, double *a, double *u, double *s, do
     memcpy(copy, a, m * n * sizeof(*copy));
     lapack_int rows = (lapack_int)n, cols = (lapack_int)m, rank = (lapack_int)k;
     lapack_int info =
-        LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'S', rows, cols, a, rows, s, vt, rows, u, rank);
+        LAPACKE_dgesdd(LAPACK_COL_MAJOR, job, rows, cols, a, rows, s, vt, rows, u, rank);
     if (info > 0) {
         double *superb = lr_alloc(k, sizeof(*superb));
         if (!superb) {
             st = lr_enomem(e, k * sizeof(*superb), what);
             goto out;
         }
-        info = LAPACKE_dgesvd(LAPACK_COL_MAJOR, 'S', 'S', rows, cols, copy, rows, s, vt,
+        info = LAPACKE_dgesvd(LAPACK_COL_MAJOR, job, job, rows, cols, copy, rows, s, vt,
                               rows, u, rank, superb);
         lr_free(superb);
     }
-    if (info != 0) {
+    if (info != 0)
         st = lapack_error(info, what, e);
-        goto out;
-    }
-    for (size_t j = 0; j < k; j++)
+out:
+    lr_free(copy);
+    return st;
+}
+
+enum lr_status lr_la_svd(size_t m, size_t n, double *a, double *u, double *s, double *vt,
+                         struct lr_err *e)
+{
+    size_t k = m < n ? m : n;
+    enum lr_status st = svd('S', m, n, a, u, s, vt, e);
+
+    for (size_t j = 0; st == LR_OK && j < k; j++)
         if (is_sign_wrong(u + j, m, k)) {
             negate(u + j, m, k);
             negate(vt + j * n, n, 1);
         }
-out:
-    lr_free(copy);
     return st;
+}
+
+enum lr_status lr_la_singular_values(size_t m, size_t n, double *a, double *s,
+                                     struct lr_err *e)
+{
+    return svd('N', m, n, a, NULL, s, NULL, e);
 }
 
 /* out = sum of scale[i]^2 v_i v_i^T over the first n_kept rows v_i of v. The rows are

@@ -189,6 +189,10 @@ static void linear__closed_forms_agree_on_deficient_data(void **state)
     f = fixture_make(24, 24, 17, 0.25, false, 3); /* fewer rows than filters */
     check_closed_forms(&f, 5);
     fixture_free(&f);
+    f = fixture_make(60, 60, 19, 0.25, true, 3); /* so few that the rows are decomposed */
+    check_closed_forms(&f, 5);
+    check_closed_forms(&f, 12);
+    fixture_free(&f);
 }
 
 /* target and yhat equal in value but not in address go through the regression. */
@@ -219,6 +223,7 @@ static void linear__regression_on_itself_is_pca(void **state)
     check_regression_is_pca(16, 16, 400, 16);
     check_regression_is_pca(24, 24, 10, 5);
     check_regression_is_pca(24, 24, 10, 24);
+    check_regression_is_pca(64, 64, 20, 7);
 }
 
 static void linear__pca_keeps_the_largest_variances(void **state)

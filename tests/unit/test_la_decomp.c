@@ -205,6 +205,96 @@ static void eigh__is_the_same_for_any_scale(void **state)
     lr_free(wanted);
 }
 
+static void eigenvalues__are_those_of_the_decomposition(void **state)
+{
+    (void)state;
+    enum { N = 37 };
+    struct lr_err e = {0};
+    struct lr_rng r;
+    double w[N], wanted[N];
+
+    lr_rng_seed(&r, 12);
+    double *x = randoms(&r, N * N), *a = zeros(N * N);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++)
+            a[i * N + j] = x[i * N + j] + x[j * N + i];
+    double *v = copy_of(a, N * N);
+    assert_int_equal(lr_la_eigh(N, v, wanted, &e), LR_OK);
+    assert_int_equal(lr_la_eigenvalues(N, a, w, &e), LR_OK);
+    assert_true(largest_difference(w, wanted, N) < 1e-12 * N);
+    a[5] = NAN;
+    assert_int_equal(lr_la_eigenvalues(N, a, w, &e), LR_ENUMERIC);
+    assert_int_equal(lr_la_eigenvalues((size_t)INT_MAX + 7, NULL, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_la_eigenvalues(0, NULL, NULL, &e), LR_OK);
+    lr_free(x);
+    lr_free(a);
+    lr_free(v);
+}
+
+/* n rows of d values, the last n - rank of them sums of the others: vectors are
+ * orthonormal, satisfy (rows^T rows) v = w v, and have the sign of lr_la_eigh. */
+static void expect_eigh_rows(size_t n, size_t d, size_t rank, double fade, bool is_full)
+{
+    struct lr_err e = {0};
+    struct lr_rng r;
+    size_t n_vec = is_full ? d : n;
+
+    lr_rng_seed(&r, 100 * n + d);
+    double *x = randoms(&r, n * d), *g = zeros(d * d), *w = zeros(d),
+           *v = zeros(n_vec * d);
+    double *gv = zeros(n_vec * d), *vv = zeros(n_vec * n_vec), *wanted = zeros(d);
+    double scale = 1;
+    for (size_t i = 0; i < n; i++, scale *= fade)
+        for (size_t j = 0; j < d; j++)
+            x[i * d + j] = i < rank ? scale * x[i * d + j]
+                                    : x[(i - rank) * d + j] - x[(i - rank) / 2 * d + j];
+    multiply(g, x, true, x, false, d, d, n);
+    double *copy = copy_of(g, d * d);
+    assert_int_equal(lr_la_eigh(d, copy, wanted, &e), LR_OK);
+    assert_int_equal(lr_la_eigh_rows(n, d, x, w, v, n_vec, &e), LR_OK);
+    assert_true(largest_difference(w, wanted, d) < 1e-13 * (double)d * wanted[0]);
+    multiply(vv, v, false, v, true, n_vec, n_vec, d);
+    expect_identity(vv, n_vec, 1e-13 * (double)d);
+    multiply(gv, v, false, g, false, n_vec, d, d);
+    for (size_t i = 0; i < n_vec; i++) {
+        for (size_t j = 0; j < d; j++)
+            assert_true(fabs(gv[i * d + j] - w[i] * v[i * d + j]) <
+                        1e-13 * (double)d * wanted[0]);
+        expect_sign(v + i * d, d, 1);
+    }
+    lr_free(x);
+    lr_free(g);
+    lr_free(w);
+    lr_free(v);
+    lr_free(gv);
+    lr_free(vv);
+    lr_free(wanted);
+    lr_free(copy);
+}
+
+static void eigh_rows__is_the_decomposition_of_their_products(void **state)
+{
+    (void)state;
+    struct lr_err e = {0};
+    double x[6] = {1, 2, NAN, 0, 0, 0}, w[3], v[9];
+
+    expect_eigh_rows(1, 1, 1, 1, true);
+    expect_eigh_rows(1, 7, 1, 1, true);
+    expect_eigh_rows(9, 40, 9, 1, false);
+    expect_eigh_rows(9, 40, 9, 1, true);
+    expect_eigh_rows(12, 12, 12, 1, true);
+    expect_eigh_rows(20, 61, 13, 1, true);    /* dependent rows */
+    expect_eigh_rows(16, 50, 16, 0.2, false); /* down to 1e-21 of the largest */
+    assert_int_equal(lr_la_eigh_rows(2, 3, x, w, v, 2, &e), LR_ENUMERIC);
+    assert_int_equal(lr_la_eigh_rows(4, 3, NULL, w, v, 4, &e), LR_EINVAL);
+    assert_int_equal(lr_la_eigh_rows(2, 3, x, w, v, 1, &e), LR_EINVAL);
+    assert_int_equal(lr_la_eigh_rows(0, 3, NULL, w, v, 3, &e), LR_OK);
+    for (int i = 0; i < 9; i++)
+        expect_near(v[i], i % 4 == 0, 0);
+    for (int i = 0; i < 3; i++)
+        expect_near(w[i], 0, 0);
+}
+
 /* ---- singular values ---- */
 
 static void expect_svd(size_t m, size_t n, const double *a)
@@ -216,6 +306,11 @@ static void expect_svd(size_t m, size_t n, const double *a)
     double *us = zeros(m * k), *back = zeros(m * n), *small = zeros(k * k);
 
     assert_int_equal(lr_la_svd(m, n, work, u, s, vt, &e), LR_OK);
+    double *again = copy_of(a, m * n), *alone = zeros(k);
+    assert_int_equal(lr_la_singular_values(m, n, again, alone, &e), LR_OK);
+    assert_true(largest_difference(alone, s, k) < 1e-13 * (double)(m + n) * (s[0] + 1));
+    lr_free(again);
+    lr_free(alone);
     for (size_t j = 0; j < k; j++) {
         assert_true(s[j] >= 0 && (j == 0 || s[j] <= s[j - 1]));
         expect_sign(u + j, m, k);
@@ -364,6 +459,8 @@ int main(void)
         cmocka_unit_test(eigh__finds_the_zeros_of_a_rank_deficient_matrix),
         cmocka_unit_test(eigh__refuses_non_finite_and_too_large),
         cmocka_unit_test(eigh__is_the_same_for_any_scale),
+        cmocka_unit_test(eigenvalues__are_those_of_the_decomposition),
+        cmocka_unit_test(eigh_rows__is_the_decomposition_of_their_products),
         cmocka_unit_test(svd__reconstructs_tall_wide_and_rank_deficient),
         cmocka_unit_test(svd__finds_known_singular_values),
         cmocka_unit_test(psd_roots__square_to_the_matrix_and_its_pseudo_inverse),
