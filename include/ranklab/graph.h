@@ -282,6 +282,9 @@ struct lr_layer {
     char *reason; /* why not, or NULL */
     int64_t macs, params, bytes;
 };
+/* The whole layer as one part; w and bias (may be NULL) are borrowed. */
+struct lr_conv_part lr_layer_part(const struct lr_layer *l, const float *w,
+                                  const float *bias);
 /* All Conv nodes, and the Gemm and MatMul nodes whose second factor is constant, in
  * topological order; *layers is released with lr_layers_free. With a
  * nonlinear solve over an addition: follow describes what comes after sum_value. When

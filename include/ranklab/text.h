@@ -14,6 +14,9 @@ extern "C" {
 /* Length in bytes (1..4) of the valid UTF-8 sequence at s (n bytes available) and its
  * code point; 0 when it is not valid. */
 int lr_utf8_decode(const char *s, size_t n, unsigned *cp);
+/* Takes the first character of s (n > 0 bytes) into one, zero-terminated: the bytes it
+ * has, 1 where they are not valid UTF-8. */
+size_t lr_utf8_take(char one[5], const char *s, size_t n);
 /* Appends s made safe for a terminal, a table cell and gnuplot: valid UTF-8 stays; C0,
  * C1, DEL, line separators, bidi controls and invalid bytes become \xNN or \u{NNNN}. */
 void lr_text_escape(struct lr_strbuf *b, const char *s);

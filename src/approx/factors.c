@@ -210,26 +210,6 @@ static enum lr_status check(struct build *b, const float *w, enum lr_method meth
     return LR_OK;
 }
 
-static struct lr_conv_part whole_layer(const struct lr_layer *l, const float *w,
-                                       const float *bias)
-{
-    return (struct lr_conv_part){.cout = l->d,
-                                 .cin = l->c,
-                                 .kh = l->kh,
-                                 .kw = l->kw,
-                                 .group = l->group,
-                                 .stride_h = l->stride_h,
-                                 .stride_w = l->stride_w,
-                                 .dil_h = l->dil_h,
-                                 .dil_w = l->dil_w,
-                                 .pad_top = l->pad_top,
-                                 .pad_left = l->pad_left,
-                                 .pad_bottom = l->pad_bottom,
-                                 .pad_right = l->pad_right,
-                                 .w = w,
-                                 .b = bias};
-}
-
 enum lr_status lr_factors_build(struct lr_factors **out, const struct lr_layer *l,
                                 const float *w, const float *bias,
                                 const struct lr_lowrank *m, const struct lr_spatial *sp,
@@ -242,7 +222,7 @@ enum lr_status lr_factors_build(struct lr_factors **out, const struct lr_layer *
     *out = NULL;
     if (st != LR_OK)
         return st;
-    struct lr_conv_part two[2], whole = whole_layer(l, w, bias);
+    struct lr_conv_part two[2], whole = lr_layer_part(l, w, bias);
     size_t n_first = 0;
     if (sp) {
         lr_spatial_parts(two, l, sp, bias);

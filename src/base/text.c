@@ -47,6 +47,17 @@ int lr_utf8_decode(const char *s, size_t n, unsigned *cp)
     return len;
 }
 
+size_t lr_utf8_take(char one[5], const char *s, size_t n)
+{
+    unsigned cp;
+    int len = lr_utf8_decode(s, n, &cp);
+    size_t k = len ? (size_t)len : 1;
+
+    memcpy(one, s, k);
+    one[k] = '\0';
+    return k;
+}
+
 /* Code points above ASCII that must not reach the screen: C1 controls, line separators,
  * bidi controls, and characters that take no room at all (so that two names could look
  * alike). */

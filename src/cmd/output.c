@@ -70,57 +70,50 @@ void cmd_text(struct cmd_ctx *c, const char *text)
         c->sink.write(c->sink.ctx, message_stream(c), CMD_PLAIN, text, strlen(text));
 }
 
+/* Gives the table out as rendered, which is released with it. */
+static enum lr_status hand_out(struct cmd_ctx *c, struct out_table *t,
+                               struct lr_strbuf *b, struct cmd_error *e)
+{
+    enum lr_status st = cmd_digest_add(c, NULL, t, &e->err);
+
+    if (!st && (b->is_failed || t->is_failed))
+        st = lr_enomem(&e->err, b->len, "a table");
+    if (!st && c->redirect_path)
+        lr_strbuf_add(&c->redirected, b->s ? b->s : "", b->len);
+    else if (!st && b->s && c->sink.write)
+        c->sink.write(c->sink.ctx, CMD_OUT, CMD_PLAIN, b->s, b->len);
+    lr_strbuf_free(b);
+    out_table_free(t);
+    return st;
+}
+
+static enum out_format format_now(const struct cmd_ctx *c)
+{
+    return c->redirect_path ? out_format_of(c->redirect_path) : c->settings.format;
+}
+
 enum lr_status cmd_table(struct cmd_ctx *c, struct out_table *t, struct cmd_error *e)
 {
     struct lr_strbuf b = {0};
-    enum out_format format = c->settings.format;
+    enum out_format format = format_now(c);
 
-    if (c->redirect_path)
-        format = out_format_of(c->redirect_path);
     if (c->n_tables++ && format != OUT_JSON)
         lr_strbuf_putc(&b, '\n');
     enum lr_status st = out_table_render(&b, t, format, c->settings.is_ascii, &e->err);
     if (!st)
-        st = cmd_digest_add(c, NULL, t, &e->err);
-    if (!st && b.is_failed)
-        st = lr_enomem(&e->err, b.len, "a table");
-    if (!st && c->redirect_path)
-        lr_strbuf_add(&c->redirected, b.s ? b.s : "", b.len);
-    else if (!st && b.s && c->sink.write)
-        c->sink.write(c->sink.ctx, CMD_OUT, CMD_PLAIN, b.s, b.len);
+        return hand_out(c, t, &b, e);
     lr_strbuf_free(&b);
     out_table_free(t);
     return st;
 }
 
-static void cell_text(struct lr_strbuf *b, const struct out_column *col,
-                      const struct out_cell *cell)
-{
-    double scale = col->scale != 0 ? col->scale : 1;
-
-    if (cell->is_null || (col->type == OUT_REAL && isnan(cell->r)))
-        lr_strbuf_puts(b, "-");
-    else if (col->type == OUT_TEXT)
-        lr_strbuf_puts(b, cell->text ? cell->text : "-");
-    else if (col->type == OUT_BOOL)
-        lr_strbuf_puts(b, cell->i ? "yes" : "no");
-    else if (col->type == OUT_REAL)
-        lr_strbuf_printf(b, "%.*f", col->digits, cell->r / scale);
-    else if (col->scale != 0)
-        lr_strbuf_printf(b, "%.*f", col->digits, (double)cell->i / scale);
-    else
-        lr_strbuf_printf(b, "%" PRId64, cell->i);
-}
-
 enum lr_status cmd_record_table(struct cmd_ctx *c, struct out_table *t,
                                 struct cmd_error *e)
 {
-    enum out_format format =
-        c->redirect_path ? out_format_of(c->redirect_path) : c->settings.format;
     struct lr_strbuf b = {0};
     int width = 0;
 
-    if (format != OUT_TABLE)
+    if (format_now(c) != OUT_TABLE)
         return cmd_table(c, t, e);
     if (c->n_tables++)
         lr_strbuf_putc(&b, '\n');
@@ -128,26 +121,13 @@ enum lr_status cmd_record_table(struct cmd_ctx *c, struct out_table *t,
         if (t->columns[i].title && (int)strlen(t->columns[i].title) > width)
             width = (int)strlen(t->columns[i].title);
     for (size_t i = 0; i < t->n_columns && i < t->n_cells; i++) {
-        struct lr_strbuf cell = {0};
         if (!t->columns[i].title)
             continue;
-        cell_text(&cell, &t->columns[i], &t->cells[i]);
         lr_strbuf_printf(&b, "%-*s  ", width, t->columns[i].title);
-        lr_text_escape(&b, cell.s ? cell.s : "");
+        out_cell_text(&b, &t->columns[i], &t->cells[i]);
         lr_strbuf_putc(&b, '\n');
-        lr_strbuf_free(&cell);
     }
-    enum lr_status st =
-        b.is_failed || t->is_failed ? lr_enomem(&e->err, b.len, "a table") : LR_OK;
-    if (!st)
-        st = cmd_digest_add(c, NULL, t, &e->err);
-    if (!st && c->redirect_path)
-        lr_strbuf_add(&c->redirected, b.s ? b.s : "", b.len);
-    else if (!st && b.s && c->sink.write)
-        c->sink.write(c->sink.ctx, CMD_OUT, CMD_PLAIN, b.s, b.len);
-    lr_strbuf_free(&b);
-    out_table_free(t);
-    return st;
+    return hand_out(c, t, &b, e);
 }
 
 char *cmd_amount(char *buf, size_t size, double x)

@@ -111,10 +111,15 @@ struct lr_eng_build {
 int lr_eng_buf_new(struct lr_net *net, enum lr_eng_buf_kind kind, size_t bytes,
                    struct lr_err *e); /* -1: out of memory */
 /* Adds a step and takes prim (or arg) over, also on failure. uses are copied. Binding of
- * a primitive's arguments (descs[i] for uses[i]) happens here. */
+ * a primitive's arguments (descs[i] for uses[i]) happens here. A buffer that could not be
+ * made (-1, the error is told) ends in LR_ENOMEM. */
 enum lr_status lr_eng_add_prim(struct lr_eng_build *b, struct lr_dn_prim *prim, int n,
                                const struct lr_eng_use *uses,
                                const struct lr_dn_desc *const *descs);
+/* The same for a primitive with one source and one destination. */
+enum lr_status lr_eng_add_unary(struct lr_eng_build *b, struct lr_dn_prim *prim, int src,
+                                const struct lr_dn_desc *src_desc, int dst,
+                                const struct lr_dn_desc *dst_desc);
 enum lr_status lr_eng_add_kernel(struct lr_eng_build *b, lr_eng_kernel kernel, void *arg,
                                  int n, const int *bufs);
 /* Places the buffers, allocates, and sets every address but those of the inputs. */

@@ -20,13 +20,7 @@ static enum lr_status build_eltwise(struct lr_eng_build *b, const struct lr_node
     if (s)
         return s;
     int dst = lr_eng_is_dead(b, n->in[0], src) ? src : lr_eng_result(b, d);
-    if (dst < 0) {
-        lr_dn_prim_free(p);
-        return LR_ENOMEM;
-    }
-    s = lr_eng_add_prim(b, p, 2,
-                        (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
-                        (const struct lr_dn_desc *[]){d, d});
+    s = lr_eng_add_unary(b, p, src, d, dst, d);
     if (s)
         return s;
     /* the input may have been the same data under other dimensions */
@@ -81,13 +75,7 @@ enum lr_status lr_eng_build_softmax(struct lr_eng_build *b, const struct lr_node
     if (s)
         return s;
     dst = lr_eng_is_dead(b, n->in[0], src) ? src : lr_eng_result(b, d);
-    if (dst < 0) {
-        lr_dn_prim_free(p);
-        return LR_ENOMEM;
-    }
-    s = lr_eng_add_prim(b, p, 2,
-                        (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
-                        (const struct lr_dn_desc *[]){d, d});
+    s = lr_eng_add_unary(b, p, src, d, dst, d);
     return s ? s : lr_eng_define_plain(b, n->out[0], dst);
 }
 
@@ -190,11 +178,6 @@ enum lr_status lr_eng_build_concat(struct lr_eng_build *b, const struct lr_node 
     }
     d[k] = lr_dn_prim_desc(b->net->dn, p, LR_DN_DST);
     uses[k] = (struct lr_eng_use){LR_DN_DST, lr_eng_result(b, d[k])};
-    if (uses[k].buf < 0) {
-        lr_dn_prim_free(p);
-        s = LR_ENOMEM;
-        goto out;
-    }
     s = lr_eng_add_prim(b, p, n->n_in + 1, uses, d);
     if (!s)
         s = lr_eng_define(b, n->out[0], d[k], uses[k].buf);
@@ -247,13 +230,7 @@ enum lr_status lr_eng_build_transpose(struct lr_eng_build *b, const struct lr_no
     if (s)
         return s;
     dst = lr_eng_result(b, plain);
-    if (dst < 0) {
-        lr_dn_prim_free(p);
-        return LR_ENOMEM;
-    }
-    s = lr_eng_add_prim(b, p, 2,
-                        (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
-                        (const struct lr_dn_desc *[]){view, plain});
+    s = lr_eng_add_unary(b, p, src, view, dst, plain);
     return s ? s : lr_eng_define_plain(b, n->out[0], dst);
 }
 

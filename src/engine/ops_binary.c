@@ -44,10 +44,6 @@ static enum lr_status emit(struct lr_eng_build *b, struct lr_dn_prim *p, int n_a
         descs[i] = d[i];
     }
     int dst = lr_eng_is_dead(b, a, bufs[0]) ? bufs[0] : lr_eng_result(b, d[0]);
-    if (dst < 0) {
-        lr_dn_prim_free(p);
-        return LR_ENOMEM;
-    }
     uses[n_args] = (struct lr_eng_use){LR_DN_DST, dst};
     descs[n_args] = d[0];
     enum lr_status s = lr_eng_add_prim(b, p, n_args + 1, uses, descs);

@@ -13,13 +13,7 @@ static enum lr_status emit(struct lr_eng_build *b, struct lr_dn_prim *p,
 {
     const struct lr_dn_desc *dst = lr_dn_prim_desc(b->net->dn, p, LR_DN_DST);
     int buf = lr_eng_result(b, dst);
-    if (buf < 0) {
-        lr_dn_prim_free(p);
-        return LR_ENOMEM;
-    }
-    enum lr_status s = lr_eng_add_prim(
-        b, p, 2, (struct lr_eng_use[]){{LR_DN_SRC, src_buf}, {LR_DN_DST, buf}},
-        (const struct lr_dn_desc *[]){src, dst});
+    enum lr_status s = lr_eng_add_unary(b, p, src_buf, src, buf, dst);
     return s ? s : lr_eng_define(b, out, dst, buf);
 }
 

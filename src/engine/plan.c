@@ -80,6 +80,10 @@ enum lr_status lr_eng_add_prim(struct lr_eng_build *b, struct lr_dn_prim *prim, 
 {
     struct lr_eng_step s = {.prim = prim};
     for (int i = 0; i < n; i++) {
+        if (uses[i].buf < 0) {
+            lr_dn_prim_free(prim);
+            return LR_ENOMEM;
+        }
         if (!descs[i]) {
             lr_dn_prim_free(prim);
             return lr_enomem(b->e, 0, "a memory layout");
@@ -95,6 +99,15 @@ enum lr_status lr_eng_add_prim(struct lr_eng_build *b, struct lr_dn_prim *prim, 
     if (scratch > b->net->scratch_bytes)
         b->net->scratch_bytes = scratch;
     return add(b, &s, n, uses);
+}
+
+enum lr_status lr_eng_add_unary(struct lr_eng_build *b, struct lr_dn_prim *prim, int src,
+                                const struct lr_dn_desc *src_desc, int dst,
+                                const struct lr_dn_desc *dst_desc)
+{
+    return lr_eng_add_prim(b, prim, 2,
+                           (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
+                           (const struct lr_dn_desc *[]){src_desc, dst_desc});
 }
 
 enum lr_status lr_eng_add_kernel(struct lr_eng_build *b, lr_eng_kernel kernel, void *arg,

@@ -139,13 +139,7 @@ static enum lr_status convert(struct lr_eng_build *b, const struct lr_dn_desc *f
     if (s)
         return s;
     *to_buf = lr_eng_result(b, to);
-    if (*to_buf < 0) {
-        lr_dn_prim_free(p);
-        return LR_ENOMEM;
-    }
-    return lr_eng_add_prim(
-        b, p, 2, (struct lr_eng_use[]){{LR_DN_SRC, from_buf}, {LR_DN_DST, *to_buf}},
-        (const struct lr_dn_desc *[]){from, to});
+    return lr_eng_add_unary(b, p, from_buf, from, *to_buf, to);
 }
 
 enum lr_status lr_eng_plain(struct lr_eng_build *b, int v, const struct lr_dn_desc **d,

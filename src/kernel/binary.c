@@ -196,10 +196,16 @@ static int64_t apply_int(enum lr_binary f, int64_t x, int64_t y, enum lr_dtype t
     return 0;
 }
 
-static void float_row(const struct binary *p, float *o, const float *a, const float *b,
-                      int64_t n)
+/* One row of the result, n values from o on; a and b: where the operands' rows start. */
+typedef void row_of(const struct binary *p, void *const *bufs, int64_t o, int64_t a,
+                    int64_t b, int64_t n);
+
+static void float_row(const struct binary *p, void *const *bufs, int64_t at_o,
+                      int64_t at_a, int64_t at_b, int64_t n)
 {
     const int64_t sa = last_step(&p->out, &p->a), sb = last_step(&p->out, &p->b);
+    const float *a = (const float *)bufs[0] + at_a, *b = (const float *)bufs[1] + at_b;
+    float *o = (float *)bufs[2] + at_o;
 
     switch (p->f) {
     case LR_BIN_ADD:
@@ -224,50 +230,27 @@ static void float_row(const struct binary *p, float *o, const float *a, const fl
     }
 }
 
-static void run_float(const void *arg, void *const *bufs)
+static void compare_row(const struct binary *p, void *const *bufs, int64_t at_o,
+                        int64_t at_a, int64_t at_b, int64_t n)
 {
-    const struct binary *p = arg;
-    const int64_t len = row_length(&p->out), rows = row_count(&p->out);
-    const float *a = bufs[0], *b = bufs[1];
-    float *out = bufs[2];
+    const int64_t sa = last_step(&p->out, &p->a), sb = last_step(&p->out, &p->b);
+    const float *a = (const float *)bufs[0] + at_a, *b = (const float *)bufs[1] + at_b;
+    int64_t *o = (int64_t *)bufs[2] + at_o;
 
-#pragma omp parallel for schedule(static) if (rows * len > 16384)
-    for (int64_t r = 0; r < rows; r++)
-        float_row(p, out + r * len, a + row_start(&p->out, &p->a, r),
-                  b + row_start(&p->out, &p->b, r), len);
+    for (int64_t j = 0; j < n; j++)
+        o[j] = compare(p->f, a[j * sa], b[j * sb]);
 }
 
-static void run_compare(const void *arg, void *const *bufs)
+static void int_row(const struct binary *p, void *const *bufs, int64_t at_o, int64_t at_a,
+                    int64_t at_b, int64_t n)
 {
-    const struct binary *p = arg;
-    const int64_t len = row_length(&p->out), rows = row_count(&p->out);
     const int64_t sa = last_step(&p->out, &p->a), sb = last_step(&p->out, &p->b);
-    int64_t *out = bufs[2];
+    const int64_t *a = (const int64_t *)bufs[0] + at_a;
+    const int64_t *b = (const int64_t *)bufs[1] + at_b;
+    int64_t *o = (int64_t *)bufs[2] + at_o;
 
-#pragma omp parallel for schedule(static) if (rows * len > 16384)
-    for (int64_t r = 0; r < rows; r++) {
-        const float *a = (const float *)bufs[0] + row_start(&p->out, &p->a, r);
-        const float *b = (const float *)bufs[1] + row_start(&p->out, &p->b, r);
-        for (int64_t j = 0; j < len; j++)
-            out[r * len + j] = compare(p->f, a[j * sa], b[j * sb]);
-    }
-}
-
-static void run_int(const void *arg, void *const *bufs)
-{
-    const struct binary *p = arg;
-    const int64_t len = row_length(&p->out), rows = row_count(&p->out);
-    const int64_t sa = last_step(&p->out, &p->a), sb = last_step(&p->out, &p->b);
-    int64_t *out = bufs[2];
-
-#pragma omp parallel for schedule(static) if (rows * len > 16384)
-    for (int64_t r = 0; r < rows; r++) {
-        const int64_t *a = (const int64_t *)bufs[0] + row_start(&p->out, &p->a, r);
-        const int64_t *b = (const int64_t *)bufs[1] + row_start(&p->out, &p->b, r);
-        for (int64_t j = 0; j < len; j++)
-            out[r * len + j] =
-                lr_kernel_wrap(p->to, apply_int(p->f, a[j * sa], b[j * sb], p->ta));
-    }
+    for (int64_t j = 0; j < n; j++)
+        o[j] = lr_kernel_wrap(p->to, apply_int(p->f, a[j * sa], b[j * sb], p->ta));
 }
 
 static double number(const void *x, enum lr_dtype t, int64_t i)
@@ -277,24 +260,41 @@ static double number(const void *x, enum lr_dtype t, int64_t i)
 }
 
 /* Powers of operands of different kinds. */
-static void run_mixed_power(const void *arg, void *const *bufs)
+static void mixed_power_row(const struct binary *p, void *const *bufs, int64_t at_o,
+                            int64_t at_a, int64_t at_b, int64_t n)
+{
+    const int64_t sa = last_step(&p->out, &p->a), sb = last_step(&p->out, &p->b);
+
+    for (int64_t j = 0; j < n; j++) {
+        double y = pow(number(bufs[0], p->ta, at_a + j * sa),
+                       number(bufs[1], p->tb, at_b + j * sb));
+        if (lr_kernel_is_float(p->to))
+            ((float *)bufs[2])[at_o + j] = (float)y;
+        else
+            ((int64_t *)bufs[2])[at_o + j] =
+                lr_kernel_wrap(p->to, fabs(y) < 9.2e18 ? (int64_t)y : 0);
+    }
+}
+
+static row_of *row_for(const struct binary *p)
+{
+    if (lr_kernel_is_float(p->ta) != lr_kernel_is_float(p->tb))
+        return mixed_power_row;
+    if (!lr_kernel_is_float(p->ta))
+        return int_row;
+    return p->f >= LR_BIN_EQUAL ? compare_row : float_row;
+}
+
+static void run_binary(const void *arg, void *const *bufs)
 {
     const struct binary *p = arg;
     const int64_t len = row_length(&p->out), rows = row_count(&p->out);
-    const int64_t sa = last_step(&p->out, &p->a), sb = last_step(&p->out, &p->b);
+    row_of *row = row_for(p);
 
-    for (int64_t r = 0; r < rows; r++) {
-        int64_t ia = row_start(&p->out, &p->a, r), ib = row_start(&p->out, &p->b, r);
-        for (int64_t j = 0; j < len; j++) {
-            double y = pow(number(bufs[0], p->ta, ia + j * sa),
-                           number(bufs[1], p->tb, ib + j * sb));
-            if (lr_kernel_is_float(p->to))
-                ((float *)bufs[2])[r * len + j] = (float)y;
-            else
-                ((int64_t *)bufs[2])[r * len + j] =
-                    lr_kernel_wrap(p->to, fabs(y) < 9.2e18 ? (int64_t)y : 0);
-        }
-    }
+#pragma omp parallel for schedule(static) if (rows * len > 16384)
+    for (int64_t r = 0; r < rows; r++)
+        row(p, bufs, r * len, row_start(&p->out, &p->a, r), row_start(&p->out, &p->b, r),
+            len);
 }
 
 static enum lr_status no_fit(struct lr_err *e)
@@ -309,20 +309,13 @@ enum lr_status lr_kernel_binary(struct lr_kernel *k, enum lr_binary f,
                                 struct lr_err *e)
 {
     struct binary p = {.f = f, .out = *out, .ta = ta, .tb = tb, .to = to};
-    const bool is_float = lr_kernel_is_float(ta);
 
     if (!strides_of(&p.a, out, a) || !strides_of(&p.b, out, b))
         return no_fit(e);
-    if (f == LR_BIN_POW && is_float != lr_kernel_is_float(tb))
-        return lr_kernel_make(k, run_mixed_power, &p, sizeof(p), e);
-    if (is_float != lr_kernel_is_float(tb))
+    if (f != LR_BIN_POW && lr_kernel_is_float(ta) != lr_kernel_is_float(tb))
         return lr_err_set(e, LR_EUNSUP, "mixes %s and %s", lr_dtype_name(ta),
                           lr_dtype_name(tb));
-    return lr_kernel_make(k,
-                          !is_float           ? run_int
-                          : f >= LR_BIN_EQUAL ? run_compare
-                                              : run_float,
-                          &p, sizeof(p), e);
+    return lr_kernel_make(k, run_binary, &p, sizeof(p), e);
 }
 
 struct many {

@@ -118,34 +118,46 @@ enum lr_status lr_kernel_pool(struct lr_kernel *k, const struct lr_slide *s,
 struct conv {
     struct lr_slide s;
     int64_t c, d, group;
-    bool has_bias;
+    bool has_bias, is_transposed;
 };
 
+/* One output channel d of image n. The transpose is the same walk from the other side:
+ * input position i adds w to the output at i stride + tap dil - lo, so s describes the
+ * convolution from the output back to the input, and what the window is laid at is the
+ * input. */
 static void conv_plane(const struct conv *p, void *const *bufs, int64_t n, int64_t d)
 {
-    const struct lr_slide *s = &p->s;
-    const int64_t in = product(s->n, s->in), out = product(s->n, s->out);
-    const int64_t taps = product(s->n, s->kernel), per = p->c / p->group;
-    const int64_t c0 = d / (p->d / p->group) * per;
-    const float *w = (const float *)bufs[1] + d * per * taps;
+    struct lr_slide s = p->s;
+    const int64_t in = product(s.n, s.in), out = product(s.n, s.out);
+    const int64_t taps = product(s.n, s.kernel);
+    const int64_t c_per = p->c / p->group, d_per = p->d / p->group;
+    const int64_t c0 = d / d_per * c_per;
+    const int64_t w_at = p->is_transposed ? c0 * d_per + d % d_per : d * c_per;
+    const int64_t w_step = p->is_transposed ? d_per * taps : taps;
+    const float *x = (const float *)bufs[0] + (n * p->c + c0) * in;
+    const float *w = (const float *)bufs[1] + w_at * taps;
     const float bias = p->has_bias ? ((const float *)bufs[2])[d] : 0;
     float *y = (float *)bufs[p->has_bias ? 3 : 2] + (n * p->d + d) * out;
 
+    for (int i = 0; p->is_transposed && i < s.n; i++) {
+        s.in[i] = p->s.out[i];
+        s.out[i] = p->s.in[i];
+    }
     for (int64_t o = 0; o < out; o++)
         y[o] = bias;
     for (int64_t t = 0; t < taps; t++) {
         int64_t at[LR_KERNEL_SPACE], k[LR_KERNEL_SPACE];
         bool is_padded;
-        position(t, s->n, s->kernel, k);
-        for (int64_t o = 0; o < out; o++) {
-            position(o, s->n, s->out, at);
-            int64_t i = tap(s, at, k, &is_padded);
-            if (i < 0)
+        position(t, s.n, s.kernel, k);
+        for (int64_t laid = 0; laid < (p->is_transposed ? in : out); laid++) {
+            position(laid, s.n, s.out, at);
+            int64_t hit = tap(&s, at, k, &is_padded);
+            if (hit < 0)
                 continue;
-            const float *x = (const float *)bufs[0] + (n * p->c + c0) * in + i;
+            int64_t i = p->is_transposed ? laid : hit, o = p->is_transposed ? hit : laid;
             float sum = 0;
-            for (int64_t c = 0; c < per; c++)
-                sum += x[c * in] * w[c * taps + t];
+            for (int64_t c = 0; c < c_per; c++)
+                sum += x[i + c * in] * w[t + c * w_step];
             y[o] += sum;
         }
     }
@@ -161,61 +173,13 @@ static void run_conv(const void *arg, void *const *bufs)
             conv_plane(p, bufs, n, d);
 }
 
-/* The transpose: input position i adds w to the output at i stride + tap dil - lo, so s
- * describes the convolution from the output back to the input. */
-static void transposed_plane(const struct conv *p, void *const *bufs, int64_t n,
-                             int64_t d)
-{
-    const struct lr_slide *s = &p->s;
-    const int64_t in = product(s->n, s->in), out = product(s->n, s->out);
-    const int64_t taps = product(s->n, s->kernel), per = p->d / p->group;
-    const int64_t c_per = p->c / p->group, c0 = d / per * c_per;
-    const float bias = p->has_bias ? ((const float *)bufs[2])[d] : 0;
-    float *y = (float *)bufs[p->has_bias ? 3 : 2] + (n * p->d + d) * out;
-    struct lr_slide back = *s;
-
-    for (int i = 0; i < s->n; i++) {
-        back.in[i] = s->out[i];
-        back.out[i] = s->in[i];
-    }
-    for (int64_t o = 0; o < out; o++)
-        y[o] = bias;
-    for (int64_t t = 0; t < taps; t++) {
-        int64_t at[LR_KERNEL_SPACE], k[LR_KERNEL_SPACE];
-        bool is_padded;
-        position(t, s->n, s->kernel, k);
-        for (int64_t i = 0; i < in; i++) {
-            position(i, s->n, s->in, at);
-            int64_t o = tap(&back, at, k, &is_padded);
-            if (o < 0)
-                continue;
-            const float *x = (const float *)bufs[0] + (n * p->c + c0) * in + i;
-            const float *w = (const float *)bufs[1] + (c0 * per + d % per) * taps + t;
-            float sum = 0;
-            for (int64_t c = 0; c < c_per; c++)
-                sum += x[c * in] * w[c * per * taps];
-            y[o] += sum;
-        }
-    }
-}
-
-static void run_transposed(const void *arg, void *const *bufs)
-{
-    const struct conv *p = arg;
-
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int64_t n = 0; n < p->s.planes; n++)
-        for (int64_t d = 0; d < p->d; d++)
-            transposed_plane(p, bufs, n, d);
-}
-
 enum lr_status lr_kernel_conv(struct lr_kernel *k, const struct lr_slide *s, int64_t c,
                               int64_t d, int64_t group, bool has_bias, bool is_transposed,
                               struct lr_err *e)
 {
-    struct conv p = {*s, c, d, group, has_bias};
+    struct conv p = {*s, c, d, group, has_bias, is_transposed};
 
     if (group < 1 || c % group || d % group || s->n > LR_KERNEL_SPACE)
         return lr_err_set(e, LR_ESHAPE, "groups do not divide the channels");
-    return lr_kernel_make(k, is_transposed ? run_transposed : run_conv, &p, sizeof(p), e);
+    return lr_kernel_make(k, run_conv, &p, sizeof(p), e);
 }

@@ -2,6 +2,7 @@
  * makes one for each output value and each weight that value depends on, a bias none.
  * Bytes count every activation read and written once; operators that only rename a shape
  * move none. */
+#include "base/saturate.h"
 #include "model.h"
 
 static int64_t elements(const struct lr_value *v)
@@ -15,20 +16,6 @@ static int64_t elements(const struct lr_value *v)
     if (s.n_dims > 0 && s.dims[0] == -1)
         s.dims[0] = 1;
     return lr_shape_count(&n, &s, NULL) == LR_OK ? n : 0;
-}
-
-static int64_t times(int64_t a, int64_t b)
-{
-    int64_t p;
-
-    return __builtin_mul_overflow(a, b, &p) ? INT64_MAX : p;
-}
-
-static int64_t plus(int64_t a, int64_t b)
-{
-    int64_t s;
-
-    return __builtin_add_overflow(a, b, &s) ? INT64_MAX : s;
 }
 
 static const struct lr_value *in_value(const struct lr_graph *g, const struct lr_node *n,
@@ -53,7 +40,7 @@ static int64_t cost_conv(const struct lr_graph *g, const struct lr_node *n)
     struct lr_shape s = w->tensor ? w->tensor->shape : w->shape;
     if (s.n_dims < 1 || s.dims[0] < 1)
         return 0;
-    return times(elements(&g->values[n->out[0]]), elements(w) / s.dims[0]);
+    return lr_sat_mul(elements(&g->values[n->out[0]]), elements(w) / s.dims[0]);
 }
 
 /* Every input value meets each weight of its channel. */
@@ -66,7 +53,7 @@ static int64_t cost_conv_transpose(const struct lr_graph *g, const struct lr_nod
     struct lr_shape s = w->tensor ? w->tensor->shape : w->shape;
     if (s.n_dims < 1 || s.dims[0] < 1)
         return 0;
-    return times(elements(x), elements(w) / s.dims[0]);
+    return lr_sat_mul(elements(x), elements(w) / s.dims[0]);
 }
 
 /* Both products: every output value sums over the inner dimension. */
@@ -80,7 +67,7 @@ static int64_t inner(const struct lr_graph *g, const struct lr_node *n, bool is_
     if ((!a->tensor && !a->has_shape) || s->n_dims < (is_trans ? 2 : 1))
         return 0;
     int64_t k = s->dims[s->n_dims - (is_trans ? 2 : 1)];
-    return times(elements(&g->values[n->out[0]]), k > 0 ? k : 0);
+    return lr_sat_mul(elements(&g->values[n->out[0]]), k > 0 ? k : 0);
 }
 
 static int64_t cost_gemm(const struct lr_graph *g, const struct lr_node *n)
@@ -117,15 +104,15 @@ struct lr_cost lr_node_cost(const struct lr_graph *g, const struct lr_node *n)
         if (!v)
             continue;
         if (!v->tensor)
-            moved = plus(moved, elements(v));
+            moved = lr_sat_add(moved, elements(v));
         else if (lr_dtype_is_float(v->tensor->dtype) && n->op != LR_OP_CLIP &&
                  n->op != LR_OP_PAD && n->op != LR_OP_UNKNOWN)
-            c.params = plus(c.params, elements(v));
+            c.params = lr_sat_add(c.params, elements(v));
     }
     for (int i = 0; i < n->n_out && !is_view(n->op); i++)
         if (n->out[i] >= 0)
-            moved = plus(moved, elements(&g->values[n->out[i]]));
-    c.bytes = times(4, plus(c.params, moved));
+            moved = lr_sat_add(moved, elements(&g->values[n->out[i]]));
+    c.bytes = lr_sat_mul(4, lr_sat_add(c.params, moved));
     return c;
 }
 
@@ -135,9 +122,9 @@ struct lr_cost lr_graph_cost(const struct lr_graph *g)
 
     for (int k = 0; k < g->n_nodes; k++) {
         struct lr_cost c = lr_node_cost(g, &g->nodes[k]);
-        sum.macs = plus(sum.macs, c.macs);
-        sum.params = plus(sum.params, c.params);
-        sum.bytes = plus(sum.bytes, c.bytes);
+        sum.macs = lr_sat_add(sum.macs, c.macs);
+        sum.params = lr_sat_add(sum.params, c.params);
+        sum.bytes = lr_sat_add(sum.bytes, c.bytes);
     }
     return sum;
 }

@@ -143,8 +143,8 @@ enum lr_status lr_eval_split(struct lr_eval_ctx *c)
     return st;
 }
 
-/* Repeats what has size 1, as the shapes say. */
-enum lr_status lr_eval_expand(struct lr_eval_ctx *c)
+/* Expand and Tile: repeats the input along every axis, as the shapes say. */
+enum lr_status lr_eval_repeat(struct lr_eval_ctx *c)
 {
     struct lr_shape in = lr_eval_shape(c, 0), out = lr_eval_shape_out(c, 0);
     int64_t step[LR_MAX_DIMS];
@@ -157,24 +157,8 @@ enum lr_status lr_eval_expand(struct lr_eval_ctx *c)
     for (int i = 0; i < out.n_dims; i++) {
         int k = i - (out.n_dims - in.n_dims);
         for (int64_t j = 0; k >= 0 && j < out.dims[i]; j++)
-            p.at[i][j] = in.dims[k] == 1 ? 0 : j * step[k];
+            p.at[i][j] = j % in.dims[k] * step[k];
     }
-    return finish(c, &p);
-}
-
-enum lr_status lr_eval_tile(struct lr_eval_ctx *c)
-{
-    struct lr_shape in = lr_eval_shape(c, 0), out = lr_eval_shape_out(c, 0);
-    int64_t step[LR_MAX_DIMS];
-    struct lr_pick p;
-    enum lr_status st = begin(c, &p, &out);
-
-    if (st != LR_OK)
-        return st;
-    strides_of(step, &in);
-    for (int i = 0; i < out.n_dims; i++)
-        for (int64_t j = 0; j < out.dims[i]; j++)
-            p.at[i][j] = j % in.dims[i] * step[i];
     return finish(c, &p);
 }
 

@@ -254,3 +254,23 @@ enum lr_status lr_layers_find(struct lr_layer **layers, int *n, const struct lr_
     *n = count;
     return LR_OK;
 }
+
+struct lr_conv_part lr_layer_part(const struct lr_layer *l, const float *w,
+                                  const float *bias)
+{
+    return (struct lr_conv_part){.cout = l->d,
+                                 .cin = l->c,
+                                 .kh = l->kh,
+                                 .kw = l->kw,
+                                 .group = l->group,
+                                 .stride_h = l->stride_h,
+                                 .stride_w = l->stride_w,
+                                 .dil_h = l->dil_h,
+                                 .dil_w = l->dil_w,
+                                 .pad_top = l->pad_top,
+                                 .pad_left = l->pad_left,
+                                 .pad_bottom = l->pad_bottom,
+                                 .pad_right = l->pad_right,
+                                 .w = w,
+                                 .b = bias};
+}

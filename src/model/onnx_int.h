@@ -31,4 +31,7 @@ enum lr_status lr_onnx_tensor_any(struct lr_tensor **out, Onnx__TensorProto *t,
 /* False when ONNX's type number is none of lr_dtype. */
 bool lr_onnx_dtype(enum lr_dtype *t, int number);
 
+/* The folder a path lies in, "." for a bare name; lr_free it. */
+char *lr_onnx_folder(const char *path);
+
 #endif

@@ -395,8 +395,7 @@ static enum lr_status read_model(struct reader *r, const Onnx__ModelProto *m,
     return st;
 }
 
-/* The folder a path lies in, "." for a bare name. */
-static char *folder_of(const char *path)
+char *lr_onnx_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
@@ -453,7 +452,7 @@ enum lr_status lr_onnx_read(struct lr_graph **out, char sha256[65], const char *
         return st;
     if (sha256)
         lr_sha256(sha256, data, len);
-    folder = folder_of(path);
+    folder = lr_onnx_folder(path);
     st = folder ? lr_onnx_parse(out, data, len, folder, notes, e)
                 : lr_enomem(e, strlen(path), "a path");
     if (st != LR_OK)

@@ -346,23 +346,13 @@ static enum lr_status read_back(const struct lr_onnx_save *o, const struct lr_fi
     return st;
 }
 
-/* The folder a path lies in, "." for a bare name. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (!slash)
-        return lr_strdup(".");
-    return lr_strndup(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
 /* Writes the packed model, which is released; to a pipe or a device after the check,
  * since there nothing can be taken back. */
 static enum lr_status put_model(char *bytes, size_t len, const char *path,
                                 const struct lr_onnx_save *o, struct lr_err *e)
 {
     struct lr_file f = {0};
-    char *folder = folder_of(path), hash[65];
+    char *folder = lr_onnx_folder(path), hash[65];
     enum lr_status st =
         folder ? lr_file_begin(&f, path, e) : lr_enomem(e, strlen(path), "a path");
 

@@ -2,12 +2,9 @@
  * have the same digest only when every number agrees to the last bit. */
 #include "out/digest.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "out/json.h"
-#include "out/number.h"
 #include "ranklab/file.h"
 
 static bool begins_with(const char *s, const char *head)
@@ -35,23 +32,10 @@ static void add_cell(struct lr_strbuf *b, enum out_type type, const struct out_c
         lr_strbuf_putc(b, '-');
         return;
     }
-    switch (type) {
-    case OUT_TEXT:
+    if (type == OUT_TEXT)
         out_json_string(b, c->text);
-        break;
-    case OUT_INT:
-        lr_strbuf_printf(b, "%" PRId64, c->i);
-        break;
-    case OUT_REAL:
-        if (isfinite(c->r))
-            out_number_shortest(b, c->r);
-        else
-            lr_strbuf_puts(b, c->r > 0 ? "inf" : "-inf");
-        break;
-    case OUT_BOOL:
-        lr_strbuf_puts(b, c->i ? "true" : "false");
-        break;
-    }
+    else
+        out_cell_raw(b, type, c);
 }
 
 enum lr_status out_table_digest(char hex[65], const struct out_table *t, struct lr_err *e)

@@ -83,13 +83,9 @@ int plot_canvas_text(struct plot_canvas *c, int col, int row, const char *s, int
     if (row < 0 || row >= c->height || col < 0)
         return 0;
     for (size_t i = 0; i < n;) {
-        char one[5] = "";
-        unsigned cp = 0;
-        int len = lr_utf8_decode(s + i, n - i, &cp);
-        size_t k = len ? (size_t)len : 1;
-        memcpy(one, s + i, k);
+        char one[5];
+        i += lr_utf8_take(one, s + i, n - i);
         int width = lr_text_columns(one);
-        i += k;
         if (width < 1)
             continue;
         if (used + width > max || col + used + width > c->width)

@@ -268,11 +268,8 @@ out:
 static void put_ascii(struct lr_strbuf *b, const char *s, size_t n)
 {
     for (size_t i = 0; i < n;) {
-        char one[5] = "";
-        unsigned cp = 0;
-        int len = lr_utf8_decode(s + i, n - i, &cp);
-        size_t k = len ? (size_t)len : 1;
-        memcpy(one, s + i, k);
+        char one[5];
+        size_t k = lr_utf8_take(one, s + i, n - i);
         i += k;
         if (k == 1 && !(one[0] & 0x80))
             lr_strbuf_putc(b, one[0]);

@@ -51,13 +51,11 @@ static void csv_text(struct lr_strbuf *b, const char *s)
     lr_strbuf_free(&safe);
 }
 
-static void csv_cell(struct lr_strbuf *b, enum out_type type, const struct out_cell *c)
+void out_cell_raw(struct lr_strbuf *b, enum out_type type, const struct out_cell *c)
 {
-    if (c->is_null)
-        return;
     switch (type) {
     case OUT_TEXT:
-        csv_text(b, c->text);
+        lr_strbuf_puts(b, c->text);
         break;
     case OUT_INT:
         lr_strbuf_printf(b, "%" PRId64, c->i);
@@ -72,6 +70,16 @@ static void csv_cell(struct lr_strbuf *b, enum out_type type, const struct out_c
         lr_strbuf_puts(b, c->i ? "true" : "false");
         break;
     }
+}
+
+static void csv_cell(struct lr_strbuf *b, enum out_type type, const struct out_cell *c)
+{
+    if (c->is_null)
+        return;
+    if (type == OUT_TEXT)
+        csv_text(b, c->text);
+    else
+        out_cell_raw(b, type, c);
 }
 
 static void render_csv(struct lr_strbuf *b, const struct out_table *t)
@@ -97,20 +105,12 @@ static void json_cell(struct lr_strbuf *b, enum out_type type, const struct out_
         lr_strbuf_puts(b, "null");
         return;
     }
-    switch (type) {
-    case OUT_TEXT:
+    if (type == OUT_TEXT)
         out_json_string(b, c->text);
-        break;
-    case OUT_INT:
-        out_json_int(b, c->i);
-        break;
-    case OUT_REAL:
+    else if (type == OUT_REAL)
         out_json_real(b, c->r);
-        break;
-    case OUT_BOOL:
-        lr_strbuf_puts(b, c->i ? "true" : "false");
-        break;
-    }
+    else
+        out_cell_raw(b, type, c);
 }
 
 static void render_json(struct lr_strbuf *b, const struct out_table *t)
@@ -141,11 +141,8 @@ static void add_capped(struct lr_strbuf *b, const char *s, bool is_ascii)
         return;
     }
     for (size_t i = 0; i < n;) {
-        char one[5] = "";
-        unsigned cp = 0;
-        int len = lr_utf8_decode(s + i, n - i, &cp);
-        size_t k = len ? (size_t)len : 1;
-        memcpy(one, s + i, k);
+        char one[5];
+        size_t k = lr_utf8_take(one, s + i, n - i);
         int width = lr_text_columns(one);
         if (used + width > room)
             break;

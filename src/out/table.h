@@ -55,6 +55,8 @@ void out_null(struct out_table *t);
  * "-", text cells capped at 40 columns with an ellipsis; ascii: no UTF-8 decoration. */
 enum lr_status out_table_render(struct lr_strbuf *b, const struct out_table *t,
                                 enum out_format format, bool is_ascii, struct lr_err *e);
+/* The value of a cell that is not null as it is: numbers as in CSV, text not escaped. */
+void out_cell_raw(struct lr_strbuf *b, enum out_type type, const struct out_cell *c);
 /* One cell as a person reads it, whole and safe for a terminal; not escaped for a
  * format. */
 void out_cell_text(struct lr_strbuf *b, const struct out_column *col,

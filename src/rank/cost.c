@@ -3,21 +3,8 @@
 #include <limits.h>
 #include <math.h>
 
+#include "base/saturate.h"
 #include "rank/rank_internal.h"
-
-static int64_t mul(int64_t a, int64_t b)
-{
-    int64_t product;
-
-    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
-}
-
-static int64_t add(int64_t a, int64_t b)
-{
-    int64_t sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-}
 
 static int groups(const struct lr_rank_layer *l)
 {
@@ -26,25 +13,25 @@ static int groups(const struct lr_rank_layer *l)
 
 static int64_t column(const struct lr_rank_layer *l) /* inputs of one k x 1 filter */
 {
-    return mul(l->c / groups(l), l->kh);
+    return lr_sat_mul(l->c / groups(l), l->kh);
 }
 
 static int64_t row(const struct lr_rank_layer *l, int spatial) /* of one 1 x k filter */
 {
     int g = groups(l);
 
-    return mul(l->kw, spatial / g + (spatial % g != 0));
+    return lr_sat_mul(l->kw, spatial / g + (spatial % g != 0));
 }
 
 int64_t lr_rank_patch(const struct lr_rank_layer *l)
 {
-    return mul(column(l), l->kw);
+    return lr_sat_mul(column(l), l->kw);
 }
 
 int lr_rank_spatial_full(const struct lr_rank_layer *l)
 {
-    int64_t down = column(l), across = mul(l->kw, l->d / groups(l));
-    int64_t full = mul(groups(l), down < across ? down : across);
+    int64_t down = column(l), across = lr_sat_mul(l->kw, l->d / groups(l));
+    int64_t full = lr_sat_mul(groups(l), down < across ? down : across);
 
     return full < INT_MAX ? (int)full : INT_MAX;
 }
@@ -65,7 +52,7 @@ int lr_rank_step(const struct lr_rank_layer *l, int step)
         b = other;
         other = rest;
     }
-    int64_t multiple = mul(a / b, g);
+    int64_t multiple = lr_sat_mul(a / b, g);
     return multiple < INT_MAX ? (int)multiple : INT_MAX;
 }
 
@@ -73,7 +60,7 @@ int lr_rank_step(const struct lr_rank_layer *l, int step)
 
 int64_t lr_macs_whole(const struct lr_rank_layer *l)
 {
-    return mul(l->positions, mul(lr_rank_patch(l), l->d));
+    return lr_sat_mul(l->positions, lr_sat_mul(lr_rank_patch(l), l->d));
 }
 
 int64_t lr_macs_split(const struct lr_rank_layer *l, struct lr_ranks r)
@@ -83,13 +70,14 @@ int64_t lr_macs_split(const struct lr_rank_layer *l, struct lr_ranks r)
     if (l->split == LR_SPLIT_NONE)
         return lr_macs_whole(l);
     if (l->split == LR_SPLIT_CHANNEL)
-        return mul(l->positions, mul(r.channel, add(lr_rank_patch(l), one)));
-    first = mul(l->mid_positions, mul(r.spatial, column(l)));
-    merged = mul(row(l, r.spatial), l->d);
-    pair = mul(r.channel, add(row(l, r.spatial), one));
+        return lr_sat_mul(l->positions,
+                          lr_sat_mul(r.channel, lr_sat_add(lr_rank_patch(l), one)));
+    first = lr_sat_mul(l->mid_positions, lr_sat_mul(r.spatial, column(l)));
+    merged = lr_sat_mul(row(l, r.spatial), l->d);
+    pair = lr_sat_mul(r.channel, lr_sat_add(row(l, r.spatial), one));
     if (l->split == LR_SPLIT_SPATIAL || pair > merged)
         pair = merged;
-    return add(first, mul(l->positions, pair));
+    return lr_sat_add(first, lr_sat_mul(l->positions, pair));
 }
 
 static bool is_full(const struct lr_rank_layer *l, struct lr_ranks r)
@@ -121,7 +109,7 @@ int64_t lr_macs_at(const struct lr_rank_layer *l, struct lr_ranks r)
 
 int64_t lr_params_whole(const struct lr_rank_layer *l)
 {
-    return mul(l->d, add(lr_rank_patch(l), l->has_bias));
+    return lr_sat_mul(l->d, lr_sat_add(lr_rank_patch(l), l->has_bias));
 }
 
 int64_t lr_params_split(const struct lr_rank_layer *l, struct lr_ranks r)
@@ -131,13 +119,14 @@ int64_t lr_params_split(const struct lr_rank_layer *l, struct lr_ranks r)
     if (l->split == LR_SPLIT_NONE)
         return lr_params_whole(l);
     if (l->split != LR_SPLIT_CHANNEL) {
-        first = mul(r.spatial, column(l));
+        first = lr_sat_mul(r.spatial, column(l));
         inputs = row(l, r.spatial);
         if (l->split == LR_SPLIT_SPATIAL || lr_split_is_merged(l->d, l->kw, groups(l), r))
-            return add(first, mul(l->d, add(inputs, 1)));
+            return lr_sat_add(first, lr_sat_mul(l->d, lr_sat_add(inputs, 1)));
     }
-    first = add(first, mul(r.channel, add(inputs, l->has_bias || l->needs_bias)));
-    return add(first, add(mul(r.channel, one), l->d));
+    first = lr_sat_add(
+        first, lr_sat_mul(r.channel, lr_sat_add(inputs, l->has_bias || l->needs_bias)));
+    return lr_sat_add(first, lr_sat_add(lr_sat_mul(r.channel, one), l->d));
 }
 
 int64_t lr_params_at(const struct lr_rank_layer *l, struct lr_ranks r)

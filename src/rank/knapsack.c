@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/saturate.h"
 #include "ranklab/mem.h"
 
 /* Partial choices in all lists together, and in one list before it is thinned out. */
@@ -109,7 +110,7 @@ static enum lr_status extend(struct search *s, int layer, struct lr_err *e)
         if ((st = lr_progress_tick(s->progress, fraction, "choosing ranks", e)) != LR_OK)
             return st;
         for (int i = 0; i < s->n_list; i++) {
-            struct partial p = {lr_cost_plus(s->list[i].cost, o->x[k].cost),
+            struct partial p = {lr_sat_add(s->list[i].cost, o->x[k].cost),
                                 s->list[i].loss + o->x[k].loss, i, k};
             double rounded;
             if (p.cost > s->r.capacity)
@@ -206,7 +207,7 @@ static enum lr_status check_cheapest(const struct search *s, const struct lr_bud
     double whole = b->fixed;
 
     for (int i = 0; i < s->r.n; i++) {
-        least = lr_cost_plus(least, s->r.o[i].x[0].cost);
+        least = lr_sat_add(least, s->r.o[i].x[0].cost);
         whole += (double)lr_budget_cost(b, &layers[i], lr_ranks_whole(&layers[i]));
     }
     if (least <= s->r.capacity)

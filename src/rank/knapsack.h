@@ -22,9 +22,6 @@ struct lr_relaxed {
     double rest_loss;
 };
 
-/* a + b, INT64_MAX where that is too much. */
-int64_t lr_cost_plus(int64_t a, int64_t b);
-
 /* Room for the steps of all options of r->o. */
 enum lr_status lr_relaxed_make_room(struct lr_relaxed *r, struct lr_err *e);
 /* Releases the options too. */

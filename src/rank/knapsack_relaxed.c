@@ -5,14 +5,8 @@
 
 #include <stdlib.h>
 
+#include "base/saturate.h"
 #include "ranklab/mem.h"
-
-int64_t lr_cost_plus(int64_t a, int64_t b)
-{
-    int64_t sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-}
 
 enum lr_status lr_relaxed_make_room(struct lr_relaxed *r, struct lr_err *e)
 {
@@ -87,7 +81,7 @@ void lr_relaxed_set_rest(struct lr_relaxed *r, int first)
     r->rest_cost = 0;
     r->rest_loss = 0;
     for (int i = first; i < r->n; i++) {
-        r->rest_cost = lr_cost_plus(r->rest_cost, r->o[i].x[0].cost);
+        r->rest_cost = lr_sat_add(r->rest_cost, r->o[i].x[0].cost);
         r->rest_loss += r->o[i].x[0].loss;
     }
     r->cum_rise[0] = r->cum_saved[0] = 0;

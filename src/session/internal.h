@@ -17,6 +17,10 @@
 enum lr_status session_need_network(const struct lr_session *s, struct lr_err *e);
 /* LR_EUNSUP naming the node that the engine cannot run. */
 enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e);
+/* LR_EINVAL without evaluation images; *count: how many of the first asked (0: all) there
+ * are. */
+enum lr_status session_need_images(int64_t *count, const struct lr_session *s,
+                                   int64_t asked, struct lr_err *e);
 
 /* ---- undo.c: the plan is changed by editing a copy and committing it ---- */
 

@@ -241,20 +241,14 @@ out:
 enum lr_status lr_session_ask(struct lr_answer *a, struct lr_session *s,
                               const struct lr_question *q, struct lr_err *e)
 {
-    int64_t count = q->count;
+    int64_t count = 0;
     char key[65];
     bool *use = NULL;
     enum lr_status rc = session_need_network(s, e);
 
     *a = (struct lr_answer){0};
-    if (rc != LR_OK)
+    if (rc != LR_OK || (rc = session_need_images(&count, s, q->count, e)) != LR_OK)
         return rc;
-    if (!s->eval)
-        return lr_err_set(e, LR_EINVAL, "no evaluation images: use data eval");
-    if (count < 0)
-        return lr_err_set(e, LR_EINVAL, "count %lld is below 0", (long long)count);
-    if (count == 0 || count > lr_dataset_count(s->eval))
-        count = lr_dataset_count(s->eval);
     use = lr_calloc((size_t)s->n_layers + 1, sizeof(*use));
     if (!use)
         return lr_enomem(e, (size_t)s->n_layers, "a set of layers");

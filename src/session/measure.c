@@ -316,12 +316,8 @@ enum lr_status lr_session_outputs(struct lr_output_measure *m, const struct lr_s
     struct lr_graph *g = NULL;
     enum lr_status rc = session_need_network(s, e);
 
-    if (rc != LR_OK)
+    if (rc != LR_OK || (rc = session_need_images(&count, s, count, e)) != LR_OK)
         return rc;
-    if (!s->eval)
-        return lr_err_set(e, LR_EINVAL, "no evaluation images: use data eval");
-    if (count < 0)
-        return lr_err_set(e, LR_EINVAL, "count %lld is below 0", (long long)count);
     if ((rc = session_need_run(s, e)) == LR_OK)
         rc = lr_session_build(&g, s, false, e);
     if (rc == LR_OK)

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/saturate.h"
 #include "ranklab/mem.h"
 
 const char *lr_mode_name(enum lr_mode m)
@@ -18,21 +19,6 @@ const char *lr_state_name(enum lr_state s)
 {
     static const char *const names[] = {"whole", "chosen", "solved", "stale"};
     return names[s];
-}
-
-/* Sizes and costs come from files: they saturate instead of overflowing. */
-static int64_t mul(int64_t a, int64_t b)
-{
-    int64_t product;
-
-    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
-}
-
-static int64_t add(int64_t a, int64_t b)
-{
-    int64_t sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
 static bool has_bias(const struct lr_session *s, int layer)
@@ -65,8 +51,8 @@ struct lr_rank_layer lr_session_rank_layer_as(const struct lr_session *s, int la
         .kh = l->kh,
         .kw = l->kw,
         .group = l->group > 0 ? l->group : 1,
-        .positions = mul(l->out_h, l->out_w),
-        .mid_positions = mul(l->out_h, l->in_w),
+        .positions = lr_sat_mul(l->out_h, l->out_w),
+        .mid_positions = lr_sat_mul(l->out_h, l->in_w),
         .eig = spectrum ? spectrum->eig : NULL,
         .spatial = spectrum ? spectrum->spatial : NULL,
         .points = is_measured ? curve->points : NULL,
@@ -160,11 +146,11 @@ static int64_t inner_values(const struct lr_rank_layer *l, struct lr_ranks r)
     int64_t n = 0;
 
     if (l->split != LR_SPLIT_CHANNEL)
-        n = add(n, mul(l->mid_positions, r.spatial));
+        n = lr_sat_add(n, lr_sat_mul(l->mid_positions, r.spatial));
     if (l->split == LR_SPLIT_CHANNEL ||
         (l->split == LR_SPLIT_BOTH && !lr_split_is_merged(l->d, l->kw, l->group, r)))
-        n = add(n, mul(l->positions, r.channel));
-    return mul(2, n);
+        n = lr_sat_add(n, lr_sat_mul(l->positions, r.channel));
+    return lr_sat_mul(2, n);
 }
 
 void lr_session_row(struct lr_layer_row *r, const struct lr_session *s, int layer)
@@ -186,10 +172,11 @@ void lr_session_row(struct lr_layer_row *r, const struct lr_session *s, int laye
     bool is_split = r->state != LR_STATE_WHOLE;
     r->macs = is_split ? lr_macs_split(&rl, p->ranks) : l->macs;
     r->params = is_split ? lr_params_split(&rl, p->ranks) : l->params;
-    r->bytes = is_split
-                   ? add(l->bytes,
-                         mul(4, add(r->params - l->params, inner_values(&rl, p->ranks))))
-                   : l->bytes;
+    r->bytes =
+        is_split
+            ? lr_sat_add(l->bytes, lr_sat_mul(4, lr_sat_add(r->params - l->params,
+                                                            inner_values(&rl, p->ranks))))
+            : l->bytes;
     r->speedup = r->macs > 0 ? (double)r->macs_original / (double)r->macs : NAN;
     r->energy = NAN;
     if (s->spectra && s->spectra[layer].eig)
@@ -221,17 +208,17 @@ void lr_session_totals(struct lr_totals *t, const struct lr_session *s)
     for (int i = 0; i < s->n_layers; i++) {
         struct lr_layer_row r;
         lr_session_row(&r, s, i);
-        t->net_macs = add(t->net_macs - r.macs_original, r.macs);
-        t->net_params = add(t->net_params - r.params_original, r.params);
-        t->net_bytes = add(t->net_bytes - r.bytes_original, r.bytes);
+        t->net_macs = lr_sat_add(t->net_macs - r.macs_original, r.macs);
+        t->net_params = lr_sat_add(t->net_params - r.params_original, r.params);
+        t->net_bytes = lr_sat_add(t->net_bytes - r.bytes_original, r.bytes);
         if (s->layers[i].kind != LR_LAYER_CONV)
             continue;
-        t->macs = add(t->macs, r.macs);
-        t->macs_original = add(t->macs_original, r.macs_original);
-        t->params = add(t->params, r.params);
-        t->params_original = add(t->params_original, r.params_original);
-        t->bytes = add(t->bytes, r.bytes);
-        t->bytes_original = add(t->bytes_original, r.bytes_original);
+        t->macs = lr_sat_add(t->macs, r.macs);
+        t->macs_original = lr_sat_add(t->macs_original, r.macs_original);
+        t->params = lr_sat_add(t->params, r.params);
+        t->params_original = lr_sat_add(t->params_original, r.params_original);
+        t->bytes = lr_sat_add(t->bytes, r.bytes);
+        t->bytes_original = lr_sat_add(t->bytes_original, r.bytes_original);
     }
     t->speedup = ratio(t->macs_original, t->macs);
     t->net_speedup = ratio(t->net_macs_original, t->net_macs);

@@ -84,6 +84,19 @@ enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e)
     return LR_OK;
 }
 
+enum lr_status session_need_images(int64_t *count, const struct lr_session *s,
+                                   int64_t asked, struct lr_err *e)
+{
+    if (!s->eval)
+        return lr_err_set(e, LR_EINVAL, "no evaluation images: use data eval");
+    if (asked < 0)
+        return lr_err_set(e, LR_EINVAL, "count %lld is below 0", (long long)asked);
+    *count = lr_dataset_count(s->eval);
+    if (asked > 0 && asked < *count)
+        *count = asked;
+    return LR_OK;
+}
+
 /* One image batch x channels x height x width, everything but the batch known. */
 static enum lr_status find_input(struct lr_session *s, struct lr_err *e)
 {

@@ -391,15 +391,13 @@ static enum lr_status check(struct job *j, struct lr_err *e)
     j->has_eval = o->metric != LR_METRIC_ERROR;
     if (!j->has_eval)
         return LR_OK;
-    if (!s->eval)
-        return lr_err_set(e, LR_EINVAL, "no evaluation images: use data eval");
+    rc = session_need_images(&j->n_images, s, o->count, e);
+    if (rc != LR_OK)
+        return rc;
     if (o->metric == LR_METRIC_TOP1 && !lr_dataset_labels(s->eval))
         return lr_err_set(e, LR_EINVAL,
                           "the evaluation images have no labels: use the metric "
                           "agreement or error");
-    j->n_images = lr_dataset_count(s->eval);
-    if (o->count > 0 && o->count < j->n_images)
-        j->n_images = o->count;
     return session_need_run(s, e);
 }
 

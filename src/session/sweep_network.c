@@ -347,13 +347,12 @@ enum lr_status lr_session_sweep_network(struct lr_session *s,
                                         const struct lr_sweep_network_opts *o,
                                         struct lr_err *e)
 {
-    struct job j = {.s = s, .o = o, .count = o->count};
+    struct job j = {.s = s, .o = o};
     enum lr_status rc = session_need_network(s, e);
 
-    if (rc != LR_OK || (rc = session_need_run(s, e)) != LR_OK)
+    if (rc != LR_OK || (rc = session_need_run(s, e)) != LR_OK ||
+        (rc = session_need_images(&j.count, s, o->count, e)) != LR_OK)
         return rc;
-    if (!s->eval)
-        return lr_err_set(e, LR_EINVAL, "no evaluation images: use data eval");
     if (!(o->first >= 1) || !(o->last >= o->first) || !isfinite(o->last) ||
         !(o->step > 0))
         return lr_err_set(e, LR_EINVAL,
@@ -363,10 +362,6 @@ enum lr_status lr_session_sweep_network(struct lr_session *s,
     if (n > MAX_POINTS)
         return lr_err_set(e, LR_EINVAL, "%.0f speedups: at most %d", n, MAX_POINTS);
     j.n_speedups = (int)n;
-    if (o->count < 0)
-        return lr_err_set(e, LR_EINVAL, "count %" PRId64 " is below 0", o->count);
-    if (j.count == 0 || j.count > lr_dataset_count(s->eval))
-        j.count = lr_dataset_count(s->eval);
     lr_session_journal(s); /* opened, and complained of, while notes are heard */
     set_aside(&j);
     rc = all_points(&j, true, e);

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "layer_part.h"
 #include "ranklab/approx.h"
 
 static const struct lr_layer LAYER = {.c = 3,

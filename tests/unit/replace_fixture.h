@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "layer_part.h"
 #include "model/model.h"
 #include "model_build.h"
 #include "ranklab/file.h"
@@ -47,7 +46,7 @@ static inline void factor(struct original *o, int i)
     o->identity[i] = lr_calloc((size_t)l->d * each, sizeof(float));
     for (size_t k = 0; k < (size_t)l->d; k++)
         o->identity[i][k * each + k % each] = 1;
-    o->parts[i][0] = whole_part(l, o->w[i]->data, NULL);
+    o->parts[i][0] = lr_layer_part(l, o->w[i]->data, NULL);
     o->parts[i][1] = (struct lr_conv_part){.cout = l->d,
                                            .cin = l->d,
                                            .kh = 1,

@@ -44,7 +44,7 @@ static void check_split(struct lr_layer l, bool has_bias, int rank, uint64_t see
                 isnan(f->error_refit));
     assert_non_null(f->parts[1].b);
 
-    struct lr_conv_part whole = whole_part(&l, weights, has_bias ? bias : NULL);
+    struct lr_conv_part whole = lr_layer_part(&l, weights, has_bias ? bias : NULL);
     assert_int_equal(f->parts[0].pad_bottom, l.pad_bottom);
     assert_int_equal(f->parts[0].pad_right, l.pad_right);
     convolve(y, &whole, x, h, w, oh, ow);

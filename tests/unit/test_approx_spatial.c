@@ -252,7 +252,7 @@ static void check_network(struct lr_layer l, const struct lr_ranks ranks, bool h
         assert_int_equal(f->parts[1].pad_top + f->parts[1].pad_bottom, 0);
         assert_null(f->parts[0].b);
     }
-    struct lr_conv_part whole = whole_part(&l, used, has_bias ? bias : NULL);
+    struct lr_conv_part whole = lr_layer_part(&l, used, has_bias ? bias : NULL);
     double *y = convolve_all(&whole, 1, x, &h, &width);
     double *split = convolve_all(f->parts, n_parts, x, &h2, &width2);
     assert_int_equal(h, h2);
