@@ -231,6 +231,22 @@ ssize_t read(int fd, void *data, size_t n)
     return syscall(SYS_read, fd, data, n);
 }
 
+ssize_t pread(int fd, void *data, size_t n, off_t at)
+{
+    if (fails_fd("pread", fd, false))
+        return -1;
+    return syscall(SYS_pread64, fd, data, n, at);
+}
+ssize_t pread64(int fd, void *data, size_t n, off_t at) __attribute__((alias("pread")));
+
+int fallocate(int fd, int mode, off_t at, off_t n)
+{
+    if (fails_fd("fallocate", fd, true))
+        return -1;
+    return (int)syscall(SYS_fallocate, fd, mode, at, n);
+}
+int fallocate64(int fd, int mode, off_t at, off_t n) __attribute__((alias("fallocate")));
+
 int fsync(int fd)
 {
     return fails_fd("fsync", fd, true) ? -1 : (int)syscall(SYS_fsync, fd);

@@ -2,7 +2,8 @@
 # A session on a small network with each allocation failing in turn, those of the program and
 # those that protobuf-c makes: it does not crash, says that memory was short, leaves
 # no half file and goes on; a failure that it survives changes nothing of what it prints and
-# writes. Allocations reached by the same chain of calls are tried three times, not each.
+# writes. (It says twice that it goes on: one of the two may be what fails.) Allocations reached
+# by the same chain of calls are tried three times, not each.
 # FAULT_ALL=1: all of these, otherwise some of them.
 # usage: memory.sh [RANKLAB [N...]]: only these allocations
 . "$(dirname "$0")/lib.sh"
@@ -44,6 +45,7 @@ run images.npy out/a.npy
 export report out/rep
 info conv2
 history 2
+echo still usable
 echo still usable
 cost
 END
