@@ -44,29 +44,45 @@ struct lr_dataset;
  * LR_ESHAPE saying both shapes. Zero images: LR_EINVAL. LR_ENUMERIC names the first image
  * drawn that has a NaN or Inf. The whole file is held in memory as stored.
  * A folder holds pictures (JPEG, PNG, WebP, BMP, PPM, PGM), or a sub-folder for each
- * class, sorted by bytes; labels may then be a text file. All that take part are decoded
- * once, up to 1 GiB of them is kept, the others are decoded again when asked for. What
- * cannot be read is skipped with a warning; with count the next drawn takes its place. */
+ * class, sorted by bytes; labels may then be a text file. Up to 1 GiB of decoded pictures
+ * is kept, the others are decoded again when asked for. What cannot be read is skipped
+ * with a warning: image i is the i-th picture that can be read, in the order drawn.
+ * Opening looks at the first pictures only; lr_dataset_settle makes known what is to be
+ * used. */
 enum lr_status lr_dataset_open(struct lr_dataset **out, const char *path, int c, int h,
                                int w, const struct lr_data_opts *opts,
                                const struct lr_notes *notes, struct lr_err *e);
 void lr_dataset_free(struct lr_dataset *d);
 
+/* Makes the first n images (0: all) known, or as many as there are; count, labels and
+ * hash are final for these. Of files all are known from the start. What was found stays
+ * found when the work is interrupted. */
+enum lr_status lr_dataset_settle(struct lr_dataset *d, int64_t n,
+                                 const struct lr_notes *notes,
+                                 const struct lr_progress *progress, struct lr_err *e);
+/* Images that are known. */
+int64_t lr_dataset_known(const struct lr_dataset *d);
+/* Images; of a folder of which not all are known, the most there can be. */
 int64_t lr_dataset_count(const struct lr_dataset *d);
-/* Pictures that could not be read. */
+/* Pictures that could not be read, as far as is known. */
 int64_t lr_dataset_skipped(const struct lr_dataset *d);
+/* Bytes that batches may take beyond those the set holds now. */
+size_t lr_dataset_room(const struct lr_dataset *d);
 /* Labels (int32, count entries, >= 0), or NULL. */
 const int32_t *lr_dataset_labels(const struct lr_dataset *d);
 /* The largest label + 1, or 0. */
 int lr_dataset_classes(const struct lr_dataset *d);
 const char *lr_dataset_path(const struct lr_dataset *d);
-/* SHA-256 over stored bytes (uncompressed), order, labels and preprocessing; 64 hex
- * digits. */
+/* SHA-256 over stored bytes (uncompressed; of pictures the files' bytes), order, labels
+ * and preprocessing; 64 hex digits, or "" as long as not all images are known. */
 const char *lr_dataset_hash(const struct lr_dataset *d);
+/* What the first n images (0: all) are known by, into hex, which is returned: of a file
+ * the hash of the whole; "" when they are not known. */
+const char *lr_dataset_hash_first(char hex[65], const struct lr_dataset *d, int64_t n);
 /* As opened; labels is NULL. */
 const struct lr_data_opts *lr_dataset_opts(const struct lr_dataset *d);
-/* Images first..first+n-1 into out [n, c, h, w]. LR_ENUMERIC names an image with NaN/Inf.
- */
+/* Images first..first+n-1, which are known, into out [n, c, h, w]. LR_ENUMERIC names an
+ * image with NaN/Inf, LR_EIO a picture whose file has changed. */
 enum lr_status lr_dataset_batch(const struct lr_dataset *d, int64_t first, int64_t n,
                                 float *out, struct lr_err *e);
 

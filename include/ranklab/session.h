@@ -135,6 +135,9 @@ void lr_session_close(struct lr_session *s);
 /* which: 0 calib, 1 eval. src: path or @NAME. opts NULL: defaults. */
 enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
                                const struct lr_data_opts *opts, struct lr_err *e);
+/* Makes all images of both sets known (lr_dataset_settle). */
+enum lr_status lr_session_settle(struct lr_session *s, const struct lr_progress *progress,
+                                 struct lr_err *e);
 
 /* How the engine convolves (enum lr_convolution), in all that is run from now on. What
  * was computed of the original network is dropped, factors stay. */

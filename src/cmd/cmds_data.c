@@ -22,7 +22,7 @@ static void add_data(struct out_table *t, const char *role, const struct lr_data
     out_text(t, lr_dataset_path(d));
     out_int(t, lr_dataset_count(d));
     out_int(t, lr_dataset_labels(d) ? lr_dataset_classes(d) : INT64_MIN);
-    out_text(t, lr_dataset_hash(d));
+    out_text(t, lr_dataset_hash(d)[0] ? lr_dataset_hash(d) : NULL);
 }
 
 static enum lr_status show_data(struct cmd_ctx *c, struct cmd_error *e)
@@ -208,6 +208,9 @@ static enum lr_status run_data(struct cmd_ctx *c, const struct cmd_call *call,
     else
         cmd_say(c, "%s: %" PRId64 " images without labels", role->text,
                 lr_dataset_count(d));
+    if (lr_dataset_known(d) < lr_dataset_count(d))
+        cmd_say(c, "%" PRId64 " of them were read, the others are when they are needed",
+                lr_dataset_known(d));
     if (lr_dataset_skipped(d))
         cmd_say(c, "%" PRId64 " skipped", lr_dataset_skipped(d));
     return LR_OK;
@@ -263,16 +266,19 @@ static const struct cmd_row rows[] = {
          "PGM)\n"
          "or of a sub-folder for each class, sorted. They are resized, by default just "
          "to\n"
-         "cover the network's input, and the middle is taken. What cannot be read is "
-         "named\n"
-         "and skipped. --labels is idx, .npy or, for folders, a text file: NUMBER or "
+         "cover the network's input, and the middle is taken. Of a folder only the "
+         "first\n"
+         "pictures are read at once, the others when a command needs them; what cannot "
+         "be\n"
+         "read is named and skipped. --labels is idx, .npy or, for folders, a text file: "
+         "NUMBER or "
          "NAME\n"
          "NUMBER on each line.\n",
      .examples =
          "data\ndata calib @fashion --count 300\ndata eval @fashion --count 500\n",
      .args = data_args,
      .options = data_options,
-     .flags = CMD_TABLE,
+     .flags = CMD_TABLE | CMD_VARIES,
      .run = run_data},
 };
 

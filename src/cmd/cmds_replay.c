@@ -1,6 +1,7 @@
 /* Commands about scripts: running them, keeping what was done as one, and replaying a
  * recorded one to see whether its tables come out as they did. A replay runs in a session
  * of its own, beside the one that is open. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/replay.h"
@@ -170,6 +171,22 @@ static void check_hash(struct cmd_ctx *c, const char *what, const char *then,
         differs(c, "%s %.12s... was %.12s... when it was recorded", what, now, then);
 }
 
+/* "sha256 HEX" of all, or "first N sha256 HEX". */
+static void check_images(struct cmd_ctx *c, const char *what, const char *then,
+                         const struct lr_dataset *d)
+{
+    static const char first[] = "first ";
+    char now[65], *end = NULL;
+    long long n = 0;
+
+    if (strncmp(then, first, sizeof(first) - 1) == 0) {
+        n = strtoll(then + sizeof(first) - 1, &end, 10);
+        then = n > 0 && *end == ' ' ? end + 1 : "";
+    }
+    if (strncmp(then, "sha256 ", 7) == 0)
+        check_hash(c, what, then + 7, lr_dataset_hash_first(now, d, n));
+}
+
 static void check_table(struct cmd_ctx *c, const char *text)
 {
     struct cmd_replay *r = c->replay;
@@ -224,12 +241,12 @@ enum lr_status cmd_replay_line(struct cmd_ctx *c, const char *text,
         check_hash(c, "the network", rest, s->model_sha256);
         lr_free(rest);
     }
-    if (s->calib && (rest = after(text, "# calib sha256 ")) != NULL) {
-        check_hash(c, "the calibration images", rest, lr_dataset_hash(s->calib));
+    if (s->calib && (rest = after(text, "# calib ")) != NULL) {
+        check_images(c, "the calibration images", rest, s->calib);
         lr_free(rest);
     }
-    if (s->eval && (rest = after(text, "# eval sha256 ")) != NULL) {
-        check_hash(c, "the evaluation images", rest, lr_dataset_hash(s->eval));
+    if (s->eval && (rest = after(text, "# eval ")) != NULL) {
+        check_images(c, "the evaluation images", rest, s->eval);
         lr_free(rest);
     }
     return LR_OK;

@@ -345,8 +345,10 @@ enum lr_status cmd_export_report(struct cmd_ctx *c, const char *path, struct cmd
 {
     struct job j = {.c = c};
     struct lr_strbuf title = {0};
-    enum lr_status st = out_folder_begin(&j.f, path, &e->err);
+    enum lr_status st = lr_session_settle(c->session, &c->progress, &e->err);
 
+    if (!st)
+        st = out_folder_begin(&j.f, path, &e->err);
     if (st)
         return st;
     lr_strbuf_printf(&title, "%s, made faster", c->session->model_name);

@@ -10,8 +10,10 @@
 enum lr_status cmd_export_config(struct cmd_ctx *c, const char *name, const char *path,
                                  struct cmd_error *e)
 {
-    enum lr_status st = lr_session_export_config(c->session, name, path, &e->err);
+    enum lr_status st = lr_session_settle(c->session, &c->progress, &e->err);
 
+    if (!st)
+        st = lr_session_export_config(c->session, name, path, &e->err);
     if (!st)
         cmd_say(c, "wrote %s", path);
     return st;
@@ -45,6 +47,8 @@ enum lr_status cmd_import_config(struct cmd_ctx *c, const struct cmd_call *call,
     char *path = NULL;
     enum lr_status st = cmd_path(&path, file, e);
 
+    if (!st)
+        st = lr_session_settle(c->session, &c->progress, &e->err);
     if (!st)
         st = cmd_before_take(&old, c->session, e);
     if (!st &&

@@ -109,6 +109,7 @@ struct cmd_ctx {
     int n_failed;              /* commands that failed and were not tried */
     struct cmd_replay *replay; /* the script that is compared with its record, or NULL */
     struct cmd_digests seen;   /* all tables printed while it runs */
+    int64_t n_told[2]; /* calibration and evaluation images whose hash was recorded */
     /* of the command that runs now */
     bool is_timed; /* its tables depend on how fast the machine is: no digest is kept */
     const struct cmd_row *row;

@@ -41,23 +41,35 @@ enum lr_status cmd_digest_add(struct cmd_ctx *c, const char *name,
     return st;
 }
 
-static void add_images(struct lr_strbuf *b, const char *what, const struct lr_dataset *d)
+/* Those of a folder become known as they are used. */
+static void add_images(struct lr_strbuf *b, int64_t *n_told, const char *what,
+                       const struct lr_dataset *d, bool is_new)
 {
-    if (d)
+    int64_t n = d ? lr_dataset_known(d) : 0;
+    char hex[65];
+
+    if (n == 0 || (n == *n_told && !is_new))
+        return;
+    *n_told = n;
+    if (lr_dataset_hash(d)[0])
         lr_strbuf_printf(b, "# %s sha256 %s\n", what, lr_dataset_hash(d));
+    else
+        lr_strbuf_printf(b, "# %s first %lld sha256 %s\n", what, (long long)n,
+                         lr_dataset_hash_first(hex, d, n));
 }
 
-void cmd_digest_lines(struct lr_strbuf *b, const struct cmd_ctx *c,
-                      const struct cmd_call *call)
+void cmd_digest_lines(struct lr_strbuf *b, struct cmd_ctx *c, const struct cmd_call *call)
 {
     const struct lr_session *s = c->session;
     struct cmd_name verb = cmd_name(call->row);
+    bool is_open = strcmp(verb.s, "open") == 0,
+         is_new = is_open || strcmp(verb.s, "data") == 0;
 
-    if (s->graph && strcmp(verb.s, "open") == 0)
+    if (s->graph && is_open)
         lr_strbuf_printf(b, "# network sha256 %s\n", s->model_sha256);
-    if (s->graph && (strcmp(verb.s, "open") == 0 || strcmp(verb.s, "data") == 0)) {
-        add_images(b, "calib", s->calib);
-        add_images(b, "eval", s->eval);
+    if (s->graph) {
+        add_images(b, &c->n_told[0], "calib", s->calib, is_new);
+        add_images(b, &c->n_told[1], "eval", s->eval, is_new);
     }
     for (size_t i = 0; i < c->digests.n; i++)
         lr_strbuf_printf(b, "# table %s sha256 %s\n", c->digests.d[i].name,

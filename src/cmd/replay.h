@@ -12,7 +12,7 @@ enum lr_status cmd_digest_add(struct cmd_ctx *c, const char *name,
 
 /* The comment lines that follow a command in a recorded script: the hashes of what it
  * opened, and a digest for each table it printed. */
-void cmd_digest_lines(struct lr_strbuf *b, const struct cmd_ctx *c,
+void cmd_digest_lines(struct lr_strbuf *b, struct cmd_ctx *c,
                       const struct cmd_call *call);
 
 void cmd_digests_free(struct cmd_digests *ds);

@@ -37,7 +37,8 @@ static enum lr_status reserve(struct data_picture *p, int64_t w, int64_t h,
     return p->reserve ? LR_OK : lr_enomem(e, n * BYTES_RESERVED, "decoding a picture");
 }
 
-static enum lr_status check_size(int64_t w, int64_t h, size_t max_bytes, struct lr_err *e)
+enum lr_status data_picture_check_size(int64_t w, int64_t h, size_t max_bytes,
+                                       struct lr_err *e)
 {
     if (w < 1 || h < 1)
         return lr_err_set(e, LR_EPARSE, "a picture of %lldx%lld pixels", (long long)w,
@@ -56,7 +57,7 @@ static enum lr_status check_size(int64_t w, int64_t h, size_t max_bytes, struct 
 enum lr_status data_picture_alloc(struct data_picture *p, size_t max_bytes,
                                   struct lr_err *e)
 {
-    enum lr_status st = check_size(p->w, p->h, max_bytes, e);
+    enum lr_status st = data_picture_check_size(p->w, p->h, max_bytes, e);
 
     if (st != LR_OK)
         return st;
@@ -196,7 +197,7 @@ static enum lr_status check_plain(struct data_picture *p, const unsigned char *d
         h = number_at(data, n, &at);
         least = w;
     }
-    enum lr_status st = check_size(w, h, max_bytes, e);
+    enum lr_status st = data_picture_check_size(w, h, max_bytes, e);
     if (st == LR_OK && (size_t)(least * h) > n)
         st = lr_err_set(e, LR_EPARSE, "%zu bytes cannot hold %lldx%lld pixels", n,
                         (long long)w, (long long)h);

@@ -29,10 +29,17 @@ struct data_fit {
  * or, at 16 bytes a pixel, than max_bytes is LR_EUNSUP. Any damage is LR_EPARSE. */
 enum lr_status data_picture_decode(struct data_picture *p, const unsigned char *data,
                                    size_t n, int c, size_t max_bytes, struct lr_err *e);
-/* Decodes and fits; out: [crop_h, crop_w, c]. LR_ESHAPE: smaller than the part to cut. */
-enum lr_status data_picture_fit(unsigned char *out, const unsigned char *data, size_t n,
+/* Decodes and fits; out: [crop_h, crop_w, c]; size (may be NULL): width and height
+ * before. LR_ESHAPE: smaller than the part to cut. */
+enum lr_status data_picture_fit(unsigned char *out, int size[2],
+                                const unsigned char *data, size_t n,
                                 const struct data_fit *f, size_t max_bytes,
                                 struct lr_err *e);
+/* Whether the size of a picture stands in the way of neither. */
+bool data_picture_fits(int w, int h, const struct data_fit *f, size_t max_bytes);
+/* The limits of data_picture_decode. */
+enum lr_status data_picture_check_size(int64_t w, int64_t h, size_t max_bytes,
+                                       struct lr_err *e);
 /* Bilinear with a support that grows with the reduction, 8 bits between the passes. to
  * has w, h and c = from->c set; its pixels are made. */
 enum lr_status data_picture_resize(struct data_picture *to,

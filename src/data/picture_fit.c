@@ -127,7 +127,30 @@ static void size_before(struct data_picture *to, const struct data_picture *from
     }
 }
 
-enum lr_status data_picture_fit(unsigned char *out, const unsigned char *data, size_t n,
+/* The size before the cut; an error when nothing can be cut from it. */
+static enum lr_status plan(struct data_picture *r, const struct data_picture *p,
+                           const struct data_fit *f, struct lr_err *e)
+{
+    size_before(r, p, f);
+    if (r->w < f->crop_w || r->h < f->crop_h)
+        return lr_err_set(e, LR_ESHAPE, "%dx%d pixels, too few to cut %dx%d from", r->w,
+                          r->h, f->crop_w, f->crop_h);
+    /* A sliver can become very long. */
+    if ((int64_t)r->w * r->h > 1 << 28)
+        return lr_err_set(e, LR_EUNSUP, "%dx%d pixels become too many", p->w, p->h);
+    return LR_OK;
+}
+
+bool data_picture_fits(int w, int h, const struct data_fit *f, size_t max_bytes)
+{
+    struct data_picture p = {.w = w, .h = h}, r = {0};
+
+    return data_picture_check_size(w, h, max_bytes, NULL) == LR_OK &&
+           plan(&r, &p, f, NULL) == LR_OK;
+}
+
+enum lr_status data_picture_fit(unsigned char *out, int size[2],
+                                const unsigned char *data, size_t n,
                                 const struct data_fit *f, size_t max_bytes,
                                 struct lr_err *e)
 {
@@ -136,17 +159,12 @@ enum lr_status data_picture_fit(unsigned char *out, const unsigned char *data, s
 
     if (st != LR_OK)
         return st;
-    size_before(&r, &p, f);
-    if (r.w < f->crop_w || r.h < f->crop_h) {
-        st = lr_err_set(e, LR_ESHAPE, "%dx%d pixels, too few to cut %dx%d from", r.w, r.h,
-                        f->crop_w, f->crop_h);
-        goto out;
+    if (size) {
+        size[0] = p.w;
+        size[1] = p.h;
     }
-    /* A sliver can become very long. */
-    if ((int64_t)r.w * r.h > 1 << 28) {
-        st = lr_err_set(e, LR_EUNSUP, "%dx%d pixels become too many", p.w, p.h);
+    if ((st = plan(&r, &p, f, e)) != LR_OK)
         goto out;
-    }
     if (r.w != p.w || r.h != p.h) {
         st = data_picture_resize(&r, &p, e);
         if (st != LR_OK)

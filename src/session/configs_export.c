@@ -49,10 +49,13 @@ static bool put_images(struct out_config_images *out, const struct lr_dataset *d
         put_reals(&b, " --scale ", 1, &o->scale);
     if (o->is_bgr)
         lr_strbuf_puts(&b, " --bgr");
+    if (o->resize_h)
+        lr_strbuf_printf(&b, o->resize_w ? " --resize %d,%d" : " --resize %d",
+                         o->resize_h, o->resize_w);
     out->count = lr_dataset_count(d);
     bool is_ok = !b.is_failed && copy_text(&out->options, b.len ? b.s + 1 : "") &&
                  copy_text(&out->path, lr_dataset_path(d)) &&
-                 copy_text(&out->sha256, lr_dataset_hash(d));
+                 (!lr_dataset_hash(d)[0] || copy_text(&out->sha256, lr_dataset_hash(d)));
     lr_strbuf_free(&b);
     return is_ok;
 }

@@ -220,8 +220,12 @@ static enum lr_status measure_drops(struct lr_session *s, const int *layers, int
     struct session_point grid[MAX_GRID];
     struct lr_rank_point curve[MAX_GRID];
     double each = 0.95 / n;
+    struct lr_progress rest;
+    enum lr_status rc = session_settle(s->calib, s, 0, &progress, &rest, e);
     struct lr_progress first = lr_progress_sub(progress, 0, 0.05);
-    enum lr_status rc = lr_outcome_run(&original, s->graph, s->calib, 0, &first, e);
+
+    if (rc == LR_OK)
+        rc = lr_outcome_run(&original, s->graph, s->calib, 0, &first, e);
 
     for (int i = 0; rc == LR_OK && i < n; i++) {
         if (is_current(s, layers[i], true))

@@ -52,7 +52,7 @@ static enum lr_status make_images(float **out, size_t *each, const struct lr_ses
     if (!x)
         return lr_enomem(e, N_IMAGES * *each * sizeof(*x), "images");
     *out = x;
-    if (d && lr_dataset_count(d) >= N_IMAGES)
+    if (d && lr_dataset_known(d) >= N_IMAGES)
         return lr_dataset_batch(d, 0, N_IMAGES, x, e);
     lr_rng_seed(&r, 1);
     for (size_t i = 0; i < N_IMAGES * *each; i++)

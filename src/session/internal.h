@@ -17,10 +17,19 @@
 enum lr_status session_need_network(const struct lr_session *s, struct lr_err *e);
 /* LR_EUNSUP naming the node that the engine cannot run. */
 enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e);
-/* LR_EINVAL without evaluation images; *count: how many of the first asked (0: all) there
- * are. */
+
+/* ---- images.c ---- */
+
+/* Makes known the first n (0: all) images of d, the calibration or evaluation images.
+ * *progress is then, in *rest, what is left of it. */
+enum lr_status session_settle(struct lr_dataset *d, const struct lr_session *s, int64_t n,
+                              const struct lr_progress **progress,
+                              struct lr_progress *rest, struct lr_err *e);
+/* The same for evaluation images, LR_EINVAL without any; *count: how many of the first
+ * asked (0: all) there are. */
 enum lr_status session_need_images(int64_t *count, const struct lr_session *s,
-                                   int64_t asked, struct lr_err *e);
+                                   int64_t asked, const struct lr_progress **progress,
+                                   struct lr_progress *rest, struct lr_err *e);
 
 /* ---- undo.c: the plan is changed by editing a copy and committing it ---- */
 
@@ -181,9 +190,10 @@ void session_plan_text(struct lr_strbuf *b, const struct lr_session *s);
  * network whose layers are as good as their ranks let them be. */
 bool session_plan_read(enum lr_method *methods, struct lr_ranks *ranks,
                        const struct lr_session *s, const char *text);
-/* A record of the session's inputs, now. detail may be NULL. */
+/* A record of the session's inputs, now, and of the first n_images evaluation images (0:
+ * none was used). detail may be NULL. */
 enum lr_status session_record_init(struct lr_record *r, const struct lr_session *s,
-                                   const char *what, const char *detail,
+                                   int64_t n_images, const char *what, const char *detail,
                                    struct lr_err *e);
 /* A record of the whole network as it is planned, without key and measure. */
 enum lr_status session_record_network(struct lr_record *r, const struct lr_session *s,

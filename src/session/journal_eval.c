@@ -90,11 +90,13 @@ static enum lr_status make_key(char key[65], const struct lr_session *s, const b
                                int64_t count, struct lr_err *e)
 {
     struct lr_strbuf b = {0};
+    char images[65];
     enum lr_status rc = LR_OK;
 
     lr_strbuf_printf(
         &b, "evaluation\nmodel %s, input %dx%dx%d\nimages %s, first %" PRId64 "\n",
-        s->model_sha256, s->in_c, s->in_h, s->in_w, lr_dataset_hash(s->eval), count);
+        s->model_sha256, s->in_c, s->in_h, s->in_w,
+        lr_dataset_hash_first(images, s->eval, count), count);
     session_key_engine(&b, s);
     for (int i = 0; rc == LR_OK && i < s->n_layers; i++) {
         if (!use[i])
@@ -122,8 +124,10 @@ static void copy_hash(char to[65], const char *from)
 }
 
 enum lr_status session_record_init(struct lr_record *r, const struct lr_session *s,
-                                   const char *what, const char *detail, struct lr_err *e)
+                                   int64_t n_images, const char *what, const char *detail,
+                                   struct lr_err *e)
 {
+    char images[65];
     enum lr_status rc = lr_record_init(r, e);
 
     if (rc != LR_OK)
@@ -131,8 +135,11 @@ enum lr_status session_record_init(struct lr_record *r, const struct lr_session 
     copy_hash(r->model, s->model_sha256);
     if (s->calib)
         copy_hash(r->calib, lr_dataset_hash(s->calib));
-    if (s->eval)
+    if (s->eval && n_images > 0)
+        copy_hash(r->eval, lr_dataset_hash_first(images, s->eval, n_images));
+    else if (s->eval)
         copy_hash(r->eval, lr_dataset_hash(s->eval));
+    r->n_images = n_images;
     r->when = session_now();
     r->what = lr_strdup(what);
     r->detail = detail ? lr_strdup(detail) : NULL;
@@ -146,7 +153,7 @@ enum lr_status session_record_network(struct lr_record *r, const struct lr_sessi
                                       int64_t count, const char *detail, struct lr_err *e)
 {
     struct lr_totals t;
-    enum lr_status rc = session_record_init(r, s, "network", detail, e);
+    enum lr_status rc = session_record_init(r, s, count, "network", detail, e);
 
     if (rc != LR_OK)
         return rc;
@@ -154,7 +161,6 @@ enum lr_status session_record_network(struct lr_record *r, const struct lr_sessi
     r->macs = t.macs;
     r->speedup = t.speedup;
     r->energy = session_plan_energy(s);
-    r->n_images = count;
     return LR_OK;
 }
 
@@ -241,20 +247,23 @@ out:
 enum lr_status lr_session_ask(struct lr_answer *a, struct lr_session *s,
                               const struct lr_question *q, struct lr_err *e)
 {
+    const struct lr_progress *progress = q->progress;
+    struct lr_progress rest;
     int64_t count = 0;
     char key[65];
     bool *use = NULL;
     enum lr_status rc = session_need_network(s, e);
 
     *a = (struct lr_answer){0};
-    if (rc != LR_OK || (rc = session_need_images(&count, s, q->count, e)) != LR_OK)
+    if (rc != LR_OK ||
+        (rc = session_need_images(&count, s, q->count, &progress, &rest, e)) != LR_OK)
         return rc;
     use = lr_calloc((size_t)s->n_layers + 1, sizeof(*use));
     if (!use)
         return lr_enomem(e, (size_t)s->n_layers, "a set of layers");
     if ((rc = session_need_run(s, e)) != LR_OK ||
         (rc = session_layers_used(use, s, false, e)) != LR_OK ||
-        (rc = lr_progress_tick(q->progress, 0, "evaluating", e)) != LR_OK)
+        (rc = lr_progress_tick(progress, 0, "evaluating", e)) != LR_OK)
         goto out;
     struct lr_journal *j = lr_session_journal(s);
     if (j && (rc = make_key(key, s, use, count, e)) != LR_OK)
@@ -265,7 +274,7 @@ enum lr_status lr_session_ask(struct lr_answer *a, struct lr_session *s,
         a->when = known->when;
         a->is_from_journal = true;
     } else {
-        rc = session_measure(&a->eval, s, use, count, q->progress, e);
+        rc = session_measure(&a->eval, s, use, count, progress, e);
         if (rc != LR_OK)
             goto out;
         a->when = session_now();

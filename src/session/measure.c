@@ -162,6 +162,7 @@ enum lr_status lr_session_spectra(struct lr_session *s,
     struct lr_spectrum *spectra = NULL;
     struct lr_rows *rows = NULL;
     int *values = NULL, n = 0;
+    struct lr_progress rest;
     enum lr_status rc = session_need_network(s, e);
 
     if (rc != LR_OK)
@@ -170,7 +171,8 @@ enum lr_status lr_session_spectra(struct lr_session *s,
         return LR_OK;
     if (!s->calib)
         return lr_err_set(e, LR_EINVAL, "no calibration images: use data calib");
-    if ((rc = session_need_run(s, e)) != LR_OK)
+    if ((rc = session_need_run(s, e)) != LR_OK ||
+        (rc = session_settle(s->calib, s, 0, &progress, &rest, e)) != LR_OK)
         return rc;
     size_t most = 2 * (size_t)s->n_layers + 1;
     values = lr_calloc(most, sizeof(*values));
@@ -314,9 +316,11 @@ enum lr_status lr_session_outputs(struct lr_output_measure *m, const struct lr_s
                                   struct lr_err *e)
 {
     struct lr_graph *g = NULL;
+    struct lr_progress rest;
     enum lr_status rc = session_need_network(s, e);
 
-    if (rc != LR_OK || (rc = session_need_images(&count, s, count, e)) != LR_OK)
+    if (rc != LR_OK ||
+        (rc = session_need_images(&count, s, count, &progress, &rest, e)) != LR_OK)
         return rc;
     if ((rc = session_need_run(s, e)) == LR_OK)
         rc = lr_session_build(&g, s, false, e);

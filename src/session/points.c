@@ -191,6 +191,7 @@ enum lr_status session_measure_points(struct session_point *points, int n,
                                       struct lr_err *e)
 {
     struct group k = {.s = s, .sampling = session_sampling(s)};
+    struct lr_progress rest;
     enum lr_status rc;
 
     if (n == 0)
@@ -198,6 +199,8 @@ enum lr_status session_measure_points(struct session_point *points, int n,
     if (!s->calib)
         return lr_err_set(e, LR_EINVAL, "no calibration images: use data calib");
     if ((rc = session_need_run(s, e)) != LR_OK)
+        return rc;
+    if ((rc = session_settle(s->calib, s, N_IMAGES, &progress, &rest, e)) != LR_OK)
         return rc;
     k.n_images = lr_dataset_count(s->calib);
     if (k.n_images > N_IMAGES)

@@ -254,13 +254,23 @@ static void add_journal(struct samples *t, struct lr_session *s, enum lr_method 
                         struct lr_ranks *ranks)
 {
     struct lr_journal *j = lr_session_journal(s);
+    const char *calib = s->calib ? lr_dataset_hash(s->calib) : "";
+    char images[65] = "";
+    int64_t n_images = -1;
 
+    if (!calib[0])
+        return;
     for (int64_t i = j && s->calib && s->eval ? lr_journal_count(j) : 0; i > 0; i--) {
         const struct lr_record *r = lr_journal_at(j, i - 1);
         if (!r->what || strcmp(r->what, "network") != 0 || !r->detail ||
-            strcmp(r->model, s->model_sha256) != 0 ||
-            strcmp(r->calib, lr_dataset_hash(s->calib)) != 0 ||
-            strcmp(r->eval, lr_dataset_hash(s->eval)) != 0 || r->measure.images < 1)
+            strcmp(r->model, s->model_sha256) != 0 || strcmp(r->calib, calib) != 0 ||
+            r->measure.images < 1)
+            continue;
+        if (r->measure.images != n_images) {
+            n_images = r->measure.images;
+            lr_dataset_hash_first(images, s->eval, n_images);
+        }
+        if (!images[0] || strcmp(r->eval, images) != 0)
             continue;
         const char *ranks_at = strstr(r->detail, ": ");
         if (session_plan_read(methods, ranks, s, ranks_at ? ranks_at + 2 : r->detail))

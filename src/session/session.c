@@ -84,19 +84,6 @@ enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e)
     return LR_OK;
 }
 
-enum lr_status session_need_images(int64_t *count, const struct lr_session *s,
-                                   int64_t asked, struct lr_err *e)
-{
-    if (!s->eval)
-        return lr_err_set(e, LR_EINVAL, "no evaluation images: use data eval");
-    if (asked < 0)
-        return lr_err_set(e, LR_EINVAL, "count %lld is below 0", (long long)asked);
-    *count = lr_dataset_count(s->eval);
-    if (asked > 0 && asked < *count)
-        *count = asked;
-    return LR_OK;
-}
-
 /* One image batch x channels x height x width, everything but the batch known. */
 static enum lr_status find_input(struct lr_session *s, struct lr_err *e)
 {
@@ -328,6 +315,14 @@ static enum lr_status embedded_data(char **images, char **labels, struct lr_data
     return LR_OK;
 }
 
+static bool has_factors_of_images(const struct lr_session *s)
+{
+    for (int i = 0; i < s->n_layers; i++)
+        if (s->plan[i].factors && s->plan[i].factors->calib_sha256[0])
+            return true;
+    return false;
+}
+
 /* Factors stay as they are; that they come from other images than are loaded now must be
  * known to whoever solves only some of the layers again. */
 static void note_other_images(const struct lr_session *s)
@@ -369,8 +364,13 @@ enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
         goto out;
     rc = lr_dataset_open(&d, images ? images : src, s->in_c, s->in_h, s->in_w, &o,
                          &s->notes, e);
-    if (rc != LR_OK)
+    /* Whether they are the same is to be said. */
+    if (rc == LR_OK && which == 0 && has_factors_of_images(s))
+        rc = lr_dataset_settle(d, 0, &s->notes, o.progress, e);
+    if (rc != LR_OK) {
+        lr_dataset_free(d);
         goto out;
+    }
     session_drop_sweeps(s);
     session_drop_predictor(s);
     if (which == 0) {

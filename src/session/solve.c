@@ -310,7 +310,8 @@ enum lr_status session_solve_alone(struct lr_factors **out, struct lr_session *s
     return rc;
 }
 
-static enum lr_status prepare(struct job *j, struct lr_err *e)
+static enum lr_status prepare(struct job *j, const struct lr_progress **progress,
+                              struct lr_progress *rest, struct lr_err *e)
 {
     struct lr_session *s = j->s;
     size_t size = (size_t)s->n_layers + 1;
@@ -336,6 +337,9 @@ static enum lr_status prepare(struct job *j, struct lr_err *e)
         return lr_err_set(e, LR_EINVAL, "no calibration images: use data calib");
     if (needs_samples && !j->has_samples)
         return session_need_run(s, e);
+    if (j->has_samples && j->n > 0 &&
+        (rc = session_settle(s->calib, s, 0, progress, rest, e)) != LR_OK)
+        return rc;
     estimate(j);
     return session_plan_copy(&j->next, s, e);
 }
@@ -433,6 +437,7 @@ enum lr_status lr_session_solve(struct lr_session *s, const struct lr_solve_requ
                                 struct lr_err *e)
 {
     struct job j = {.s = s, .q = q};
+    struct lr_progress rest;
     double at = 0;
     enum lr_status rc = session_need_network(s, e);
 
@@ -440,7 +445,7 @@ enum lr_status lr_session_solve(struct lr_session *s, const struct lr_solve_requ
         *n_solved = 0;
     if (rc != LR_OK)
         return rc;
-    if ((rc = prepare(&j, e)) != LR_OK || j.n == 0 ||
+    if ((rc = prepare(&j, &progress, &rest, e)) != LR_OK || j.n == 0 ||
         (rc = plan_passes(&j, e)) != LR_OK || (rc = begin(&j, &at, progress, e)) != LR_OK)
         goto out;
     warn_few_rows(&j);

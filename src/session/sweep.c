@@ -24,7 +24,9 @@ struct task {
 
 struct job {
     struct lr_session *s;
-    const struct lr_sweep_opts *o;
+    const struct lr_sweep_opts *o; /* opts: with what is left of the progress */
+    struct lr_sweep_opts opts;
+    struct lr_progress rest[2];
     bool has_eval;
     int64_t n_images;
     struct task *tasks;
@@ -373,7 +375,7 @@ static enum lr_status run_layer(struct job *j, int first, int end, struct lr_err
 static enum lr_status check(struct job *j, struct lr_err *e)
 {
     struct lr_session *s = j->s;
-    const struct lr_sweep_opts *o = j->o;
+    struct lr_sweep_opts *o = &j->opts;
     enum lr_status rc = session_need_network(s, e);
 
     if (rc != LR_OK)
@@ -388,10 +390,13 @@ static enum lr_status check(struct job *j, struct lr_err *e)
     if (o->precision > 0 && o->metric == LR_METRIC_ERROR)
         return lr_err_set(e, LR_EINVAL,
                           "a precision is one of the metric top1 or agreement");
+    if (s->calib &&
+        (rc = session_settle(s->calib, s, 0, &o->progress, &j->rest[0], e)) != LR_OK)
+        return rc;
     j->has_eval = o->metric != LR_METRIC_ERROR;
     if (!j->has_eval)
         return LR_OK;
-    rc = session_need_images(&j->n_images, s, o->count, e);
+    rc = session_need_images(&j->n_images, s, o->count, &o->progress, &j->rest[1], e);
     if (rc != LR_OK)
         return rc;
     if (o->metric == LR_METRIC_TOP1 && !lr_dataset_labels(s->eval))
@@ -401,10 +406,11 @@ static enum lr_status check(struct job *j, struct lr_err *e)
     return session_need_run(s, e);
 }
 
-enum lr_status lr_session_sweep(struct lr_session *s, const struct lr_sweep_opts *o,
+enum lr_status lr_session_sweep(struct lr_session *s, const struct lr_sweep_opts *asked,
                                 struct lr_err *e)
 {
-    struct job j = {.s = s, .o = o};
+    struct job j = {.s = s, .opts = *asked};
+    const struct lr_sweep_opts *o = j.o = &j.opts;
     enum lr_status rc = check(&j, e);
 
     if (rc != LR_OK || (rc = make_list(&j, e)) != LR_OK || (rc = recall(&j, e)) != LR_OK)

@@ -14,16 +14,18 @@ static bool make_key(char key[65], const struct lr_session *s,
 {
     const struct lr_settings *t = &s->settings;
     struct lr_strbuf b = {0};
+    char images[65];
 
-    lr_strbuf_printf(&b,
-                     "layer %d: %s %d,%d\nmodel %s, input %dx%dx%d\ncalibration %s\n"
-                     "images %s, first %" PRId64 "\nseed %" PRIu64
-                     ", iterations %d %d, lambda %.17g %.17g\n",
-                     p->layer, lr_method_info(p->method)->name, p->ranks.channel,
-                     p->ranks.spatial, s->model_sha256, s->in_c, s->in_h, s->in_w,
-                     s->calib ? lr_dataset_hash(s->calib) : "none",
-                     p->n_images > 0 ? lr_dataset_hash(s->eval) : "none", p->n_images,
-                     t->seed, t->n_iter1, t->n_iter2, t->lambda1, t->lambda2);
+    lr_strbuf_printf(
+        &b,
+        "layer %d: %s %d,%d\nmodel %s, input %dx%dx%d\ncalibration %s\n"
+        "images %s, first %" PRId64 "\nseed %" PRIu64
+        ", iterations %d %d, lambda %.17g %.17g\n",
+        p->layer, lr_method_info(p->method)->name, p->ranks.channel, p->ranks.spatial,
+        s->model_sha256, s->in_c, s->in_h, s->in_w,
+        s->calib ? lr_dataset_hash(s->calib) : "none",
+        p->n_images > 0 ? lr_dataset_hash_first(images, s->eval, p->n_images) : "none",
+        p->n_images, t->seed, t->n_iter1, t->n_iter2, t->lambda1, t->lambda2);
     session_key_engine(&b, s);
     if (precision > 0)
         lr_strbuf_printf(&b, "precision %.17g, metric %d\n", precision, (int)o->metric);
@@ -66,7 +68,8 @@ enum lr_status sweep_keep(const struct lr_sweep_point *p, struct lr_session *s,
 
     if (!lr_session_journal(s))
         return LR_OK;
-    enum lr_status rc = session_record_init(&r, s, s->layers[p->layer].name, NULL, e);
+    enum lr_status rc =
+        session_record_init(&r, s, p->n_images, s->layers[p->layer].name, NULL, e);
     if (rc != LR_OK)
         return rc;
     r.method = lr_strdup(lr_method_info(p->method)->name);

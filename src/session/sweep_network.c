@@ -110,6 +110,7 @@ static enum lr_status make_key(char key[65], const struct job *j, const struct a
     const struct lr_session *s = j->s;
     const struct lr_settings *t = &s->settings;
     struct lr_strbuf b = {0};
+    char images[65];
 
     lr_strbuf_printf(
         &b,
@@ -117,9 +118,10 @@ static enum lr_status make_key(char key[65], const struct job *j, const struct a
         "\nseed %" PRIu64 ", iterations %d %d, lambda %.17g %.17g, round %d, %s\n"
         "rule %s, speedup %.17g\n",
         s->model_sha256, s->in_c, s->in_h, s->in_w,
-        s->calib ? lr_dataset_hash(s->calib) : "none", lr_dataset_hash(s->eval), j->count,
-        t->seed, t->n_iter1, t->n_iter2, t->lambda1, t->lambda2, t->round,
-        lr_mode_name(j->o->mode), a->rule->name, a->speedup);
+        s->calib ? lr_dataset_hash(s->calib) : "none",
+        lr_dataset_hash_first(images, s->eval, j->count), j->count, t->seed, t->n_iter1,
+        t->n_iter2, t->lambda1, t->lambda2, t->round, lr_mode_name(j->o->mode),
+        a->rule->name, a->speedup);
     session_key_engine(&b, s);
     for (int i = 0; i < s->n_layers; i++) {
         lr_strbuf_printf(&b, "%s", lr_method_info(s->plan[i].method)->name);
@@ -347,11 +349,12 @@ enum lr_status lr_session_sweep_network(struct lr_session *s,
                                         const struct lr_sweep_network_opts *o,
                                         struct lr_err *e)
 {
-    struct job j = {.s = s, .o = o};
+    struct lr_sweep_network_opts asked = *o;
+    struct job j = {.s = s, .o = &asked};
+    struct lr_progress rest, last;
     enum lr_status rc = session_need_network(s, e);
 
-    if (rc != LR_OK || (rc = session_need_run(s, e)) != LR_OK ||
-        (rc = session_need_images(&j.count, s, o->count, e)) != LR_OK)
+    if (rc != LR_OK || (rc = session_need_run(s, e)) != LR_OK)
         return rc;
     if (!(o->first >= 1) || !(o->last >= o->first) || !isfinite(o->last) ||
         !(o->step > 0))
@@ -362,6 +365,12 @@ enum lr_status lr_session_sweep_network(struct lr_session *s,
     if (n > MAX_POINTS)
         return lr_err_set(e, LR_EINVAL, "%.0f speedups: at most %d", n, MAX_POINTS);
     j.n_speedups = (int)n;
+    if ((rc = session_need_images(&j.count, s, o->count, &asked.progress, &rest, e)) !=
+        LR_OK)
+        return rc;
+    if (s->calib &&
+        (rc = session_settle(s->calib, s, 0, &asked.progress, &last, e)) != LR_OK)
+        return rc;
     lr_session_journal(s); /* opened, and complained of, while notes are heard */
     set_aside(&j);
     rc = all_points(&j, true, e);

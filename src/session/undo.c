@@ -74,16 +74,20 @@ void session_measured_take(struct session_measured *m, const struct lr_session *
     m->eval = s->last_eval;
     m->evaluated_at = s->evaluated_at;
     m->convolution = (int)s->settings.deploy.convolution;
-    memcpy(m->eval_sha256, lr_dataset_hash(s->eval), sizeof(m->eval_sha256));
+    lr_dataset_hash_first(m->eval_sha256, s->eval, m->eval.images);
 }
 
 /* What was measured on other images than are loaded, or by another convolution, says
  * nothing here. */
 static void measured_give(struct lr_session *s, const struct session_measured *m)
 {
-    s->has_eval = m && m->has_eval && s->eval &&
-                  m->convolution == (int)s->settings.deploy.convolution &&
-                  strcmp(m->eval_sha256, lr_dataset_hash(s->eval)) == 0;
+    char images[65];
+
+    s->has_eval =
+        m && m->has_eval && s->eval &&
+        m->convolution == (int)s->settings.deploy.convolution && m->eval_sha256[0] &&
+        strcmp(m->eval_sha256, lr_dataset_hash_first(images, s->eval, m->eval.images)) ==
+            0;
     if (!s->has_eval)
         return;
     s->last_eval = m->eval;

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < 2; i++) {
         struct lr_err e = {0};
         enum lr_status st =
-            data_picture_fit(out, data, size, &fits[i], (size_t)1 << 25, &e);
+            data_picture_fit(out, NULL, data, size, &fits[i], (size_t)1 << 25, &e);
         FUZZ_CHECK(st == LR_OK || e.msg[0]);
     }
     return 0;
