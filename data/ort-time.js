@@ -52,7 +52,19 @@ function images(o) {
   return x;
 }
 
-// Runs all sessions in turn, each some times in a row, the first of which does not count.
+// A session's threads go on looking for work for some 30 ms after a run, and take a processor
+// from whatever runs next: returns when this process has become quiet.
+async function idle() {
+  for (let k = 0; k < 100; k++) {
+    const before = process.cpuUsage();
+    await new Promise((done) => setTimeout(done, 5));
+    const u = process.cpuUsage(before);
+    if (u.user + u.system < 1000) return;
+  }
+}
+
+// Runs all sessions in turn, each some times in a row, the first of which do not count: a
+// thread that was just woken may share a processor with the one that woke it for some time.
 // Returns, per session, which of its runs counted and what they took.
 async function rounds(sessions, x, o) {
   const feed = sessions.map((s) => ({ [s.inputNames[0]]: x }));
@@ -68,20 +80,25 @@ async function rounds(sessions, x, o) {
     seen[i].n++;
     return ms;
   };
+  const lead = async (i) => {
+    for (const begin = now(); now() - begin < 10;) await run(i, false);
+  };
   let longest = 0;
   for (let i = 0; i < sessions.length; i++) {
+    await idle();
     await run(i, false);
-    let ms = await run(i, false);
-    if (ms < 50) ms = await run(i, false);
-    longest = Math.max(longest, ms);
+    await lead(i);
+    longest = Math.max(longest, await run(i, false));
   }
   const n = Math.max(o.min, Math.min(o.max, Math.floor(o.target / longest)));
-  const lead = sessions.length > 1 && longest < 50;
-  const burst = lead ? 5 : 1;
+  const isShort = longest < 50;
+  // short runs more often in a row, so that waiting does not take longer than running
+  const burst = isShort ? Math.max(5, Math.ceil(Math.min(n / 5, 20 / longest))) : 1;
   for (let first = 0, round = 0; first < n; first += burst, round++) {
     for (let j = 0; j < sessions.length; j++) {
       const i = round % 2 ? sessions.length - 1 - j : j;
-      if (lead) await run(i, false);
+      if (sessions.length > 1) await idle();
+      if (isShort) await lead(i);
       for (let k = first; k < Math.min(first + burst, n); k++) await run(i, true);
     }
   }

@@ -165,6 +165,11 @@ struct lr_rank_rule {
 extern const struct lr_rank_rule lr_rank_rules[];
 extern const int lr_n_rank_rules;
 const struct lr_rank_rule *lr_rank_rule_find(const char *name);
+/* The ranks on the budget's grid with which every layer costs least, whatever that loses;
+ * its limit is not looked at. Errors as the knapsack's for something not known. */
+enum lr_status lr_ranks_cheapest(struct lr_ranks *ranks,
+                                 const struct lr_rank_layer *layers, int n,
+                                 const struct lr_budget *b, struct lr_err *e);
 /* The objective's value for ranks: sum of log energies, or of errors. */
 double lr_objective_value(enum lr_objective o, const struct lr_rank_layer *layers,
                           const struct lr_ranks *ranks, int n);

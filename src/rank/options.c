@@ -216,3 +216,20 @@ out:
         lr_options_free(o);
     return st;
 }
+
+enum lr_status lr_ranks_cheapest(struct lr_ranks *ranks,
+                                 const struct lr_rank_layer *layers, int n,
+                                 const struct lr_budget *b, struct lr_err *e)
+{
+    bool is_error = b->objective == LR_OBJECTIVE_ERROR;
+    struct lr_options o = {0};
+    enum lr_status st =
+        lr_budget_check(b, layers, n, is_error ? LR_NEEDS_ERRORS : LR_NEEDS_SPECTRA, e);
+
+    for (int i = 0; i < n && st == LR_OK; i++) {
+        if ((st = lr_options_build(&o, &layers[i], b, e)) == LR_OK)
+            ranks[i] = o.x[0].ranks;
+        lr_options_free(&o);
+    }
+    return st;
+}

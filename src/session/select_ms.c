@@ -26,6 +26,7 @@ struct job {
     struct lr_budget budget;
     double original;        /* ns of the original in the tables' terms */
     struct lr_ranks *ranks; /* [n] being tried */
+    bool has_fastest;       /* they were tried with every layer at its fastest */
     /* the best choice so far */
     struct lr_time *time;
     double excess, table_ms;
@@ -131,6 +132,27 @@ static double table_total(const struct job *j)
     return sum;
 }
 
+/* The rule's ranks for the budget. What the tables hold to be out of reach need not be:
+ * then every layer's fastest are tried, once. *is_done: nothing is left to try. */
+static enum lr_status choose(struct job *j, bool *is_done, struct lr_err *e)
+{
+    struct lr_err why = {0};
+    enum lr_status rc = j->o->rule->select(j->ranks, j->layers, j->n, &j->budget, &why);
+
+    *is_done = rc == LR_EINVAL && (j->has_fastest || (j->time && j->excess <= NOISE));
+    if (rc == LR_EINVAL && !*is_done) {
+        j->has_fastest = true;
+        if ((rc = lr_ranks_cheapest(j->ranks, j->layers, j->n, &j->budget, &why)) ==
+            LR_OK)
+            j->budget.limit = table_total(j);
+    }
+    if (rc != LR_OK && !*is_done) {
+        *e = why;
+        return rc;
+    }
+    return LR_OK;
+}
+
 static enum lr_status search(struct job *j, struct lr_ranks *ranks,
                              const struct lr_progress *progress, struct lr_err *e)
 {
@@ -140,17 +162,12 @@ static enum lr_status search(struct job *j, struct lr_ranks *ranks,
         struct lr_progress part = lr_progress_sub(progress, (double)round / MAX_ROUNDS,
                                                   (round + 1.0) / MAX_ROUNDS);
         struct lr_time *t = NULL;
-        struct lr_err why = {0};
+        bool is_done;
         double excess = 0;
-        enum lr_status rc =
-            j->o->rule->select(j->ranks, j->layers, j->n, &j->budget, &why);
-        /* A budget moved down may be out of reach; then the best choice stands. */
-        if (rc == LR_EINVAL && round > 0)
-            return LR_OK;
-        if (rc != LR_OK) {
-            *e = why;
+        enum lr_status rc = choose(j, &is_done, e);
+
+        if (rc != LR_OK || is_done)
             return rc;
-        }
         if ((rc = try_ranks(j, &t, &excess, &part, e)) != LR_OK)
             return rc;
         if (!j->time || is_better(excess, j->excess)) {
@@ -170,6 +187,27 @@ static enum lr_status search(struct job *j, struct lr_ranks *ranks,
     return LR_OK;
 }
 
+static enum lr_status say_missed(const struct job *j, struct lr_err *e)
+{
+    const struct lr_time_row *t = &j->time->network;
+    double speedup = t->original.ms / t->now.ms;
+
+    if (j->excess <= NOISE)
+        return LR_OK;
+    if (!j->has_fastest) {
+        lr_note(&j->s->notes, LR_NOTE_WARNING,
+                "the limit is missed by %.1f %%: the tables of the layers promised less",
+                100 * (j->excess - 1));
+        return LR_OK;
+    }
+    double asked = j->o->ms > 0 ? j->o->ms : t->original.ms / j->o->speedup_ms;
+    return lr_err_set(e, LR_EINVAL,
+                      "%.4g ms (%.4gx) cannot be met: the fastest that was found takes "
+                      "%.4g ms, %.3fx",
+                      asked, t->original.ms / asked, t->now.ms,
+                      floor(speedup * 1000) / 1000);
+}
+
 enum lr_status session_select_ms(struct lr_ranks *ranks, const int *index, int n,
                                  struct lr_session *s, const struct lr_select_opts *o,
                                  int round, const struct lr_progress *progress,
@@ -184,20 +222,8 @@ enum lr_status session_select_ms(struct lr_ranks *ranks, const int *index, int n
     if (rc != LR_OK || (rc = measure_tables(&j, &tables, e)) != LR_OK)
         goto out;
     make_budget(&j, round, &rest);
-    rc = search(&j, ranks, &rest, e);
-    if (rc == LR_EINVAL) {
-        /* Before a limit is refused the whole is looked at once more. */
-        if ((rc = lr_session_time(s, &j.deploy, 0, &rest, e)) != LR_OK)
-            goto out;
-        make_budget(&j, round, &rest);
-        rc = search(&j, ranks, &rest, e);
-    }
-    if (rc != LR_OK)
+    if ((rc = search(&j, ranks, &rest, e)) != LR_OK || (rc = say_missed(&j, e)) != LR_OK)
         goto out;
-    if (j.excess > NOISE)
-        lr_note(&s->notes, LR_NOTE_WARNING,
-                "the limit is missed by %.1f %%: the tables of the layers promised less",
-                100 * (j.excess - 1));
     if (o->promise)
         *o->promise =
             (struct lr_ms_promise){j.time->network.now.ms, j.time->network.original.ms,

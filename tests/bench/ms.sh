@@ -1,10 +1,11 @@
-# Sourced by scripts/bench. BENCH_MS: networks and batches.
+# Sourced by scripts/bench. BENCH_MS: the cases (ms.py says what may stand there).
 need_packages python3-numpy python3-onnx
 need_onnxruntime
+make -s -C "$top/build" tests/bench/engine
 mkdir -p "$top/build-bench"
 export PYTHONDONTWRITEBYTECODE=1
 [ -f "$top/build-bench/vgg16.onnx" ] ||
     /usr/bin/python3 "$top/tests/bench/make_vgg16.py" "$top/build-bench/vgg16.onnx"
 # shellcheck disable=SC2086
 RANKLAB_DATA=$top/data /usr/bin/python3 "$top/tests/bench/ms.py" "$RANKLAB" \
-    "$(command -v node)" "$top/build-bench" ${BENCH_MS:-@fashion:1 @fashion:64 vgg16:1}
+    "$top/build/tests/bench/engine" "$(command -v node)" "$top/build-bench" ${BENCH_MS:-@fashion:1 @fashion:64 vgg16:1}

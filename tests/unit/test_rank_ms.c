@@ -163,6 +163,39 @@ static void knapsack__refuses_what_no_rank_reaches(void **state)
     assert_int_equal(lr_rank_rule_find("knapsack")->select(&r, &l, 1, &b, &e), LR_EINVAL);
 }
 
+/* Against all of the grid; of ranks that cost the same, those that lose least. */
+static void cheapest__is_the_fastest_of_all_ranks(void **state)
+{
+    static struct times t[2];
+    static double eig[2][64];
+    struct lr_rank_layer l[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        l[i] = layer_of(64, &t[i], eig[i]);
+        measure(&t[i], &l[i], false, i ? uneven : stepped);
+    }
+    for (int round = 1; round <= 8; round *= 8) {
+        struct lr_budget b = {.kind = LR_BUDGET_MS, .round = round};
+        struct lr_ranks ranks[2];
+        struct lr_err e = {0};
+        assert_int_equal(lr_ranks_cheapest(ranks, l, 2, &b, &e), LR_OK);
+        for (int i = 0; i < 2; i++) {
+            double least = t[i].table.whole.ms;
+            int rank = 0;
+            for (int k = round; k < 64; k += round) {
+                double ms = lr_ms_at(&l[i], (struct lr_ranks){k, 0});
+                if (!lr_ranks_is_whole(&l[i], (struct lr_ranks){k, 0}) && ms <= least) {
+                    least = ms;
+                    rank = k;
+                }
+            }
+            assert_true(rank > 0);
+            assert_int_equal(ranks[i].channel, rank);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +204,7 @@ int main(void)
         cmocka_unit_test(ms__is_unknown_without_a_table),
         cmocka_unit_test(knapsack__is_exact_in_milliseconds),
         cmocka_unit_test(knapsack__refuses_what_no_rank_reaches),
+        cmocka_unit_test(cheapest__is_the_fastest_of_all_ranks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
