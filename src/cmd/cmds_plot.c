@@ -41,7 +41,7 @@ const char *cmd_drawing_text(struct cmd_drawing *d, const char *fmt, ...)
 
 const char *cmd_drawing_name(struct cmd_drawing *d, const struct lr_session *s, int layer)
 {
-    enum { MAX_NAME = 26 };
+    enum { MAX_NAME = 22 };
     struct lr_strbuf b = {0};
     size_t n = 0, at = 0;
     const char **names = lr_calloc((size_t)s->n_layers, sizeof(*names));

@@ -19,7 +19,7 @@ static void put_title(struct plot_writer *w, const struct out_series *s)
     if (s->title && *s->title && w->n_key > 0) {
         w->n_key--;
         lr_strbuf_puts(w->b, " title ");
-        plot_quote(w->b, PLOT_IN_COMMAND, s->title, PLOT_MAX_KEY);
+        plot_quote(w->b, PLOT_IN_COMMAND, s->title, w->key_columns);
     } else {
         w->n_left_out += s->title && *s->title;
         lr_strbuf_puts(w->b, " notitle");

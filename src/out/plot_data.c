@@ -362,6 +362,27 @@ struct plot_names plot_shared_names(const struct out_plot *p)
     return shared;
 }
 
+/* In place. Exporters repeat the name of a list in front of its members
+ * ("features/features.3/squeeze"): the shorter one says nothing. */
+static void drop_repeated(char *path)
+{
+    char *to = path;
+
+    for (const char *part = path; *part;) {
+        size_t n = strcspn(part, "/");
+        const char *next = part[n] ? part + n + 1 : "";
+        bool is_repeated = n > 0 && strncmp(next, part, n) == 0 && next[n] == '.';
+        if (!is_repeated) {
+            memmove(to, part, n);
+            to += n;
+            if (part[n])
+                *to++ = '/';
+        }
+        part = part[n] ? next : part + n;
+    }
+    *to = '\0';
+}
+
 void plot_name(struct lr_strbuf *b, const struct out_plot *p, struct plot_names shared,
                size_t i, size_t max)
 {
@@ -371,8 +392,10 @@ void plot_name(struct lr_strbuf *b, const struct out_plot *p, struct plot_names 
 
     lr_strbuf_add(b, "", 0);
     char *part = lr_strndup(name + shared.before, len - shared.before - shared.after);
-    if (part)
+    if (part) {
+        drop_repeated(part);
         plot_clean(&clean, part, len);
+    }
     if (!part || clean.is_failed) {
         b->is_failed = true;
     } else {

@@ -14,6 +14,8 @@
 #include "ranklab/text.h"
 
 enum { MAX_TITLE = 120, MAX_NAME = 24, KEY_BELOW = 12, KEY_BESIDE = 18 };
+/* Beside the curves a key leaves them their room when its titles are no longer. */
+enum { MAX_BESIDE = 24 };
 
 /* Okabe and Ito's colours without the yellow, dark ones first. The points are filled
  * ones, the number before each is the same one hollow; there are six of them. */
@@ -237,8 +239,10 @@ static void put_key(struct plot_writer *w)
         n_lines += w->p->marks[k].kind == OUT_MARK_LINE;
     /* Labels of many marks need the whole width. */
     bool has_many_marks = n_lines > 2 && n <= KEY_BELOW / 2;
-    bool is_below = w->is_dumb || n <= 2 || longest > 24 || has_many_marks;
+    bool is_below = w->is_dumb || n <= 2 || has_many_marks ||
+                    (longest > MAX_BESIDE && n <= KEY_BELOW / 2);
     w->n_key = is_below ? KEY_BELOW : KEY_BESIDE;
+    w->key_columns = is_below ? PLOT_MAX_KEY : MAX_BESIDE;
     if (n == 0)
         lr_strbuf_puts(w->b, "unset key\n");
     else if (is_below)
@@ -247,8 +251,10 @@ static void put_key(struct plot_writer *w)
                          "noenhanced samplen 4%s\n",
                          w->is_dumb ? "" : " height 0.6");
     else
-        lr_strbuf_puts(w->b, "set key outside right top vertical Left reverse noenhanced "
-                             "samplen 4 spacing 1.2\n");
+        lr_strbuf_printf(w->b,
+                         "set key outside right top vertical maxcols 1 Left reverse "
+                         "noenhanced samplen 4 width -2 spacing %s\n",
+                         n > KEY_BELOW ? "0.85" : "1.2");
 }
 
 /* The second x axis: its numbers at the plot, the labels of the marks above them, and

@@ -21,6 +21,7 @@ struct plot_writer {
     bool is_dumb;
     int dumb_width;
     int n_key, n_left_out; /* entries the key still has room for; series without */
+    size_t key_columns;    /* and how long their titles may be */
     /* of the series being written */
     const struct out_series *s;
     double offset;

@@ -129,29 +129,44 @@ static void render_json(struct lr_strbuf *b, const struct out_table *t)
 
 /* ---- text for people ---- */
 
-/* At most MAX_COLUMNS columns of already escaped text. */
-static void add_capped(struct lr_strbuf *b, const char *s, bool is_ascii)
+/* Bytes of s whose characters fit into room columns, from the front. */
+static size_t bytes_within(const char *s, int room)
 {
-    const char *dots = is_ascii ? "..." : "\xE2\x80\xA6";
-    int room = MAX_COLUMNS - (is_ascii ? 3 : 1), used = 0;
-    size_t n = strlen(s), fits = 0;
+    size_t at = 0, n = strlen(s);
+    int used = 0;
 
-    if (lr_text_columns(s) <= MAX_COLUMNS) {
-        lr_strbuf_add(b, s, n);
-        return;
-    }
-    for (size_t i = 0; i < n;) {
+    while (at < n) {
         char one[5];
-        size_t k = lr_utf8_take(one, s + i, n - i);
+        size_t k = lr_utf8_take(one, s + at, n - at);
         int width = lr_text_columns(one);
         if (used + width > room)
             break;
         used += width;
-        i += k;
-        fits = i;
+        at += k;
     }
-    lr_strbuf_add(b, s, fits);
-    lr_strbuf_puts(b, dots);
+    return at;
+}
+
+/* At most MAX_COLUMNS columns of already escaped text. Long names are paths, which differ
+ * at their ends: they lose their middle, sentences what comes last. */
+static void add_capped(struct lr_strbuf *b, const char *s, bool is_ascii)
+{
+    int columns = lr_text_columns(s), room = MAX_COLUMNS - (is_ascii ? 3 : 1);
+    int head = strchr(s, ' ') ? room : room / 3;
+
+    if (columns <= MAX_COLUMNS) {
+        lr_strbuf_puts(b, s);
+        return;
+    }
+    lr_strbuf_add(b, s, bytes_within(s, head));
+    lr_strbuf_puts(b, is_ascii ? "..." : "\xE2\x80\xA6");
+    /* Skipping a wide character may skip one column more than asked. */
+    const char *tail = s + bytes_within(s, columns - (room - head));
+    if (*tail && lr_text_columns(tail) > room - head) {
+        char one[5];
+        tail += lr_utf8_take(one, tail, strlen(tail));
+    }
+    lr_strbuf_puts(b, tail);
 }
 
 /* Markdown's own marks escaped; an underscore inside a word has no meaning and stays. */

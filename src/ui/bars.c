@@ -106,14 +106,14 @@ static void draw_work(const struct ui_panes *p, struct ui_rect r)
     int room = r.w - bar - 36 > 10 ? r.w - bar - 36 : r.w - 20;
     x += ui_put(r.y, x, room, UI_HEAD, what.s ? what.s : "", p->is_ascii);
     x += 2;
-    if (k->fraction > 0 && bar) {
+    if (k->shown > 0 && bar) {
         ui_put(r.y, x, 1, UI_NORMAL, "[", true);
-        ui_bar(r.y, x + 1, bar, k->fraction, p->is_ascii);
+        ui_bar(r.y, x + 1, bar, k->shown, p->is_ascii);
         ui_put(r.y, x + 1 + bar, 1, UI_NORMAL, "]", true);
         x += bar + 3;
     }
-    if (k->fraction > 0)
-        lr_strbuf_printf(&b, "%d %%", (int)(100 * k->fraction));
+    if (k->shown > 0)
+        lr_strbuf_printf(&b, "%d %%", (int)(100 * k->shown));
     int end = r.x + r.w - (int)strlen(hint) - 1;
     if (left < 359999 && spent > 0.5) {
         size_t len = b.len;

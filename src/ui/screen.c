@@ -107,15 +107,18 @@ static void draw(struct ui_screen *s, double fraction, const char *what, double 
     int width = screen_width(), bar = width >= 70 ? 20 : width >= 50 ? 10 : 0;
     double left = fraction > 0.02 ? spent * (1 - fraction) / fraction : NAN;
 
+    /* The bar never steps back; the time left follows what the work says now. */
+    if (fraction > s->most)
+        s->most = fraction;
     lr_text_escape(&name, what);
     lr_strbuf_printf(&line, "%s  ", name.s ? name.s : "");
     if (bar) {
         lr_strbuf_putc(&line, '[');
         for (int i = 0; i < bar; i++)
-            lr_strbuf_putc(&line, i < (int)(fraction * bar + 0.5) ? '#' : '.');
+            lr_strbuf_putc(&line, i < (int)(s->most * bar + 0.5) ? '#' : '.');
         lr_strbuf_puts(&line, "] ");
     }
-    lr_strbuf_printf(&line, "%2d %%", (int)(100 * fraction));
+    lr_strbuf_printf(&line, "%2d %%", (int)(100 * s->most));
     if (left < 359999)
         lr_strbuf_printf(&line, "  %d:%02d left", (int)(left + 0.5) / 60,
                          (int)(left + 0.5) % 60);
@@ -143,6 +146,7 @@ static void begin_command(void *ctx)
     erase(s);
     s->started = now();
     s->last_drawn = 0;
+    s->most = 0;
 }
 
 static int tick(void *ctx, double fraction, const char *what)

@@ -75,6 +75,7 @@ struct ui_screen {
     int out_error;      /* errno of another failure to write it, or 0 */
     bool has_line;      /* a progress line stands on the error stream */
     double last_drawn, started;
+    double most; /* of the progress of this command */
 };
 void ui_screen_init(struct ui_screen *s, const struct cmd_settings *settings);
 struct cmd_sink ui_screen_sink(struct ui_screen *s);

@@ -19,7 +19,9 @@ struct ui_work {
     bool is_busy, is_stopping;
     enum ui_job_kind kind;
     int n_waiting;
-    double fraction, started; /* seconds of the monotonic clock */
+    double fraction; /* as the work has it now: an estimate that may be taken back */
+    double shown;    /* the most so far: what is drawn never steps back */
+    double started;  /* seconds of the monotonic clock */
     char what[160], command[160];
 };
 

@@ -75,7 +75,7 @@ static void sink_begin(void *ctx)
     w->last_tick = w->last_point = 0;
     pthread_mutex_lock(&w->lock);
     w->work.started = ui_now();
-    w->work.fraction = 0;
+    w->work.fraction = w->work.shown = 0;
     w->work.what[0] = '\0';
     pthread_mutex_unlock(&w->lock);
 }
@@ -93,6 +93,8 @@ static int sink_tick(void *ctx, double fraction, const char *what)
     w->last_tick = t;
     pthread_mutex_lock(&w->lock);
     w->work.fraction = fraction;
+    if (fraction > w->work.shown)
+        w->work.shown = fraction;
     strncpy(w->work.what, what, sizeof(w->work.what) - 1);
     pthread_mutex_unlock(&w->lock);
     wake(w);

@@ -329,6 +329,12 @@ static void name__leaves_out_what_all_share(void **state)
          2,
          6},
         {{"abcd", ""}, {"cd", ""}, 2, 2},
+        {{"net/f/f.3/a/Conv", "net/f/f.3/ab/Conv", "net/g/g1/f/ff.1/Conv"},
+         {"f.3/a", "f.3/ab", "g/g1/f/ff.1"},
+         3,
+         20},
+        {{"b/b.2/b.2.1/x", "b/b.2/b.2.1/y"}, {"x", "y"}, 2, 20},
+        {{"b/b.2/b.2.1", "c/c.1"}, {"b.2.1", "c.1"}, 2, 20},
     };
     double y[3] = {1, 2, 3};
 
