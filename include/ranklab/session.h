@@ -144,6 +144,8 @@ enum lr_status lr_session_settle(struct lr_session *s, const struct lr_progress 
 void lr_session_set_convolution(struct lr_session *s, int convolution);
 /* Their names in the order of enum lr_convolution, from its second on; NULL ends them. */
 extern const char *const lr_convolution_names[];
+/* Those of enum lr_deploy_engine, in its order. */
+extern const char *const lr_deploy_engine_names[];
 
 /* Spectra of all approximable layers from the calibration images (one pass), if not
  * there. */

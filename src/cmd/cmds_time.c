@@ -208,7 +208,6 @@ void cmd_say_ms(struct cmd_ctx *c)
     }
 }
 
-static const char *const engines[] = {"onednn", "onnxruntime", NULL};
 static const struct cmd_param time_args[] = {
     {.name = "SET", .type = CMD_T_SET, .flags = CMD_OPTIONAL}, {0}};
 static const struct cmd_param time_options[] = {
@@ -217,7 +216,7 @@ static const struct cmd_param time_options[] = {
      .help = "layers against their ranks instead of the plan"},
     {.name = "via",
      .type = CMD_T_CHOICE,
-     .choices = engines,
+     .choices = lr_deploy_engine_names,
      .help = "another engine than deploy-engine"},
     {.name = "again",
      .type = CMD_T_FLAG,

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ranklab/engine.h"
+
 #define PAIR(key, title, type, scale, digits)                                            \
     {key "_a", title " a", type, scale, digits},                                         \
     {                                                                                    \
@@ -255,6 +257,7 @@ static void add_measured(struct sides *x)
 static void add_settings(struct sides *x)
 {
     const struct lr_settings *a = &x->a->settings, *b = &x->b->settings;
+    const struct lr_deploy *p = &a->deploy, *q = &b->deploy;
     char text_a[32], text_b[32];
 
     if (a->seed != b->seed) {
@@ -274,6 +277,16 @@ static void add_settings(struct sides *x)
         add_real(x, "lambda_1", "%g", 1, a->lambda1, b->lambda1);
     if (a->lambda2 != b->lambda2)
         add_real(x, "lambda_2", "%g", 1, a->lambda2, b->lambda2);
+    if (p->convolution != q->convolution)
+        add_value(x, "convolution", lr_convolution_names[p->convolution - LR_CONV_DIRECT],
+                  lr_convolution_names[q->convolution - LR_CONV_DIRECT], NAN, NAN);
+    if (p->engine != q->engine)
+        add_value(x, "deploy_engine", lr_deploy_engine_names[p->engine],
+                  lr_deploy_engine_names[q->engine], NAN, NAN);
+    if (p->batch != q->batch)
+        add_real(x, "deploy_batch", "%.0f", 1, p->batch, q->batch);
+    if (p->threads != q->threads)
+        add_real(x, "deploy_threads", "%.0f", 1, p->threads, q->threads);
 }
 
 enum lr_status cmd_compare(struct cmd_ctx *c, const struct cmd_call *call,

@@ -241,8 +241,6 @@ static enum lr_status set_mouse(struct cmd_ctx *c, const struct cmd_value *v,
 
 /* ---- the deployment ---- */
 
-static const char *const engines[] = {"onednn", "onnxruntime", NULL};
-
 static void get_deploy_batch(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
     lr_strbuf_printf(b, "%d", c->session->settings.deploy.batch);
@@ -271,7 +269,7 @@ static enum lr_status set_deploy_threads(struct cmd_ctx *c, const struct cmd_val
 
 static void get_deploy_engine(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
-    lr_strbuf_puts(b, engines[c->session->settings.deploy.engine]);
+    lr_strbuf_puts(b, lr_deploy_engine_names[c->session->settings.deploy.engine]);
 }
 
 static enum lr_status set_deploy_engine(struct cmd_ctx *c, const struct cmd_value *v,
@@ -365,7 +363,7 @@ const struct cmd_setting cmd_settings_table[] = {
      set_deploy_threads},
     {"deploy-engine",
      "what milliseconds are measured with: onednn or onnxruntime",
-     {.name = "deploy-engine", .type = CMD_T_CHOICE, .choices = engines},
+     {.name = "deploy-engine", .type = CMD_T_CHOICE, .choices = lr_deploy_engine_names},
      get_deploy_engine,
      set_deploy_engine},
     {"convolution",

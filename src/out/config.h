@@ -1,7 +1,8 @@
 /* The configuration file: a plan with its settings and what was measured of it, as JSON.
  * `help config-file` is the schema as users read it; config_fields.c is the same as a
- * table, which the reader and the writer share. Schema 2 is written; schema 1, which knew
- * fewer keys, is read too. */
+ * table, which the reader and the writer share. Schema 3 is written; schemas 1 and 2,
+ * which knew fewer keys, are read too. Whoever adds a key raises the schema: an older
+ * program then says what it lacks, not that a key is wrong. */
 #ifndef RANKLAB_OUT_CONFIG_H
 #define RANKLAB_OUT_CONFIG_H
 
@@ -55,9 +56,10 @@ struct out_config {
     struct out_config_program program;
     char *model, *model_sha256, *input; /* "1x28x28" */
     struct out_seed seed;
-    char *mode, *convolution;
-    int round, n_iter1, n_iter2; /* -1: null */
-    double lambda1, lambda2;     /* NAN: null */
+    char *mode, *convolution, *deploy_engine;
+    int round, n_iter1, n_iter2;      /* -1: null */
+    int deploy_batch, deploy_threads; /* -1: null */
+    double lambda1, lambda2;          /* NAN: null */
     struct out_config_images calib, eval;
     struct out_config_eval result;
     double ms, ms_original;
@@ -78,9 +80,10 @@ bool out_config_copy_head(struct out_config *to, const struct out_config *from);
  * name that is not UTF-8, or a value that out_config_read would refuse. */
 enum lr_status out_config_write(const struct out_config *c, const char *path,
                                 struct lr_err *e);
-/* The words for methods, modes and ways to convolve, each list ending with NULL. */
+/* The words for methods, modes, ways to convolve and engines, each list ending with NULL.
+ */
 struct out_config_words {
-    const char *const *methods, *const *modes, *const *convolutions;
+    const char *const *methods, *const *modes, *const *convolutions, *const *engines;
 };
 /* words NULL: any will do. LR_EPARSE names path, line and what was expected. Keys that
  * the schema does not have are refused (in schema 1 ignored), and so is a schema that is

@@ -10,7 +10,7 @@
 #include "config.h"
 
 #define CONFIG_FORMAT "ranklab configuration"
-enum { CONFIG_SCHEMA = 2, CONFIG_MAX_STRING = 65536, CONFIG_MAX_LAYERS = 100000 };
+enum { CONFIG_SCHEMA = 3, CONFIG_MAX_STRING = 65536, CONFIG_MAX_LAYERS = 100000 };
 
 enum config_kind {
     CONFIG_STRING,

@@ -236,15 +236,19 @@ static enum lr_status check_word(struct reader *r, const char *const *words,
 static enum lr_status check_words(struct reader *r, const struct config_field *f,
                                   const void *object)
 {
-    bool is_method = !f->group && strcmp(f->key, "method") == 0;
-    bool is_mode = f->kind == CONFIG_STRING && strcmp(f->key, "mode") == 0;
+    const struct {
+        const char *key;
+        const char *const *words;
+    } lists[] = {{"method", r->words ? r->words->methods : NULL},
+                 {"mode", r->words ? r->words->modes : NULL},
+                 {"convolution", r->words ? r->words->convolutions : NULL},
+                 {"deploy_engine", r->words ? r->words->engines : NULL}};
+    const char *const *words = NULL;
 
-    bool is_convolution = f->kind == CONFIG_STRING && strcmp(f->key, "convolution") == 0;
-    const char *const *words = !r->words        ? NULL
-                               : is_method      ? r->words->methods
-                               : is_mode        ? r->words->modes
-                               : is_convolution ? r->words->convolutions
-                                                : NULL;
+    for (size_t i = 0; f->kind == CONFIG_STRING && i < sizeof(lists) / sizeof(lists[0]);
+         i++)
+        if (strcmp(f->key, lists[i].key) == 0)
+            words = lists[i].words;
     const char *given =
         words ? *(char *const *)(const void *)((const char *)object + f->offset) : NULL;
 

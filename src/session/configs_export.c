@@ -137,7 +137,10 @@ static bool put_settings(struct out_config *k, const struct lr_session *s)
     k->n_iter2 = x.n_iter2;
     k->lambda1 = x.lambda1;
     k->lambda2 = x.lambda2;
+    k->deploy_batch = x.deploy.batch;
+    k->deploy_threads = x.deploy.threads;
     return copy_text(&k->mode, mode) &&
+           copy_text(&k->deploy_engine, lr_deploy_engine_names[x.deploy.engine]) &&
            copy_text(&k->convolution,
                      lr_convolution_names[x.deploy.convolution - LR_CONV_DIRECT]);
 }
@@ -157,6 +160,16 @@ static bool put_result(struct out_config *k, const struct lr_config *v)
     return true;
 }
 
+/* Whether the milliseconds that a file tells are those of the deployment in force. */
+static bool is_told_there(const struct out_config *told, const struct lr_deploy *d)
+{
+    return told->deploy_engine && told->convolution && told->deploy_batch == d->batch &&
+           told->deploy_threads == d->threads &&
+           strcmp(told->deploy_engine, lr_deploy_engine_names[d->engine]) == 0 &&
+           strcmp(told->convolution,
+                  lr_convolution_names[d->convolution - LR_CONV_DIRECT]) == 0;
+}
+
 static bool put_head(struct out_config *k, const struct lr_session *s,
                      const struct lr_config *v)
 {
@@ -166,6 +179,8 @@ static bool put_head(struct out_config *k, const struct lr_session *s,
     /* What is told of an imported plan is passed on, unless it was evaluated since. */
     if (told && !out_config_copy_head(k, told))
         return false;
+    if (told && !is_told_there(told, &s->settings.deploy))
+        k->ms = k->ms_original = NAN;
     snprintf(input, sizeof(input), "%dx%dx%d", s->in_c, s->in_h, s->in_w);
     k->macs = v->totals.macs;
     k->macs_original = v->totals.macs_original;

@@ -100,14 +100,43 @@ static int convolution_of(const struct import *im)
     return k;
 }
 
-/* How the engine convolves is of the session, not of the plan: undo leaves it. */
-static void use_convolution(struct lr_session *s, int k)
+/* What the file says of the deployment; the rest as it is in force. */
+static struct lr_deploy deploy_of(const struct import *im)
 {
-    if (k == s->settings.deploy.convolution)
-        return;
-    lr_note(&s->notes, LR_NOTE_INFO, "set convolution %s, as in the file",
-            lr_convolution_names[k - LR_CONV_DIRECT]);
-    lr_session_set_convolution(s, k);
+    const struct out_config *k = im->file;
+    struct lr_deploy d = im->s->settings.deploy;
+
+    d.convolution = convolution_of(im);
+    if (k->deploy_batch > 0)
+        d.batch = k->deploy_batch;
+    if (k->deploy_threads >= 0)
+        d.threads = k->deploy_threads;
+    for (int i = 0; k->deploy_engine && lr_deploy_engine_names[i]; i++)
+        if (strcmp(k->deploy_engine, lr_deploy_engine_names[i]) == 0)
+            d.engine = (enum lr_deploy_engine)i;
+    return d;
+}
+
+/* What the network is to run on, and how the engine convolves, is of the session, not of
+ * the plan: undo leaves it. */
+static void use_deploy(struct lr_session *s, const struct lr_deploy *d)
+{
+    struct lr_deploy *now = &s->settings.deploy;
+
+    if (d->convolution != now->convolution) {
+        lr_note(&s->notes, LR_NOTE_INFO, "set convolution %s, as in the file",
+                lr_convolution_names[d->convolution - LR_CONV_DIRECT]);
+        lr_session_set_convolution(s, d->convolution);
+    }
+    if (d->engine != now->engine)
+        lr_note(&s->notes, LR_NOTE_INFO, "set deploy-engine %s, as in the file",
+                lr_deploy_engine_names[d->engine]);
+    if (d->batch != now->batch)
+        lr_note(&s->notes, LR_NOTE_INFO, "set deploy-batch %d, as in the file", d->batch);
+    if (d->threads != now->threads)
+        lr_note(&s->notes, LR_NOTE_INFO, "set deploy-threads %d, as in the file",
+                d->threads);
+    *now = *d;
 }
 
 /* Whether factors that are there are what the file says was solved. */
@@ -280,7 +309,8 @@ static enum lr_status read_file(struct out_config *file, const char *path,
                                 struct lr_err *e)
 {
     const char *methods[MAX_WORDS + 1] = {0}, *modes[LR_MODE_SYMHAT + 2] = {0};
-    const struct out_config_words words = {methods, modes, lr_convolution_names};
+    const struct out_config_words words = {methods, modes, lr_convolution_names,
+                                           lr_deploy_engine_names};
 
     for (int i = 0; i < lr_n_methods && i < MAX_WORDS; i++)
         methods[i] = lr_methods[i].name;
@@ -304,7 +334,7 @@ enum lr_status lr_session_import_config(struct lr_session *s, const char *path,
         (rc = take_layers(&im, e)) != LR_OK || (rc = check_model(&im, e)) != LR_OK)
         goto out;
     take_settings(&im);
-    const int convolution = convolution_of(&im); /* told takes the file's strings */
+    const struct lr_deploy deploy = deploy_of(&im); /* told takes the file's strings */
     tell_images(&im, &file.calib, s->calib, "calib");
     tell_images(&im, &file.eval, s->eval, "eval");
     tell_program(&im);
@@ -315,7 +345,7 @@ enum lr_status lr_session_import_config(struct lr_session *s, const char *path,
     rc = session_plan_replace(s, im.next, &im.settings, NULL, told, e);
     im.next = NULL;
     if (rc == LR_OK)
-        use_convolution(s, convolution);
+        use_deploy(s, &deploy);
 out:
     session_plan_free(im.next, s->n_layers);
     session_told_unref(told);

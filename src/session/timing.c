@@ -11,6 +11,8 @@
 #include "ranklab/mem.h"
 #include "session/internal.h"
 
+const char *const lr_deploy_engine_names[] = {"onednn", "onnxruntime", NULL};
+
 struct lr_deploy lr_session_deploy(const struct lr_session *s)
 {
     struct lr_deploy d = s->settings.deploy;

@@ -154,12 +154,13 @@ check_next()
         data eval images.npy --count 20; solve; eval; export table layers out/next.csv' ||
         fail "$where" "cannot be read"
     rm -f out/next.csv
+    lab 'journal verify' || {
+        grep -q 'line [0-9]* is damaged ([^)]*): journal' err || fail "$where" "the journal"
+        torn=$((torn + 1))
+    }
+    lab 'journal prune --damaged; journal verify' || fail "$where" "the journal cannot be pruned"
     find out "$cache" -name '.ranklab-*' >now
     [ -s now ] && fail "$where" "not cleaned: $(cat now)"
-    lab 'journal verify' && return
-    grep -q 'line [0-9]* is damaged ([^)]*): journal' err || fail "$where" "the journal"
-    torn=$((torn + 1))
-    lab 'journal prune --damaged; journal verify' || fail "$where" "the journal cannot be pruned"
 }
 
 n=0

@@ -34,9 +34,22 @@ export config b.json
 assert conv4.state == solved
 try import config text.onnx
 try import config missing.json
-# How the engine convolved is of the file, too.
+# How the engine convolved is of the file, too, and what milliseconds were chosen for.
 set convolution winograd
 export config w.json
 set convolution direct
 import config w.json
 show convolution
+set deploy-batch 8
+set deploy-threads 3
+set deploy-engine onnxruntime
+keep deployed
+export config d.json
+set deploy-batch 1
+set deploy-threads 0
+set deploy-engine onednn
+compare deployed
+import config d.json
+show deploy-batch
+show deploy-threads
+show deploy-engine

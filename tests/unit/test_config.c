@@ -286,9 +286,9 @@ static void config__names_the_line_and_what_was_expected(void **state)
         int line;
         const char *text;
     } cases[] = {
-        {"\"schema\": 2", "\"schema\": 3", 0, "schema version 3"},
-        {"\"schema\": 2", "\"schema\": 0", 0, "schema version 0"},
-        {"\"schema\": 2", "\"schema\": \"1\"", 0, "an integer"},
+        {"\"schema\": 3", "\"schema\": 4", 0, "schema version 4"},
+        {"\"schema\": 3", "\"schema\": 0", 0, "schema version 0"},
+        {"\"schema\": 3", "\"schema\": \"1\"", 0, "an integer"},
         {"ranklab configuration", "other", 0, "ranklab configuration"},
         {"\"threads\": 8", "\"threads\": -1", 0, "threads: an integer from 0 to 65536"},
         {"\"threads\": 8", "\"threads\": 8.5", 0, "threads: an integer"},
@@ -296,7 +296,7 @@ static void config__names_the_line_and_what_was_expected(void **state)
         {"\"threads\": 8", "\"threads\": 99999999999999999999", 0, "integer"},
         {"\"threads\": 8", "\"colour\": 8", 0, "program.colour: no key of that name"},
         {"\"program\": {", "\"programme\": {", 0, "programme: no key of that name"},
-        {"\"rank\": 17", "\"ranks\": 17", 69, "layers[0].rank: an integer from 1"},
+        {"\"rank\": 17", "\"ranks\": 17", 72, "layers[0].rank: an integer from 1"},
         {"\"is_alone\": true", "\"is_alone\": 1", 0, "layers[2].solved.is_alone: true"},
         {"\"lambda_1\": null", "\"lambda_1\": 0", 0, "settings.lambda_1: a number"},
         {"\"top1\": 0.1", "\"top1\": NaN", 0, "invalid token"},

@@ -3,6 +3,7 @@
 #include "setting_fixture.h"
 
 #include "ranklab/configs.h"
+#include "ranklab/engine.h"
 #include "ranklab/file.h"
 
 /* Everything a configuration consists of, held beside the session. */
@@ -244,6 +245,8 @@ static void import__names_the_line__of_an_unknown_word(void **state)
     } cases[] = {
         {"\"method\": \"relu\"", "\"method\": \"magic\"", "svd"},
         {"\"mode\": \"asym\"", "\"mode\": \"none\"", "sym"},
+        {"\"convolution\": \"direct\"", "\"convolution\": \"fast\"", "winograd"},
+        {"\"deploy_engine\": \"onednn\"", "\"deploy_engine\": \"x\"", "onnxruntime"},
     };
     struct setting *t = *state;
     struct picture before;
@@ -291,6 +294,71 @@ static void import__tells_the_evaluation__without_taking_it_for_its_own(void **s
     lr_config_view_free(&now);
 }
 
+static void assert_file_has(const char *path, const char *text)
+{
+    char *all = NULL;
+    size_t n;
+
+    assert_ok(lr_file_read(&all, &n, path, 1 << 24, fx_e));
+    assert_non_null(strstr(all, text));
+    lr_free(all);
+}
+
+static void assert_same_files(const char *a, const char *b)
+{
+    char *x = NULL, *y = NULL;
+    size_t nx, ny;
+
+    assert_ok(lr_file_read(&x, &nx, a, 1 << 24, fx_e));
+    assert_ok(lr_file_read(&y, &ny, b, 1 << 24, fx_e));
+    assert_int_equal(nx, ny);
+    assert_memory_equal(x, y, nx);
+    lr_free(x);
+    lr_free(y);
+}
+
+/* Milliseconds were promised for a deployment; a file that does not name it (schema 2 did
+ * not) leaves it as it is. */
+static void import__takes_the_deployment__where_the_file_names_it(void **state)
+{
+    static const struct lr_deploy wanted = {LR_DEPLOY_ONNXRUNTIME, 8, 3,
+                                            LR_CONV_WINOGRAD};
+    struct setting *t = *state;
+    struct lr_deploy *now = &t->s.settings.deploy;
+    const struct lr_deploy before = *now;
+    char path[600], again[600];
+
+    make_plan(t, 8, 9);
+    *now = wanted;
+    assert_ok(
+        lr_session_export_config(&t->s, NULL, fx_path(path, &t->folder, "a.json"), fx_e));
+    rewrite(path, "\"ms\": null", "\"ms\": 1.5");
+    *now = before;
+    assert_ok(lr_session_import_config(&t->s, path, false, fx_e));
+    assert_true(now->engine == wanted.engine && now->batch == 8 && now->threads == 3 &&
+                now->convolution == LR_CONV_WINOGRAD);
+    assert_ok(lr_session_export_config(&t->s, NULL, fx_path(again, &t->folder, "b.json"),
+                                       fx_e));
+    assert_same_files(path, again);
+
+    /* What was measured there is not of another deployment. */
+    now->batch = 1;
+    assert_ok(lr_session_export_config(&t->s, NULL, again, fx_e));
+    assert_file_has(again, "\"deploy_batch\": 1,");
+    assert_file_has(again, "\"ms\": null");
+
+    rewrite(path, "\"schema\": 3", "\"schema\": 2");
+    rewrite(path,
+            ",\n    \"deploy_engine\": \"onnxruntime\",\n    \"deploy_batch\": 8,\n"
+            "    \"deploy_threads\": 3",
+            "");
+    *now = before;
+    now->batch = 5;
+    assert_ok(lr_session_import_config(&t->s, path, false, fx_e));
+    assert_true(now->engine == before.engine && now->batch == 5 &&
+                now->threads == before.threads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +371,7 @@ int main(void)
         T(config_build__gives_the_network_of_the_configuration),
         T(import__names_the_line__of_an_unknown_word),
         T(import__tells_the_evaluation__without_taking_it_for_its_own),
+        T(import__takes_the_deployment__where_the_file_names_it),
 #undef T
     };
 
