@@ -44,6 +44,11 @@ struct lr_deploy {
     int convolution;    /* enum lr_convolution of engine.h, for oneDNN alone */
 };
 
+/* Whether solve keeps each layer it has finished in the cache folder until all of it is
+ * done, so that the same solve, stopped or killed, is taken up there: AUTO where it takes
+ * more than about half a minute. */
+enum lr_resume { LR_RESUME_NEVER, LR_RESUME_AUTO, LR_RESUME_ALWAYS };
+
 struct lr_settings {
     uint64_t seed;
     int threads, round;
@@ -54,6 +59,7 @@ struct lr_settings {
     int64_t cache_disk;   /* the same on the disk, default 10 GB; 0: none */
     bool has_journal; /* evaluations are kept in the cache folder, and asked for there;
                          off until the program turns it on */
+    enum lr_resume resume; /* never until the program says otherwise */
     struct lr_deploy deploy;
 };
 

@@ -113,7 +113,9 @@ static const struct cmd_row rows[] = {
          "that is added to a shortcut is compared after the addition, with the error\n"
          "of the shortcut in it; --alone fits it by itself, linearly, for comparison. "
          "^C\n"
-         "stops and leaves everything as it was.\n",
+         "stops and leaves everything as it was; where it takes long (set resume), each\n"
+         "finished layer is kept in the cache folder until all are done, and the same\n"
+         "solve goes on from there, in a later session too.\n",
      .examples = "rank conv3,conv4 50%; solve\nsolve conv4 --mode sym\n",
      .args = set_args,
      .options = solve_options,

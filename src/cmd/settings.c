@@ -226,6 +226,21 @@ static enum lr_status set_journal(struct cmd_ctx *c, const struct cmd_value *v,
     return LR_OK;
 }
 
+static const char *const resumes[] = {"never", "auto", "always", NULL};
+
+static void get_resume(struct lr_strbuf *b, const struct cmd_ctx *c)
+{
+    lr_strbuf_puts(b, resumes[c->session->settings.resume]);
+}
+
+static enum lr_status set_resume(struct cmd_ctx *c, const struct cmd_value *v,
+                                 struct lr_err *e)
+{
+    (void)e;
+    c->session->settings.resume = (enum lr_resume)v->i;
+    return LR_OK;
+}
+
 static void get_mouse(struct lr_strbuf *b, const struct cmd_ctx *c)
 {
     lr_strbuf_puts(b, switches[c->settings.has_mouse]);
@@ -351,6 +366,11 @@ const struct cmd_setting cmd_settings_table[] = {
      {.name = "max-memory", .type = CMD_T_AMOUNT, .min = 0, .max = 1e15},
      get_max_memory,
      set_max_memory},
+    {"resume",
+     "whether a solve that was stopped is taken up: auto (long ones), always or never",
+     {.name = "resume", .type = CMD_T_CHOICE, .choices = resumes},
+     get_resume,
+     set_resume},
     {"deploy-batch",
      "images in a batch where milliseconds are measured",
      {.name = "deploy-batch", .type = CMD_T_INT, .min = 1, .max = 65536},

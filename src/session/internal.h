@@ -166,6 +166,9 @@ struct lr_sampling session_sampling(const struct lr_session *s);
 struct lr_solve_opts session_solve_opts(const struct lr_session *s);
 /* The sampled rows of a value in the original network, or NULL. */
 const struct lr_rows *session_rows(const struct lr_session *s, int value);
+/* One warning for all layers to be solved that are fitted to few rows, with the one that
+ * is worst off. */
+void session_warn_few_rows(const struct lr_session *s, const int *list, int n_list);
 /* Evaluates the network in which the layers of use are split over the first count
  * images. */
 enum lr_status session_measure(struct lr_eval *r, struct lr_session *s, const bool *use,
@@ -182,6 +185,8 @@ enum lr_status session_need_original(struct lr_session *s, int64_t count,
 
 /* The product of the energies of the layers that are split; NAN: not known. */
 double session_plan_energy(const struct lr_session *s);
+/* f->digest, of everything that the parts compute with; computed where it is not yet. */
+enum lr_status session_factors_digest(struct lr_factors *f, struct lr_err *e);
 /* How the engine convolves, for the key of what depends on it; nothing when directly. */
 void session_key_engine(struct lr_strbuf *b, const struct lr_session *s);
 /* "relu:6 3d:12,20 keep:10", one word a layer. */

@@ -46,8 +46,7 @@ void lr_session_journal_add(struct lr_session *s, const struct lr_record *r)
 
 /* ---- the key ---- */
 
-/* Of everything that the parts compute with. */
-static enum lr_status digest_factors(struct lr_factors *f, struct lr_err *e)
+enum lr_status session_factors_digest(struct lr_factors *f, struct lr_err *e)
 {
     struct lr_strbuf b = {0};
 
@@ -101,7 +100,7 @@ static enum lr_status make_key(char key[65], const struct lr_session *s, const b
     for (int i = 0; rc == LR_OK && i < s->n_layers; i++) {
         if (!use[i])
             continue;
-        rc = digest_factors(s->plan[i].factors, e);
+        rc = session_factors_digest(s->plan[i].factors, e);
         lr_strbuf_printf(&b, "layer %d: %s %d,%d %s\n", i,
                          lr_method_info(s->plan[i].method)->name,
                          s->plan[i].ranks.channel, s->plan[i].ranks.spatial,

@@ -329,3 +329,41 @@ enum lr_status lr_session_outputs(struct lr_output_measure *m, const struct lr_s
     lr_graph_free(g);
     return rc;
 }
+
+/* Fitted rows a filter, below which the factors fit the sampled rows more than the
+ * responses. Ten rows an image, of which eight are fitted, make it an image a filter. */
+enum { MIN_ROWS_PER_FILTER = 8 };
+
+void session_warn_few_rows(const struct lr_session *s, const int *list, int n_list)
+{
+    struct lr_sampling o = session_sampling(s);
+    const struct lr_layer *worst = NULL;
+    double least = MIN_ROWS_PER_FILTER;
+    size_t n_worst = 0;
+    int n = 0;
+
+    for (int k = 0; k < n_list; k++) {
+        const struct lr_layer *l = &s->layers[list[k]];
+        const struct lr_rows *y = session_rows(s, l->value);
+        size_t n_fit, n_valid, n_held;
+        if (!y || !lr_method_info(s->plan[list[k]].method)->needs_samples)
+            continue;
+        lr_sampling_split(&n_fit, &n_valid, &n_held, y->n, lr_dataset_count(s->calib),
+                          &o);
+        double rows = (double)n_fit * (l->group > 0 ? l->group : 1) / l->d;
+        n += rows < MIN_ROWS_PER_FILTER;
+        if (rows < least) {
+            least = rows;
+            worst = l;
+            n_worst = n_fit;
+        }
+    }
+    if (worst)
+        lr_note(
+            &s->notes, LR_NOTE_WARNING,
+            "few calibration images (%lld): %d layer%s fitted to fewer than %d rows a "
+            "filter%s %s (%zu for %d)",
+            (long long)lr_dataset_count(s->calib), n, n == 1 ? " is" : "s are",
+            MIN_ROWS_PER_FILTER, n == 1 ? ":" : ", at worst", worst->name, n_worst,
+            worst->d / (worst->group > 0 ? worst->group : 1));
+}

@@ -8,25 +8,12 @@
  * Where a split has a spatial part, the channel part is fitted to what the spatial parts
  * respond: they are added to the network as a second branch beside the layer and sampled
  * with it, in the original (one pass for all such layers) and in the network so far. */
-#include "session/calibrate.h"
+#include "session/solve.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "ranklab/mem.h"
-
-struct job {
-    struct lr_session *s;
-    const struct lr_solve_request *q;
-    bool has_samples;             /* calibration images are there and the network runs */
-    int *list, n;                 /* layers to solve, in order */
-    double *work, total, done;    /* estimated operations of each, for the progress */
-    bool *is_pending, *is_solved; /* by layer */
-    struct lr_layer_plan *next;
-    struct session_passes passes;
-    struct lr_spatial *spatial; /* by place in the list; empty: no spatial part */
-    struct lr_rows *ys;         /* its responses in the original; empty: not sampled */
-};
 
 /* Rows of one layer in the network so far. */
 struct sampled {
@@ -35,86 +22,10 @@ struct sampled {
     bool is_same;           /* nothing is approximated before it: no rows were drawn */
 };
 
-static bool is_fitted(const struct lr_layer_plan *p)
-{
-    return lr_method_info(p->method)->needs_samples;
-}
-
-/* Solved layers that solving the pending ones makes stale are solved again with them, so
- * that one call leaves nothing stale behind. */
-static enum lr_status add_followers(struct job *j, struct lr_err *e)
-{
-    struct lr_session *s = j->s;
-    struct lr_layer_plan *plan = NULL;
-    enum lr_status rc = session_plan_copy(&plan, s, e);
-
-    if (rc == LR_OK)
-        rc = session_mark_stale(s, plan, j->is_pending, j->is_pending, e);
-    for (int i = 0; rc == LR_OK && i < s->n_layers; i++)
-        if (plan[i].is_stale && lr_session_state(s, i) == LR_STATE_SOLVED)
-            j->is_pending[i] = true;
-    session_plan_free(plan, s->n_layers);
-    return rc;
-}
-
-/* Layers to solve, in order; what stays whole is named in one note. */
-static enum lr_status make_list(struct job *j, struct lr_err *e)
-{
-    struct lr_session *s = j->s;
-    const int *layers = j->q->layers, n = j->q->n;
-    struct lr_strbuf skipped = {0};
-    enum lr_status rc = LR_OK;
-
-    for (int i = 0; i < n; i++)
-        if (layers[i] >= 0 && layers[i] < s->n_layers)
-            j->is_pending[layers[i]] = true;
-    for (int i = 0; n < 0 && i < s->n_layers; i++) {
-        enum lr_state state = lr_session_state(s, i);
-        j->is_pending[i] = state == LR_STATE_CHOSEN || state == LR_STATE_STALE;
-    }
-    if (n < 0 && (rc = add_followers(j, e)) != LR_OK)
-        return rc;
-    for (int i = 0; i < s->n_layers; i++) {
-        enum lr_state state = lr_session_state(s, i);
-        char buf[128];
-        if (!j->is_pending[i])
-            continue;
-        if (state == LR_STATE_WHOLE) {
-            j->is_pending[i] = false;
-            lr_strbuf_printf(&skipped, "%s%s (%s)", skipped.len ? ", " : "",
-                             s->layers[i].name,
-                             lr_session_reason(s, i, buf, sizeof(buf)));
-        } else {
-            j->list[j->n++] = i;
-        }
-    }
-    if (skipped.len && !skipped.is_failed)
-        lr_note(&s->notes, LR_NOTE_INFO, "left whole: %s", skipped.s);
-    lr_strbuf_free(&skipped);
-    return LR_OK;
-}
-
-/* Multiply-adds, roughly: the run of the network up to the layer, and the solver's sums
- * over the samples. */
-static void estimate(struct job *j)
-{
-    const struct lr_session *s = j->s;
-    double images = j->has_samples ? (double)lr_dataset_count(s->calib) : 0;
-
-    for (int k = 0; k < j->n; k++) {
-        const struct lr_layer *l = &s->layers[j->list[k]];
-        bool is_linear = lr_method_info(s->plan[j->list[k]].method)->is_linear;
-        double d = l->d;
-        j->work[k] = 2 * images * (double)l->macs +
-                     images * 10 * d * d * (is_linear ? 3 : 150) + d * d * d;
-        j->total += j->work[k];
-    }
-}
-
 /* The spatial parts of all layers that have them and, given images, what they respond in
  * the original. */
-static enum lr_status sample_spatial(struct job *j, const struct lr_progress *progress,
-                                     struct lr_err *e)
+static enum lr_status sample_spatial(struct solve_job *j,
+                                     const struct lr_progress *progress, struct lr_err *e)
 {
     struct lr_session *s = j->s;
     struct lr_sampling o = session_sampling(s);
@@ -159,30 +70,9 @@ out:
     return rc;
 }
 
-/* The network so far: the layers before this one that are approximated. A layer behind it
- * on the other branch of an addition does not count, even when it is solved: what a layer
- * is fitted to must not depend on the order in which layers are solved. */
-static enum lr_status use_before(bool *use, bool *is_any, const struct job *j, int layer,
-                                 const int *values, int n, struct lr_err *e)
-{
-    const struct lr_session *s = j->s;
-    bool *mask = NULL;
-    enum lr_status rc = session_upstream(&mask, s, values, n, e);
-
-    *is_any = false;
-    if (rc != LR_OK)
-        return rc;
-    for (int i = 0; i < layer; i++) {
-        use[i] = !j->is_pending[i] && mask[s->layers[i].value] && j->next[i].factors;
-        *is_any = *is_any || use[i];
-    }
-    lr_free(mask);
-    return LR_OK;
-}
-
 /* Samples the k-th layer's response, the other branch and the spatial parts in the
  * approximated network so far. */
-static enum lr_status sample(struct sampled *out, struct job *j, int k,
+static enum lr_status sample(struct sampled *out, struct solve_job *j, int k,
                              const struct lr_progress *progress, struct lr_err *e)
 {
     struct lr_session *s = j->s;
@@ -193,7 +83,7 @@ static enum lr_status sample(struct sampled *out, struct job *j, int k,
 
     if (!use)
         return lr_enomem(e, (size_t)s->n_layers, "a set of layers");
-    rc = use_before(use, &is_any, j, layer, values, n, e);
+    rc = solve_job_before(use, &is_any, j, layer, values, n, e);
     out->is_same = !is_any;
     if (rc != LR_OK || !is_any || (rc = session_split(&g, s, j->next, use, e)) != LR_OK)
         goto out;
@@ -212,7 +102,7 @@ out:
 }
 
 /* The problem of the k-th layer with the rows that there are. */
-static struct session_problem make_problem(const struct job *j, int k,
+static struct session_problem make_problem(const struct solve_job *j, int k,
                                            const struct sampled *now)
 {
     const struct lr_session *s = j->s;
@@ -243,12 +133,11 @@ static struct session_problem make_problem(const struct job *j, int k,
     return q;
 }
 
-static enum lr_status solve_one(struct job *j, int k, const struct lr_progress *progress,
-                                struct lr_err *e)
+static enum lr_status solve_one(struct solve_job *j, int k,
+                                const struct lr_progress *progress, struct lr_err *e)
 {
     struct lr_session *s = j->s;
     int layer = j->list[k];
-    struct lr_layer_plan *p = &j->next[layer];
     struct lr_progress first = lr_progress_sub(progress, 0, 0.3);
     struct lr_progress second = lr_progress_sub(progress, 0.3, 1);
     struct sampled now = {.other = -1, .spatial = -1, .is_same = true};
@@ -265,12 +154,10 @@ static enum lr_status solve_one(struct job *j, int k, const struct lr_progress *
     rc = session_solve_layer(&f, s, &q, &o, now.is_same ? progress : &second, e);
     if (rc != LR_OK)
         goto out;
-    lr_factors_unref(p->factors);
-    p->factors = f;
-    p->is_stale = false;
-    j->is_pending[layer] = false;
-    j->is_solved[layer] = true;
+    solve_job_install(j, layer, f);
     lr_rows_free(&j->ys[k]);
+    if (j->keeps && k + 1 < j->n)
+        rc = solve_job_keep(j, layer, e);
 out:
     for (int i = 0; i < 3; i++)
         lr_rows_free(&now.rows[i]);
@@ -285,7 +172,8 @@ enum lr_status session_solve_alone(struct lr_factors **out, struct lr_session *s
     struct lr_layer_plan *next = NULL;
     struct lr_spatial spatial = {0};
     struct lr_rows ys = {0};
-    struct job j = {.s = s, .q = &request, .has_samples = true, .list = &layer, .n = 1};
+    struct solve_job j = {
+        .s = s, .q = &request, .has_samples = true, .list = &layer, .n = 1};
     struct sampled now = {.other = -1, .spatial = -1, .is_same = true};
     struct lr_solve_opts o = session_solve_opts(s);
     struct lr_progress first = lr_progress_sub(progress, 0, 0.4);
@@ -310,7 +198,10 @@ enum lr_status session_solve_alone(struct lr_factors **out, struct lr_session *s
     return rc;
 }
 
-static enum lr_status prepare(struct job *j, const struct lr_progress **progress,
+/* Operations of a solve from which its layers are kept: about half a minute's. */
+static const double long_work = 5e12;
+
+static enum lr_status prepare(struct solve_job *j, const struct lr_progress **progress,
                               struct lr_progress *rest, struct lr_err *e)
 {
     struct lr_session *s = j->s;
@@ -323,7 +214,7 @@ static enum lr_status prepare(struct job *j, const struct lr_progress **progress
     j->is_solved = lr_calloc(size, sizeof(bool));
     if (!j->list || !j->work || !j->is_pending || !j->is_solved)
         return lr_enomem(e, size * sizeof(*j->work), "a set of layers");
-    enum lr_status rc = make_list(j, e);
+    enum lr_status rc = solve_job_list(j, e);
     if (rc != LR_OK)
         return rc;
     j->spatial = lr_calloc((size_t)j->n + 1, sizeof(*j->spatial));
@@ -332,7 +223,8 @@ static enum lr_status prepare(struct job *j, const struct lr_progress **progress
         return lr_enomem(e, (size_t)j->n * sizeof(*j->ys), "a set of layers");
     j->has_samples = s->calib && session_need_run(s, NULL) == LR_OK;
     for (int k = 0; k < j->n; k++)
-        needs_samples = needs_samples || is_fitted(&s->plan[j->list[k]]);
+        needs_samples =
+            needs_samples || lr_method_info(s->plan[j->list[k]].method)->needs_samples;
     if (needs_samples && !s->calib)
         return lr_err_set(e, LR_EINVAL, "no calibration images: use data calib");
     if (needs_samples && !j->has_samples)
@@ -340,11 +232,18 @@ static enum lr_status prepare(struct job *j, const struct lr_progress **progress
     if (j->has_samples && j->n > 0 &&
         (rc = session_settle(s->calib, s, 0, progress, rest, e)) != LR_OK)
         return rc;
-    estimate(j);
-    return session_plan_copy(&j->next, s, e);
+    if ((rc = session_plan_copy(&j->next, s, e)) != LR_OK)
+        return rc;
+    j->kept.s = s;
+    solve_job_estimate(j);
+    j->keeps = s->settings.resume == LR_RESUME_ALWAYS ||
+               (s->settings.resume == LR_RESUME_AUTO && j->total >= long_work);
+    if (j->keeps && (rc = solve_job_take_up(j, e)) == LR_OK)
+        solve_job_estimate(j);
+    return rc;
 }
 
-static enum lr_status plan_passes(struct job *j, struct lr_err *e)
+static enum lr_status plan_passes(struct solve_job *j, struct lr_err *e)
 {
     j->passes.job = (struct calib_job){.s = j->s,
                                        .next = j->next,
@@ -355,7 +254,7 @@ static enum lr_status plan_passes(struct job *j, struct lr_err *e)
                           : LR_OK;
 }
 
-static void job_free(struct job *j)
+static void job_free(struct solve_job *j)
 {
     session_plan_free(j->next, j->s->n_layers);
     session_passes_free(&j->passes);
@@ -369,11 +268,12 @@ static void job_free(struct job *j)
     lr_free(j->work);
     lr_free(j->is_pending);
     lr_free(j->is_solved);
+    unfinished_free(&j->kept);
 }
 
 /* The passes over the original that come before the layers. */
-static enum lr_status begin(struct job *j, double *at, const struct lr_progress *progress,
-                            struct lr_err *e)
+static enum lr_status begin(struct solve_job *j, double *at,
+                            const struct lr_progress *progress, struct lr_err *e)
 {
     struct lr_session *s = j->s;
     bool has_spatial = false;
@@ -392,51 +292,11 @@ static enum lr_status begin(struct job *j, double *at, const struct lr_progress 
     return rc;
 }
 
-/* Fitted rows a filter, below which the factors fit the sampled rows more than the
- * responses. Ten rows an image, of which eight are fitted, make it an image a filter. */
-enum { MIN_ROWS_PER_FILTER = 8 };
-
-/* One warning for all layers, with the one that is worst off. */
-static void warn_few_rows(const struct job *j)
-{
-    const struct lr_session *s = j->s;
-    struct lr_sampling o = session_sampling(s);
-    const struct lr_layer *worst = NULL;
-    double least = MIN_ROWS_PER_FILTER;
-    size_t n_worst = 0;
-    int n = 0;
-
-    for (int k = 0; j->has_samples && k < j->n; k++) {
-        const struct lr_layer *l = &s->layers[j->list[k]];
-        const struct lr_rows *y = session_rows(s, l->value);
-        size_t n_fit, n_valid, n_held;
-        if (!y || !is_fitted(&s->plan[j->list[k]]))
-            continue;
-        lr_sampling_split(&n_fit, &n_valid, &n_held, y->n, lr_dataset_count(s->calib),
-                          &o);
-        double rows = (double)n_fit * (l->group > 0 ? l->group : 1) / l->d;
-        n += rows < MIN_ROWS_PER_FILTER;
-        if (rows < least) {
-            least = rows;
-            worst = l;
-            n_worst = n_fit;
-        }
-    }
-    if (worst)
-        lr_note(
-            &s->notes, LR_NOTE_WARNING,
-            "few calibration images (%lld): %d layer%s fitted to fewer than %d rows a "
-            "filter%s %s (%zu for %d)",
-            (long long)lr_dataset_count(s->calib), n, n == 1 ? " is" : "s are",
-            MIN_ROWS_PER_FILTER, n == 1 ? ":" : ", at worst", worst->name, n_worst,
-            worst->d / (worst->group > 0 ? worst->group : 1));
-}
-
 enum lr_status lr_session_solve(struct lr_session *s, const struct lr_solve_request *q,
                                 int *n_solved, const struct lr_progress *progress,
                                 struct lr_err *e)
 {
-    struct job j = {.s = s, .q = q};
+    struct solve_job j = {.s = s, .q = q};
     struct lr_progress rest;
     double at = 0;
     enum lr_status rc = session_need_network(s, e);
@@ -445,10 +305,13 @@ enum lr_status lr_session_solve(struct lr_session *s, const struct lr_solve_requ
         *n_solved = 0;
     if (rc != LR_OK)
         return rc;
-    if ((rc = prepare(&j, &progress, &rest, e)) != LR_OK || j.n == 0 ||
-        (rc = plan_passes(&j, e)) != LR_OK || (rc = begin(&j, &at, progress, e)) != LR_OK)
+    if ((rc = prepare(&j, &progress, &rest, e)) != LR_OK || j.n + j.n_taken == 0)
         goto out;
-    warn_few_rows(&j);
+    if (j.n > 0 && ((rc = plan_passes(&j, e)) != LR_OK ||
+                    (rc = begin(&j, &at, progress, e)) != LR_OK))
+        goto out;
+    if (j.has_samples)
+        session_warn_few_rows(s, j.list, j.n);
     for (int k = 0; k < j.n; k++) {
         double lo = at + (1 - at) * j.done / j.total;
         j.done += j.work[k];
@@ -462,9 +325,13 @@ enum lr_status lr_session_solve(struct lr_session *s, const struct lr_solve_requ
         goto out;
     rc = session_plan_commit(s, j.next, e);
     j.next = NULL;
+    if (rc == LR_OK)
+        unfinished_end(&j.kept);
     if (rc == LR_OK && n_solved)
-        *n_solved = j.n;
+        *n_solved = j.n + j.n_taken;
 out:
+    if (rc != LR_OK)
+        solve_job_tell_kept(&j);
     job_free(&j);
     return rc;
 }

@@ -267,6 +267,7 @@ int ui_main(int argc, char **argv)
     }
     lr_session_init(&session);
     session.settings.has_journal = true;
+    session.settings.resume = LR_RESUME_AUTO;
     ui_screen_init(&screen, &c.settings);
     struct cmd_sink sink = ui_screen_sink(&screen);
     cmd_init(&c, &session, &sink);

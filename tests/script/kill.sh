@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sweeps that are killed (SIGKILL) and started again: no point is computed twice, and the table
-# is that of a sweep that nothing happened to.
+# Sweeps and a solve that are killed (SIGKILL) and started again: nothing is computed twice, and
+# the table and the network are those of work that nothing happened to.
 # usage: kill.sh [RANKLAB]
 . "$(dirname "$0")/lib.sh"
 deadline=300 # seconds, for a machine that has much else to do
@@ -102,3 +102,41 @@ resumes memory 'set cache-memory 0; sweep conv2 --points 4'
 # The evaluations of the networks are records of their own.
 points='uniform [0-9.]*x '
 resumes networks 'sweep --speedup 2:5:1 --method svd --rule uniform'
+
+# solving CACHE FILE: a solve, as long ones keep their layers, and the network it gives.
+solving()
+{
+    XDG_CACHE_HOME=$1 SOURCE_DATE_EPOCH=1700000000 "$ranklab" -b --no-init --threads 1 \
+        -e "open @fashion; data calib @fashion --count 300; set resume always" \
+        -e "select --speedup 4; solve; export onnx $2" >out 2>err </dev/null
+}
+
+layers() { find "$1/ranklab/unfinished" -type f ! -name '.*' 2>/dev/null | wc -l; }
+
+solving "$work/solve-whole" whole.onnx || fail solve "it fails"
+[ "$(layers "$work/solve-whole")" -eq 0 ] || fail solve "layers stay after the end"
+try=0
+while :; do
+    cache=$work/solve-$try
+    solving "$cache" killed.onnx &
+    job=$!
+    waited=0
+    while [ "$(layers "$cache")" -lt 2 ]; do
+        kill -0 $job 2>/dev/null || break
+        [ $waited -lt $((deadline * 50)) ] || fail solve "nothing kept within $deadline s"
+        sleep 0.02
+        waited=$((waited + 1))
+    done
+    program=$(ps -o pid= --ppid $job)
+    kill -9 ${program:-$job} 2>/dev/null
+    wait $job 2>/dev/null
+    [ $? -eq 137 ] && [ "$(layers "$cache")" -ge 2 ] && break
+    try=$((try + 1))
+    [ $try -lt $tries ] || fail solve "always over before it was killed"
+done
+known=$(layers "$cache")
+solving "$cache" again.onnx || fail solve "it fails after a kill"
+grep -q "taken up again: $known of 7 layers" out err || fail solve "not $known layers taken up"
+cmp -s whole.onnx again.onnx || fail solve "another network"
+[ "$(layers "$cache")" -eq 0 ] || fail solve "layers stay after the end"
+echo "ok solve: killed with $known of 7 layers kept"
