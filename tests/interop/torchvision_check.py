@@ -1,24 +1,26 @@
 #!/usr/bin/python3
 """torchvision's architectures against ONNX Runtime:
   torchvision_check.py RANKLAB NODE FOLDER [--plan] [NAME ...]
-FOLDER: files of torchvision_export.py. For each: the outputs of two images, how many
-convolutions can be approximated, with the reasons of the others, and whether it is said
-beforehand that low rank will hardly pay. --plan: also a network of half the cost, chosen, solved
-with a short schedule on a few smooth images, exported, and run in ONNX Runtime; where that cannot
-be, it must have been said when the network was opened. A table and "N passed, N failed" at the
-end."""
+FOLDER: files of torchvision_export.py. For each: how many convolutions can be approximated, with
+the reasons of the others, the outputs of two images, and whether it is said beforehand that low
+rank will hardly pay. --plan: also a network of half the cost, chosen, solved with a short
+schedule on a few smooth images, exported, and run in ONNX Runtime; where that cannot be, it must
+have been said when the network was opened. A table and "N passed, N failed" at the end."""
 import collections
 import glob
 import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOLERANCE = 1e-3
-IMAGES = 48         # to calibrate with
+# To calibrate with: as many as come to so many multiply-adds, between these. A network of a few
+# images fits them only, and amplifies the rounding of other ones up to 1e-2.
+IMAGES, IMAGES_MACS = (48, 480), 120e9
 WARNINGS = "low rank will hardly pay", "low rank cannot make the network more than"
 # deeplab's work is in the head, which is not depthwise.
 DEPTHWISE = ("mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "shufflenet_v2_x1_0",
@@ -77,34 +79,39 @@ class Network:
         self.size = 299 if "inception" in model else 224
         self.image = self.work + ".in.npy"
         np.save(self.image, smooth(np.random.RandomState(3), 2, self.size))
+        self.row = {"network": self.name}
 
     def coverage(self):
-        out, err = ranklab(self.program, "open '%s'" % self.model, "layers")
-        rows = [r for r in tables(out)[-1] if r["layer"] not in ("total", "network")]
+        out, err = ranklab(self.program, "open '%s'" % self.model, "layers",
+                           "run '%s' '%s.out.npy' --original" % (self.image, self.work))
+        rows = [r for r in tables(out)[0] if r["layer"] not in ("total", "network")]
         convs = [r for r in rows if r["op"] == "Conv"]
-        self.reasons = collections.Counter(
-            r["reason"] for r in rows if r["reason"] not in (None, "full rank", "method keep"))
-        self.n_convs = len(convs)
-        self.n_open = sum(r["reason"] in (None, "full rank") for r in convs)
+        reasons = collections.Counter(
+            r["reason"] for r in convs if r["reason"] not in (None, "full rank", "method keep"))
+        self.macs = sum(r["macs_original"] for r in convs)
+        n_open = len(convs) - sum(reasons.values())
         self.warning = next((w for w in WARNINGS if w in err), None)
-        return self.n_convs > 0, "%d of %d convolutions can be approximated" % (
-            self.n_open, self.n_convs)
+        self.row.update({"convs": len(convs), "open": n_open,
+                         "the others": ", ".join("%s (%d)" % x for x in reasons.items()) or "-"})
+        return n_open > 0, "%d of %d convolutions can be approximated" % (n_open, len(convs))
 
     def outputs(self):
         out = self.work + ".out.npy"
-        ranklab(self.program, "open '%s'" % self.model, "run '%s' '%s' --original" % (self.image, out))
         d = difference(np.load(out), ort(self.node, self.model, self.image, out + ".ort.npy"))
+        self.row["off"] = "%.1e" % d
         return d <= TOLERANCE, "largest difference %.1e" % d
 
     def said_beforehand(self):
         expected = self.name in DEPTHWISE
+        self.row["said"] = "hardly pays" if self.warning else "-"
         return bool(self.warning) == expected, self.warning or "nothing to warn of"
 
     def plan(self):
         out, export = self.work + ".2x.npy", self.work + ".2x.onnx"
         calib = self.work + ".calib.npy"
-        np.save(calib, smooth(np.random.RandomState(4), IMAGES, self.size))
-        self.plan_text = "no"
+        n = min(max(int(IMAGES_MACS / self.macs), IMAGES[0]), IMAGES[1])
+        np.save(calib, smooth(np.random.RandomState(4), n, self.size))
+        self.row["2x"] = "no"
         try:
             text, err = ranklab(
                 self.program, "open '%s'" % self.model, "set iterations 3,3",
@@ -118,8 +125,23 @@ class Network:
             return False, "the warning is not repeated by select"
         d = difference(np.load(out), ort(self.node, export, self.image, out + ".ort.npy"))
         total = next(r for r in tables(text)[0] if r["layer"] == "total")
-        self.plan_text = "%.2fx" % total["speedup"]
-        return d <= TOLERANCE, "%s, largest difference %.1e" % (self.plan_text, d)
+        self.row.update({"2x": "%.2fx" % total["speedup"], "file off": "%.1e" % d})
+        return d <= TOLERANCE, "%s, largest difference %.1e" % (self.row["2x"], d)
+
+
+COLUMNS = ("network", "convs", "open", "off", "said", "2x", "file off", "s", "the others")
+
+
+def print_table(rows):
+    """convs: convolutions, open: those that can be approximated, off: largest difference of the
+    outputs from ONNX Runtime's, said: beforehand; file off: the exported file in ONNX Runtime."""
+    cells = [COLUMNS] + [tuple(str(r.get(c, "-")) for c in COLUMNS) for r in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    for k, row in enumerate(cells):
+        print("  ".join(x.ljust(w) if COLUMNS[i] in ("network", "said", "the others")
+                        else x.rjust(w) for i, (x, w) in enumerate(zip(row, widths))).rstrip())
+        if k == 0:
+            print("  ".join("-" * w for w in widths))
 
 
 def main(argv):
@@ -132,7 +154,8 @@ def main(argv):
         name = os.path.basename(model)[:-5]
         if name.endswith(".2x") or (names and name not in names):
             continue
-        net = Network(program, node, model)
+        net, began = Network(program, node, model), time.monotonic()
+        rows.append(net.row)
         checks = [("open", net.coverage), ("outputs", net.outputs),
                   ("limits", net.said_beforehand)] + ([("2x", net.plan)] if is_planned else [])
         for what, check in checks:
@@ -144,13 +167,9 @@ def main(argv):
             print("%-6s %s: %s, %s" % ("ok" if ok else "FAILED", name, what, text), flush=True)
             if what == "open" and not ok:
                 break
-        else:
-            rows.append(net)
-    print("\n%-30s %5s %5s  %-5s  %s" % ("network", "convs", "of", "2x", "whole because"))
-    for n in rows:
-        print("%-30s %5d %5d  %-5s  %s" % (
-            n.name, n.n_open, n.n_convs, getattr(n, "plan_text", "-"),
-            ", ".join("%s (%d)" % x for x in n.reasons.items()) or "-"))
+        net.row["s"] = "%.0f" % (time.monotonic() - began)
+    print()
+    print_table(rows)
     print("%d passed, %d failed" % (passed, failed))
     return failed > 0
 
