@@ -194,8 +194,9 @@ static enum lr_status build_any(struct lr_eng_build *b, const struct lr_node *n)
         return lr_eng_build_plain(b, n);
     enum lr_status s = builder(b, n);
     /* what the library cannot do for its number of dimensions or for computed weights */
-    bool is_window =
-        n->op == LR_OP_CONV || n->op == LR_OP_MAX_POOL || n->op == LR_OP_AVERAGE_POOL;
+    bool is_window = n->op == LR_OP_CONV || n->op == LR_OP_MAX_POOL ||
+                     n->op == LR_OP_AVERAGE_POOL || n->op == LR_OP_CONV_TRANSPOSE ||
+                     n->op == LR_OP_RESIZE || n->op == LR_OP_UPSAMPLE;
     return s == LR_EUNSUP && is_window ? lr_eng_build_plain(b, n) : s;
 }
 

@@ -106,6 +106,15 @@ struct lr_dn_pool {
 enum lr_status lr_dn_make_conv(struct lr_dn_prim **out, struct lr_dn *dn,
                                const struct lr_dn_conv *c,
                                const struct lr_dn_posts *posts, struct lr_err *e);
+/* The transpose: c stays what comes in and d what goes out, weights are [d, c / group,
+ * kh, kw]; layouts are the library's choice. */
+enum lr_status lr_dn_make_deconv(struct lr_dn_prim **out, struct lr_dn *dn,
+                                 const struct lr_dn_conv *c, struct lr_err *e);
+/* Output position i of an axis lies at (i + 0.5) in / out - 0.5 of the input: the
+ * position nearest to it, or a mean of the two around it. */
+enum lr_status lr_dn_make_resampling(struct lr_dn_prim **out, struct lr_dn *dn,
+                                     bool is_linear, const struct lr_dn_desc *src,
+                                     const int64_t dst[4], struct lr_err *e);
 /* src [n, ...] with any number of dimensions; m outputs. Weights: the library's choice.
  */
 enum lr_status lr_dn_make_inner_product(struct lr_dn_prim **out, struct lr_dn *dn,

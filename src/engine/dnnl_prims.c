@@ -130,32 +130,71 @@ static void window_dims(dnnl_dims_t stride, dnnl_dims_t dil, dnnl_dims_t lo,
     dil[1]--;
 }
 
+/* What a convolution and its transpose are described by. */
+struct conv_descs {
+    dnnl_memory_desc_t src, w, bias, dst;
+    dnnl_dims_t stride, dil, lo, hi;
+};
+
+static dnnl_status_t describe(struct conv_descs *m, const struct lr_dn_conv *c)
+{
+    const int64_t sd[4] = {c->n, c->c, c->ih, c->iw}, dd[4] = {c->n, c->d, c->oh, c->ow};
+    const int64_t wd[4] = {c->d, c->c, c->kh, c->kw}, bd[1] = {c->d};
+    const int64_t gd[5] = {c->group, c->d / c->group, c->c / c->group, c->kh, c->kw};
+    window_dims(m->stride, m->dil, m->lo, m->hi, c->stride, c->dil, c->pad_lo, c->pad_hi);
+    dnnl_status_t s = lr_dn_init_tag(&m->src, 4, sd, dnnl_format_tag_any);
+    if (s == dnnl_success)
+        s = c->group > 1 ? lr_dn_init_tag(&m->w, 5, gd, dnnl_format_tag_any)
+                         : lr_dn_init_tag(&m->w, 4, wd, dnnl_format_tag_any);
+    if (s == dnnl_success)
+        s = lr_dn_init_tag(&m->bias, 1, bd, dnnl_a);
+    if (s == dnnl_success)
+        s = lr_dn_init_tag(&m->dst, 4, dd, dnnl_format_tag_any);
+    return s;
+}
+
 enum lr_status lr_dn_make_conv(struct lr_dn_prim **out, struct lr_dn *dn,
                                const struct lr_dn_conv *c,
                                const struct lr_dn_posts *posts, struct lr_err *e)
 {
     dnnl_convolution_desc_t d;
-    dnnl_memory_desc_t src, w, bias, dst;
-    const int64_t sd[4] = {c->n, c->c, c->ih, c->iw}, dd[4] = {c->n, c->d, c->oh, c->ow};
-    const int64_t wd[4] = {c->d, c->c, c->kh, c->kw}, bd[1] = {c->d};
-    const int64_t gd[5] = {c->group, c->d / c->group, c->c / c->group, c->kh, c->kw};
-    dnnl_dims_t stride, dil, lo, hi;
-    window_dims(stride, dil, lo, hi, c->stride, c->dil, c->pad_lo, c->pad_hi);
-    dnnl_status_t s = lr_dn_init_tag(&src, 4, sd, dnnl_format_tag_any);
-    if (s == dnnl_success)
-        s = c->group > 1 ? lr_dn_init_tag(&w, 5, gd, dnnl_format_tag_any)
-                         : lr_dn_init_tag(&w, 4, wd, dnnl_format_tag_any);
-    if (s == dnnl_success)
-        s = lr_dn_init_tag(&bias, 1, bd, dnnl_a);
-    if (s == dnnl_success)
-        s = lr_dn_init_tag(&dst, 4, dd, dnnl_format_tag_any);
+    struct conv_descs m;
+    dnnl_status_t s = describe(&m, c);
     if (s == dnnl_success)
         s = dnnl_dilated_convolution_forward_desc_init(
             &d, dnnl_forward_inference,
             c->is_winograd ? dnnl_convolution_winograd : dnnl_convolution_direct,
-            c->src ? &c->src->md : &src, &w, c->has_bias ? &bias : NULL,
-            c->dst ? &c->dst->md : &dst, stride, dil, lo, hi);
+            c->src ? &c->src->md : &m.src, &m.w, c->has_bias ? &m.bias : NULL,
+            c->dst ? &c->dst->md : &m.dst, m.stride, m.dil, m.lo, m.hi);
     return make(out, dn, s, &d, posts, "convolution", e);
+}
+
+enum lr_status lr_dn_make_deconv(struct lr_dn_prim **out, struct lr_dn *dn,
+                                 const struct lr_dn_conv *c, struct lr_err *e)
+{
+    dnnl_deconvolution_desc_t d;
+    struct conv_descs m;
+    dnnl_status_t s = describe(&m, c);
+    if (s == dnnl_success)
+        s = dnnl_dilated_deconvolution_forward_desc_init(
+            &d, dnnl_forward_inference, dnnl_deconvolution_direct, &m.src, &m.w,
+            c->has_bias ? &m.bias : NULL, &m.dst, m.stride, m.dil, m.lo, m.hi);
+    return make(out, dn, s, &d, NULL, "transposed convolution", e);
+}
+
+enum lr_status lr_dn_make_resampling(struct lr_dn_prim **out, struct lr_dn *dn,
+                                     bool is_linear, const struct lr_dn_desc *src,
+                                     const int64_t dst[4], struct lr_err *e)
+{
+    dnnl_resampling_desc_t d;
+    dnnl_memory_desc_t to;
+    dnnl_status_t s = lr_dn_init_tag(&to, 4, dst, dnnl_format_tag_any);
+    if (s == dnnl_success)
+        s = dnnl_resampling_forward_desc_init(&d, dnnl_forward_inference,
+                                              is_linear ? dnnl_resampling_linear
+                                                        : dnnl_resampling_nearest,
+                                              NULL, &src->md, &to);
+    return make(out, dn, s, &d, NULL, "resampling", e);
 }
 
 enum lr_status lr_dn_make_inner_product(struct lr_dn_prim **out, struct lr_dn *dn,

@@ -211,5 +211,8 @@ enum lr_status lr_eng_build_concat(struct lr_eng_build *b, const struct lr_node 
 enum lr_status lr_eng_build_softmax(struct lr_eng_build *b, const struct lr_node *n);
 enum lr_status lr_eng_build_transpose(struct lr_eng_build *b, const struct lr_node *n);
 enum lr_status lr_eng_build_pad(struct lr_eng_build *b, const struct lr_node *n);
+enum lr_status lr_eng_build_conv_transpose(struct lr_eng_build *b,
+                                           const struct lr_node *n);
+enum lr_status lr_eng_build_resize(struct lr_eng_build *b, const struct lr_node *n);
 
 #endif

@@ -28,6 +28,39 @@ static enum lr_status build_eltwise(struct lr_eng_build *b, const struct lr_node
                              : lr_eng_define(b, n->out[0], d, dst);
 }
 
+/* min(max(alpha x + beta, 0), 1), in two steps. */
+static enum lr_status build_hard_sigmoid(struct lr_eng_build *b, const struct lr_node *n)
+{
+    const float alpha = lr_node_float(n, "alpha", 0.2F);
+    const float beta = lr_node_float(n, "beta", 0.5F);
+    const struct lr_dn_desc *d;
+    struct lr_dn_prim *p = NULL;
+    int src;
+    enum lr_status s = lr_eng_native(b, n->in[0], &d, &src);
+    if (!s)
+        s = lr_dn_make_eltwise(&p, b->net->dn, LR_DN_LINEAR, alpha, beta, d, b->e);
+    if (s)
+        return s;
+    int dst = lr_eng_is_dead(b, n->in[0], src) ? src : lr_eng_result(b, d);
+    if (dst < 0) {
+        lr_dn_prim_free(p);
+        return LR_ENOMEM;
+    }
+    s = lr_eng_add_prim(b, p, 2,
+                        (struct lr_eng_use[]){{LR_DN_SRC, src}, {LR_DN_DST, dst}},
+                        (const struct lr_dn_desc *[]){d, d});
+    if (!s)
+        s = lr_dn_make_eltwise(&p, b->net->dn, LR_DN_CLIP, 0, 1, d, b->e);
+    if (!s)
+        s = lr_eng_add_prim(b, p, 2,
+                            (struct lr_eng_use[]){{LR_DN_SRC, dst}, {LR_DN_DST, dst}},
+                            (const struct lr_dn_desc *[]){d, d});
+    if (s)
+        return s;
+    return lr_dn_is_plain(d) ? lr_eng_define_plain(b, n->out[0], dst)
+                             : lr_eng_define(b, n->out[0], d, dst);
+}
+
 static enum lr_status axis_of(struct lr_eng_build *b, const struct lr_node *n,
                               int64_t otherwise, int n_dims, int *axis)
 {
@@ -276,6 +309,13 @@ lr_eng_builder lr_eng_builder_of(enum lr_op op)
         return lr_eng_build_lrn;
     case LR_OP_PAD:
         return lr_eng_build_pad;
+    case LR_OP_CONV_TRANSPOSE:
+        return lr_eng_build_conv_transpose;
+    case LR_OP_RESIZE:
+    case LR_OP_UPSAMPLE:
+        return lr_eng_build_resize;
+    case LR_OP_HARD_SIGMOID:
+        return build_hard_sigmoid;
     default:
         return NULL;
     }

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "engine_move.h"
+#include "engine_upsample.h"
 
 static void naive_conv(const struct lr_node *n, struct nt *y, const struct nt *x,
                        const struct nt *w, const struct nt *bias)
@@ -176,6 +177,10 @@ static double naive_function(const struct lr_node *n, struct naive *r, double v)
         return 1 / (1 + exp(-v));
     case LR_OP_TANH:
         return tanh(v);
+    case LR_OP_HARD_SIGMOID:
+        v = (double)lr_node_float(n, "alpha", 0.2F) * v +
+            (double)lr_node_float(n, "beta", 0.5F);
+        return v < 0 ? 0 : v > 1 ? 1 : v;
     case LR_OP_CLIP:
         if (n->n_in > 1 && n->in[1] >= 0)
             lo = r->t[n->in[1]].x[0];
@@ -271,6 +276,12 @@ static void naive_node(const struct lr_graph *g, struct naive *r, const struct l
     case LR_OP_CONV:
         naive_conv(n, y, x, x1, x2);
         break;
+    case LR_OP_CONV_TRANSPOSE:
+        naive_conv_transpose(n, y, x, x1, x2);
+        break;
+    case LR_OP_RESIZE:
+        naive_resize(n, y, x, x2);
+        break;
     case LR_OP_MAX_POOL:
     case LR_OP_AVERAGE_POOL:
         naive_pool(n, y, x, n->op == LR_OP_MAX_POOL);
@@ -310,6 +321,7 @@ static void naive_node(const struct lr_graph *g, struct naive *r, const struct l
     case LR_OP_LEAKY_RELU:
     case LR_OP_SIGMOID:
     case LR_OP_TANH:
+    case LR_OP_HARD_SIGMOID:
     case LR_OP_CLIP:
         copy_shape(y, x);
         for (int64_t i = 0; i < nt_count(x); i++)

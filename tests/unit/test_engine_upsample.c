@@ -1,0 +1,103 @@
+/* What makes maps larger: transposed convolution and resizing against loops, and the
+ * functions that networks put between. */
+#include "engine_check.h"
+
+static int64_t between(struct build *b, int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)lr_rng_below(&b->rng, (uint64_t)(hi - lo + 1));
+}
+
+static void conv_transpose__matches_loops(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct build b = build_new(300 + seed, 12);
+        int64_t group = seed % 4 == 3 ? 4 : 1 + (int64_t)(seed % 2);
+        int64_t c = group * between(&b, 1, 9), per = between(&b, 1, 10);
+        int64_t kh = between(&b, 1, 4), kw = between(&b, 1, 4);
+        int64_t sh = between(&b, 1, 3), sw = between(&b, 1, 3);
+        const int64_t pads[4] = {between(&b, 0, kh / 2), between(&b, 0, kw / 2),
+                                 between(&b, 0, kh / 2), between(&b, 0, kw / 2)};
+        int x = input(&b, DIMS(-1, c, 6, 7));
+        if (seed % 3 == 0) /* its input as a convolution leaves it */
+            x = relu(&b, node(&b, LR_OP_CONV, "Conv", x,
+                              weight(&b, 0.3, DIMS(c, c, 1, 1)), -2));
+        int w = weight(&b, 0.3, DIMS(c, per, kh, kw));
+        int bias = seed % 2 ? weight(&b, 0.5, DIMS(per * group)) : -1;
+        int y = node(&b, LR_OP_CONV_TRANSPOSE, "ConvTranspose", x, w, bias, -2);
+        set_ints(&b, "strides", DIMS(sh, sw));
+        set_ints(&b, "dilations", DIMS(1 + (int64_t)(seed % 5 == 4), 1));
+        set_ints(&b, "pads", 4, pads);
+        set_ints(&b, "output_padding",
+                 DIMS(between(&b, 0, sh - 1), between(&b, 0, sw - 1)));
+        set_int(&b, "group", group);
+        check_graph(&b, seed % 5 ? relu(&b, y) : y);
+    }
+}
+
+static int resized(struct build *b, int x, float sh, float sw, const char *mode,
+                   const char *coord, const char *nearest)
+{
+    int scales;
+    struct lr_tensor *t = constant(b, LR_DT_F32, DIMS(4), &scales);
+    const float values[4] = {1, 1, sh, sw};
+    memcpy(t->data, values, sizeof values);
+    int y = node(b, LR_OP_RESIZE, "Resize", x, -1, scales, -2);
+    set_string(b, "mode", mode);
+    set_string(b, "coordinate_transformation_mode", coord);
+    set_string(b, "nearest_mode", nearest);
+    return y;
+}
+
+/* By the library, where its places are ONNX's, and by plain loops. */
+static void resize__matches_loops(void **state)
+{
+    static const char *const coords[] = {"half_pixel", "asymmetric", "align_corners"};
+    static const char *const near[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
+                                       "ceil"};
+    static const float scales[] = {1, 2, 3, 4, 0.5F, 1.5F, 2.25F};
+    (void)state;
+    for (uint64_t seed = 0; seed < 126; seed++) {
+        struct build b = build_new(400 + seed, 13);
+        bool is_linear = seed % 3 == 1;
+        int64_t c = between(&b, 1, 35);
+        int x = input(&b, DIMS(-1, c, 6, 5));
+        if (seed % 2)
+            x = relu(&b, node(&b, LR_OP_CONV, "Conv", x,
+                              weight(&b, 0.3, DIMS(c, c, 1, 1)), -2));
+        int y = resized(&b, x, scales[seed % 7], scales[seed / 7 % 7],
+                        is_linear ? "linear" : "nearest", coords[seed / 3 % 3],
+                        near[seed / 9 % 4]);
+        if (seed % 4 == 2)
+            y = node(&b, LR_OP_CONV, "Conv", y, weight(&b, 0.3, DIMS(3, c, 1, 1)), -2);
+        check_graph(&b, y);
+    }
+}
+
+static void hard_sigmoid__matches_loops(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 6; seed++) {
+        struct build b = build_new(600 + seed, 13);
+        int x = input(&b, DIMS(-1, 12, 5, 5));
+        if (seed % 2)
+            x = node(&b, LR_OP_CONV, "Conv", x, weight(&b, 0.8, DIMS(12, 12, 1, 1)), -2);
+        int y = node(&b, LR_OP_HARD_SIGMOID, "HardSigmoid", x, -2);
+        if (seed > 1) {
+            set_float(&b, "alpha", seed > 3 ? -0.9 : 1.0 / 6);
+            set_float(&b, "beta", 0.4);
+        }
+        /* x is read again, so its buffer must not be written over */
+        check_graph(&b, seed % 3 ? node(&b, LR_OP_MUL, "Mul", x, y, -2) : y);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(conv_transpose__matches_loops),
+        cmocka_unit_test(resize__matches_loops),
+        cmocka_unit_test(hard_sigmoid__matches_loops),
+    };
+    return cmocka_run_group_tests_name("engine_upsample", tests, NULL, NULL);
+}
