@@ -74,6 +74,7 @@ ranklab_build() {
     [ $# -gt 0 ] && shift
     log="$top/$dir/build.log"
     mkdir -p "$top/$dir"
+    [ -x "$top/$dir/ranklab" ] || echo "building in $dir/, which takes a minute or two" >&2
     build_in "$@" >"$log" 2>&1 || {
         tail -n 40 "$log" >&2
         echo "the build failed; the whole log is $log" >&2

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "out/number.h"
 #include "ranklab/predict.h"
 #include "ranklab/timing.h"
 
@@ -246,8 +247,9 @@ void cmd_say_prediction(struct cmd_ctx *c, const struct lr_prediction *p)
         snprintf(left_out, sizeof(left_out), " (left out, off by %.2f)",
                  100 * p->loo_error);
     cmd_say(c, "predicted %s %+.2f +-%.2f points, from %d %s%s%s",
-            p->is_agreement ? "agreement" : "top-1", 100 * p->difference,
-            50 * (p->high - p->low), n, what, n == 1 ? "" : "s", left_out);
+            p->is_agreement ? "agreement" : "top-1",
+            out_no_minus_zero(100 * p->difference, 2), 50 * (p->high - p->low), n, what,
+            n == 1 ? "" : "s", left_out);
 }
 
 /* Nothing while the plan was evaluated as it is, or nothing can be said of it. */

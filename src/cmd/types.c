@@ -68,7 +68,9 @@ static enum lr_status unknown_word(struct cmd_error *e, const struct cmd_value *
     else if (list.s)
         cmd_hint(e, "known: %s", list.s);
     lr_strbuf_free(&list);
-    return cmd_fail_at(e, v->begin, LR_EINVAL, "unknown %s %s", what, v->text);
+    /* What a command does has no better name than that. */
+    return cmd_fail_at(e, v->begin, LR_EINVAL, "unknown %s %s",
+                       strcmp(what, "what") == 0 ? "word" : what, v->text);
 }
 
 static void complete_method(struct cmd_words *out, const struct cmd_param *p,

@@ -112,6 +112,8 @@ enum lr_status data_stream_read(struct data_stream *s, void *buf, size_t n,
         memcpy(buf, s->file + s->at, got);
         s->at += got;
     }
+    if (got < n && s->len == 0)
+        return lr_err_set(e, LR_EPARSE, "the file is empty");
     if (got < n)
         return lr_err_set(e, LR_EPARSE, "ends after %zu of %zu bytes of %s", got, n,
                           what);

@@ -415,6 +415,8 @@ enum lr_status lr_onnx_parse(struct lr_graph **out, const void *data, size_t len
     enum lr_status st = lr_onnx_check_wire(&onnx__model_proto__descriptor, data, len, e);
 
     *out = NULL;
+    if (len == 0)
+        return lr_err_set(e, LR_EPARSE, "not an ONNX model (the file is empty)");
     if (st != LR_OK) {
         if (st == LR_EPARSE)
             lr_err_prefix(e, "not an ONNX model");

@@ -61,3 +61,8 @@ void out_number_fixed(struct lr_strbuf *b, double v, int digits)
     bool is_zero = strpbrk(text, "123456789") == NULL;
     add_with_point(b, text[0] == '-' && is_zero ? text + 1 : text);
 }
+
+double out_no_minus_zero(double x, int digits)
+{
+    return fabs(x) < 0.5 * pow(10, -digits) ? 0 : x;
+}

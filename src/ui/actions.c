@@ -159,7 +159,7 @@ static void mouse_key(struct ui_panes *p, const struct ui_key *key)
     if (key->button != 0)
         return;
     if (key->y == p->at.tabs_y && key->x >= p->at.tabs_x) {
-        int x = p->at.tabs_x + (p->at.split_x < 0 ? 7 : 0);
+        int x = p->at.tabs_x + (p->at.split_x < 0 ? 6 : 0);
         if (key->x < x) {
             ui_go_to(p, UI_IN_TABLE);
             return;
@@ -167,7 +167,7 @@ static void mouse_key(struct ui_panes *p, const struct ui_key *key)
         for (int i = 0; i < UI_N_TABS; i++) {
             bool is_open =
                 (enum ui_tab)i == p->tab && (p->at.split_x >= 0 || p->is_detail);
-            x += (int)strlen(ui_tab_names[i]) + 3 + is_open;
+            x += (int)strlen(ui_tab_names[i]) + 3 + 2 * is_open;
             if (key->x < x) {
                 ui_show_tab(p, i);
                 return;

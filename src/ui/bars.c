@@ -7,6 +7,7 @@
 
 #include <curses.h>
 
+#include "out/number.h"
 #include "ranklab/text.h"
 
 /* ---- title ---- */
@@ -21,10 +22,11 @@ static void add_eval(struct lr_strbuf *b, const struct ui_snapshot *s)
     if (!s->has_eval || isnan(r->top1))
         return;
     lr_strbuf_printf(b, "  %s=top-1 %.2f (%+.2f%s", s->is_eval_old ? "(before) " : "",
-                     100 * r->top1, 100 * r->top1_difference, has_interval ? "," : "");
+                     100 * r->top1, out_no_minus_zero(100 * r->top1_difference, 2),
+                     has_interval ? "," : "");
     if (has_interval)
-        lr_strbuf_printf(b, " %.2f..%.2f", 100 * r->difference_low,
-                         100 * r->difference_high);
+        lr_strbuf_printf(b, " %.2f..%.2f", out_no_minus_zero(100 * r->difference_low, 2),
+                         out_no_minus_zero(100 * r->difference_high, 2));
     lr_strbuf_puts(b, ")");
 }
 
@@ -35,7 +37,8 @@ static void add_prediction(struct lr_strbuf *b, const struct ui_snapshot *s)
 
     if (p->n_learned > 0 && (!s->has_eval || s->is_eval_old))
         lr_strbuf_printf(b, "  ~%s %+.2f +-%.2f", p->is_agreement ? "agreement" : "top-1",
-                         100 * p->difference, 50 * (p->high - p->low));
+                         out_no_minus_zero(100 * p->difference, 2),
+                         50 * (p->high - p->low));
 }
 
 /* What is left out first where there is little room. */
@@ -177,8 +180,25 @@ void ui_status_draw(const struct ui_panes *p)
 struct bar {
     const struct ui_panes *p;
     int x, wanted; /* draws; or looks for the key at column wanted */
+    int gap;       /* between a key and its text: none where there is little room */
     char found[16];
 };
+
+static void bar_width(void *ctx, const struct ui_key_help *h)
+{
+    int *width = ctx;
+
+    *width += (int)strlen(h->keys) + lr_text_columns(h->text) + 2;
+}
+
+static struct bar new_bar(const struct ui_panes *p, int wanted)
+{
+    struct ui_rect r = p->at.keys;
+    int width = -1; /* nothing behind the last */
+
+    ui_key_each(p, "bar", bar_width, &width);
+    return (struct bar){.p = p, .x = r.x, .wanted = wanted, .gap = width <= r.w};
+}
 
 static void bar_key(void *ctx, const struct ui_key_help *h)
 {
@@ -186,21 +206,21 @@ static void bar_key(void *ctx, const struct ui_key_help *h)
     struct ui_rect r = b->p->at.keys;
     int from = b->x;
 
-    if (b->x + (int)strlen(h->keys) + (int)strlen(h->text) + 2 > r.x + r.w)
+    if (b->x + (int)strlen(h->keys) + lr_text_columns(h->text) + b->gap > r.x + r.w)
         return;
     if (b->wanted < 0)
         ui_put(r.y, b->x, r.w, UI_KEY, h->keys, true);
     b->x += (int)strlen(h->keys);
     if (b->wanted < 0)
-        ui_put(r.y, b->x + 1, r.w, UI_NORMAL, h->text, b->p->is_ascii);
-    b->x += lr_text_columns(h->text) + 2;
+        ui_put(r.y, b->x + b->gap, r.w, UI_NORMAL, h->text, b->p->is_ascii);
+    b->x += lr_text_columns(h->text) + b->gap + 1;
     if (b->wanted >= from && b->wanted < b->x)
         snprintf(b->found, sizeof(b->found), "%s", h->keys);
 }
 
 void ui_keys_draw(const struct ui_panes *p)
 {
-    struct bar b = {.p = p, .x = p->at.keys.x, .wanted = -1};
+    struct bar b = new_bar(p, -1);
 
     if (p->at.keys.h > 0)
         ui_key_each(p, "bar", bar_key, &b);
@@ -208,7 +228,7 @@ void ui_keys_draw(const struct ui_panes *p)
 
 bool ui_keys_at(char key[16], const struct ui_panes *p, int x)
 {
-    struct bar b = {.p = p, .x = p->at.keys.x, .wanted = x};
+    struct bar b = new_bar(p, x);
 
     ui_key_each(p, "bar", bar_key, &b);
     memcpy(key, b.found, sizeof(b.found));

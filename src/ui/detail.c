@@ -22,14 +22,15 @@ void ui_tabs_draw(struct ui_panes *p)
     if (l->split_x < 0) {
         /* One pane at a time: the table is one of them. */
         bool is_here = p->at.table.h > 0;
-        x += ui_put(l->tabs_y, x, end - x, is_here ? UI_TITLE : UI_DIM, " table ", true);
+        x += ui_put(l->tabs_y, x, end - x, is_here ? UI_TITLE : UI_DIM, " table", true);
     }
     for (int i = 0; i < UI_N_TABS; i++) {
         bool is_here = p->is_reading ? i == UI_TAB_LOG
                                      : (enum ui_tab)i == p->tab &&
                                            (l->split_x >= 0 || l->table.h == 0);
         enum ui_style style = !is_here ? UI_DIM : has_focus ? UI_TITLE : UI_HEAD;
-        x += ui_putf(l->tabs_y, x, end - x, style, true, is_here ? "[%d %s]" : "%d %s ",
+        x += ui_put(l->tabs_y, x, end - x, UI_NORMAL, " ", true);
+        x += ui_putf(l->tabs_y, x, end - x, style, true, is_here ? "[%d %s]" : "%d %s",
                      i + 1, ui_tab_names[i]);
     }
 }
