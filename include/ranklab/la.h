@@ -55,29 +55,34 @@ enum lr_status lr_la_eigh_rows(size_t n, size_t d, double *rows, double *w, doub
 /* Whether it is faster than forming the matrix. */
 bool lr_la_is_thin(size_t n, size_t d);
 
-/* The n_wanted leading eigenvectors of one symmetric positive semi-definite matrix after
- * another, each near the one before it, from a block of m vectors that is carried along.
- */
+/* The n_wanted leading eigenvectors of k k^T for one k[n x r] after another, each near
+ * the one before it, from a block of m vectors that is carried along. */
 struct lr_la_subspace {
-    size_t n, m, n_wanted;
+    size_t n, r, m, n_wanted;
     int n_threads; /* as in lr_la_gemm_rows; 1 from the start */
     double *v;     /* [m x n] orthonormal rows, the wanted ones first */
-    double *y;     /* [m x n] v times the matrix they belong to */
+    double *vk;    /* [m x r] v k */
     double *rotated, *h, *theta;
+    float *k_f, *x_f, *y_f;
     bool is_warm; /* there is a block to go on from */
+    /* What multiplies in single precision; lr_la_gemm_f from the start. */
+    enum lr_status (*gemm_f)(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha,
+                             const float *a, size_t lda, const float *b, size_t ldb,
+                             float beta, float *c, size_t ldc, struct lr_err *e);
 };
 /* How many vectors the block has; 0: a full decomposition is as fast. */
 size_t lr_la_subspace_width(size_t n, size_t n_wanted);
-enum lr_status lr_la_subspace_init(struct lr_la_subspace *s, size_t n, size_t n_wanted,
-                                   struct lr_err *e);
+enum lr_status lr_la_subspace_init(struct lr_la_subspace *s, size_t n, size_t r,
+                                   size_t n_wanted, struct lr_err *e);
 void lr_la_subspace_free(struct lr_la_subspace *s);
 /* Starts from the eigenvectors of lr_la_eigh. */
 void lr_la_subspace_start(struct lr_la_subspace *s, const double *vec);
-/* On to the matrix a. *is_found: the first n_wanted rows of s->v span their eigenspace up
- * to 1e-9 of what any subspace of that rank misses of the trace of a, as far as
- * residuals tell. Otherwise the block is lost: decompose a and start again. */
+/* On to the next k. *is_found: the first n_wanted rows of s->v span their eigenspace up
+ * to 1e-9 of what any subspace of that rank misses of the trace of k k^T, or 1e-12 of the
+ * trace, as far as residuals tell; s->vk belongs to it. Otherwise the block is lost:
+ * decompose k k^T and start again. */
 enum lr_status lr_la_subspace_next(bool *is_found, struct lr_la_subspace *s,
-                                   const double *a, struct lr_err *e);
+                                   const double *k, struct lr_err *e);
 
 /* Thin SVD of a[m x n] (overwritten): a = u diag(s) vt, k = min(m, n), u [m x k],
  * s [k] descending, vt [k x n]; signs fixed by the columns of u as in lr_la_eigh. */

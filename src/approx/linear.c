@@ -4,8 +4,10 @@
  * centred Gram matrix, in double, replaces the inverse of a matrix that dead channels or
  * d > c k k make singular; there the solution is a projection on leading eigenvectors. */
 #include <math.h>
+#include <string.h>
 
 #include "approx/solver.h"
+#include "ranklab/engine.h"
 #include "ranklab/la.h"
 #include "ranklab/mem.h"
 #include "ranklab/tensor.h"
@@ -189,9 +191,11 @@ enum lr_status lr_fit_work_follow(struct lr_fit_work *w, const struct lr_regress
                                   size_t rank, int n_threads, struct lr_err *e)
 {
     bool is_followed = rank < g->n_kept && !lr_la_is_thin(g->n_kept, g->d);
-    enum lr_status st = lr_la_subspace_init(&w->top, g->d, is_followed ? rank : 0, e);
+    enum lr_status st =
+        lr_la_subspace_init(&w->top, g->d, g->n_kept, is_followed ? rank : 0, e);
 
     w->n_threads = w->top.n_threads = n_threads;
+    w->top.gemm_f = lr_engine_gemm;
     return st;
 }
 
@@ -212,28 +216,30 @@ static enum lr_status leading_thin(struct lr_fit_work *w, size_t d, size_t r,
     return st;
 }
 
-/* The leading n_used eigenvectors of k k^T. */
+/* u: the leading n_used eigenvectors of k k^T; the rows of w->rt become u k. */
 static enum lr_status leading(const double **u, struct lr_fit_work *w, size_t d, size_t r,
-                              struct lr_err *e)
+                              size_t n_used, struct lr_err *e)
 {
     bool is_found = false;
-    enum lr_status st;
+    enum lr_status st = lr_la_subspace_next(&is_found, &w->top, w->k, e);
 
-    if (lr_la_is_thin(r, d)) {
-        *u = w->vec;
-        return leading_thin(w, d, r, e);
-    }
-    st = lr_la_gram_rows(w->n_threads, d, r, w->k, r, w->vec, d, e);
-
-    if (st == LR_OK)
-        st = lr_la_subspace_next(&is_found, &w->top, w->vec, e);
     *u = is_found ? w->top.v : w->vec;
+    if (is_found)
+        memcpy(w->rt, w->top.vk, n_used * r * sizeof(double));
     if (st != LR_OK || is_found)
         return st;
-    st = lr_la_eigh(d, w->vec, w->eig, e);
-    if (st == LR_OK)
-        lr_la_subspace_start(&w->top, w->vec);
-    return st;
+    if (lr_la_is_thin(r, d)) {
+        st = leading_thin(w, d, r, e);
+    } else {
+        st = lr_la_gram_rows(w->n_threads, d, r, w->k, r, w->vec, d, e);
+        if (st == LR_OK)
+            st = lr_la_eigh(d, w->vec, w->eig, e);
+    }
+    if (st != LR_OK)
+        return st;
+    lr_la_subspace_start(&w->top, w->vec); /* no block where it is thin */
+    return lr_la_gemm_rows(w->n_threads, false, false, n_used, r, d, 1, w->vec, d, w->k,
+                           r, 0, w->rt, r, e);
 }
 
 enum lr_status lr_regressor_turn(struct lr_lowrank *out, const struct lr_regressor *g,
@@ -242,11 +248,8 @@ enum lr_status lr_regressor_turn(struct lr_lowrank *out, const struct lr_regress
     size_t d = g->d, r = g->n_kept, rank = (size_t)out->rank;
     size_t n_used = rank < r ? rank : r;
     const double *u;
-    enum lr_status st = leading(&u, w, d, r, e);
+    enum lr_status st = leading(&u, w, d, r, n_used, e);
 
-    if (st == LR_OK)
-        st = lr_la_gemm_rows(w->n_threads, false, false, n_used, r, d, 1, u, d, w->k, r,
-                             0, w->rt, r, e);
     if (st != LR_OK)
         return st;
     for (size_t a = 0; a < n_used; a++)
@@ -278,11 +281,11 @@ enum lr_status lr_regressor_fit(struct lr_lowrank *out, const struct lr_regresso
 }
 
 enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor *g,
-                              const struct lr_samples *s, int rank, int n_threads,
-                              const struct lr_solve_opts *opts, struct lr_err *e)
+                              const struct lr_samples *s, int rank, struct lr_fit_work *w,
+                              int n_threads, const struct lr_solve_opts *opts,
+                              struct lr_err *e)
 {
     size_t d = g->d;
-    struct lr_fit_work w = {0};
     double *cross = NULL, *zbar = NULL;
     enum lr_status st = lr_lowrank_alloc(out, s->d, rank, e);
 
@@ -302,14 +305,11 @@ enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor 
     }
     st = lr_fit_moments(zbar, cross, s, false, n_threads, opts, e);
     if (st == LR_OK)
-        st = lr_fit_work_init(&w, g, e);
-    if (st == LR_OK)
-        st = lr_la_gemm(false, true, d, g->n_kept, d, 1, cross, d, g->white, d, 0, w.k,
+        st = lr_la_gemm(false, true, d, g->n_kept, d, 1, cross, d, g->white, d, 0, w->k,
                         g->n_kept, e);
     if (st == LR_OK)
-        st = lr_regressor_fit(out, g, &w, zbar, e);
+        st = lr_regressor_fit(out, g, w, zbar, e);
 out:
-    lr_fit_work_free(&w);
     lr_free(cross);
     lr_free(zbar);
     if (st != LR_OK)
@@ -322,6 +322,7 @@ enum lr_status lr_solve_linear(struct lr_lowrank *out, const struct lr_samples *
                                struct lr_err *e)
 {
     struct lr_regressor own = {0};
+    struct lr_fit_work w = {0};
     const struct lr_regressor *g;
     int n_threads;
     enum lr_status st;
@@ -333,7 +334,10 @@ enum lr_status lr_solve_linear(struct lr_lowrank *out, const struct lr_samples *
     n_threads = lr_serial_begin((size_t)s->d);
     st = lr_regressor_get(&g, &own, s, n_threads, opts, e);
     if (st == LR_OK)
-        st = lr_linear_with(out, g, s, rank, n_threads, opts, e);
+        st = lr_fit_work_init(&w, g, e);
+    if (st == LR_OK)
+        st = lr_linear_with(out, g, s, rank, &w, n_threads, opts, e);
+    lr_fit_work_free(&w);
     lr_regressor_free(&own);
     lr_la_set_threads(n_threads);
     return st;

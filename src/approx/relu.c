@@ -189,7 +189,7 @@ enum lr_status lr_solve_relu(struct lr_lowrank *out, const struct lr_samples *s,
     if (st != LR_OK)
         goto out;
     st = start ? lr_lowrank_alloc(&m, s->d, rank, e)
-               : lr_linear_with(&m, v.g, s, rank, v.n_threads, opts, e);
+               : lr_linear_with(&m, v.g, s, rank, &v.fit, v.n_threads, opts, e);
     if (st != LR_OK)
         goto out;
     if (start)

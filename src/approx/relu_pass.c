@@ -17,6 +17,9 @@
 enum { BLOCK = 1024, FLUSH = 4, MAX_SLOTS = 16, ENTRIES = 8192 };
 /* From here on the products of the regression are worth waking threads for. */
 enum { WIDE = 192 };
+/* Rounding a row to single precision moves it by some 3e-8 of its length: noise of less
+ * than 1e-4 in a whitened direction that holds more than this part of the variance. */
+static const double PLAIN = 1e-6;
 static const size_t SLOT_BYTES = (size_t)256
                                  << 20; /* all accumulators together, at most */
 
@@ -51,40 +54,76 @@ static size_t block_first(size_t *rows, const struct lr_relu *v, size_t block)
     return first;
 }
 
-/* The rows of one block in whitened coordinates. Done in double: directions of small
- * variance are differences of large values. */
-static enum lr_status whiten_block(const struct lr_relu *v, double *x, double *y,
+/* What one thread needs to whiten a block: rows without their mean, in single precision
+ * and in double, and what comes out in double. */
+struct whitening {
+    const float *white; /* [n_plain x d] */
+    size_t n_plain;     /* directions for which single precision does */
+    double *x, *y;
+    float *x_f;
+};
+
+/* The rows of one block in whitened coordinates. Directions of small variance are
+ * differences of large values: they are done in double. */
+static enum lr_status whiten_block(const struct lr_relu *v, const struct whitening *t,
                                    size_t block)
 {
     size_t d = v->d, r = v->r, rows, first = block_first(&rows, v, block);
+    size_t n = t->n_plain, n_exact = r - n;
     const float *yhat = v->s->yhat + first * d;
     float *w = v->w + first * r;
 
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < d; j++)
-            x[i * d + j] = (double)yhat[i * d + j] - v->g->mean[j];
+        for (size_t j = 0; j < d; j++) {
+            double x = (double)yhat[i * d + j] - v->g->mean[j];
+            t->x_f[i * d + j] = (float)x;
+            if (n_exact > 0)
+                t->x[i * d + j] = x;
+        }
     enum lr_status st =
-        lr_la_gemm(false, true, rows, r, d, 1, x, d, v->g->white, d, 0, y, r, NULL);
-    for (size_t i = 0; st == LR_OK && i < rows * r; i++)
-        w[i] = (float)y[i];
+        lr_engine_gemm(false, true, rows, n, d, 1, t->x_f, d, t->white, d, 0, w, r, NULL);
+    if (st == LR_OK)
+        st = lr_la_gemm(false, true, rows, n_exact, d, 1, t->x, d, v->g->white + n * d, d,
+                        0, t->y, n_exact, NULL);
+    for (size_t i = 0; st == LR_OK && i < rows; i++)
+        for (size_t j = 0; j < n_exact; j++)
+            w[i * r + n + j] = (float)t->y[i * n_exact + j];
     return st;
 }
 
 static enum lr_status whiten(struct lr_relu *v, struct lr_err *e)
 {
-    size_t d = v->d, r = v->r, each = BLOCK * (d + r);
-    double *buf = lr_alloc((size_t)v->n_threads * each, sizeof(double));
+    size_t d = v->d, r = v->r, n_plain = 0, n_threads = (size_t)v->n_threads;
+    double trace = 0;
     int n_failed = 0;
 
-    if (!buf)
-        return lr_enomem(e, (size_t)v->n_threads * each * sizeof(double), "whitening");
+    for (size_t i = 0; i < r; i++)
+        trace += v->g->eig[i];
+    while (n_plain < r && v->g->eig[n_plain] > PLAIN * trace)
+        n_plain++;
+    size_t each = BLOCK * (d + r - n_plain), each_f = BLOCK * d;
+    double *buf = lr_alloc(n_threads * each, sizeof(double));
+    float *white = lr_alloc(n_plain * d + n_threads * each_f, sizeof(float));
+    if (!buf || !white) {
+        lr_free(buf);
+        lr_free(white);
+        return lr_enomem(e, n_threads * each * sizeof(double), "whitening");
+    }
+    for (size_t i = 0; i < n_plain * d; i++)
+        white[i] = (float)v->g->white[i];
 #pragma omp parallel for num_threads(v->n_threads) schedule(static) reduction(+ : n_failed)  \
     if (v->is_large)
     for (size_t k = 0; k < v->n_blocks; k++) {
-        double *x = buf + (size_t)lr_thread_index() * each;
-        n_failed += whiten_block(v, x, x + BLOCK * d, k) != LR_OK;
+        size_t at = (size_t)lr_thread_index();
+        const struct whitening t = {.white = white,
+                                    .n_plain = n_plain,
+                                    .x = buf + at * each,
+                                    .y = buf + at * each + BLOCK * d,
+                                    .x_f = white + n_plain * d + at * each_f};
+        n_failed += whiten_block(v, &t, k) != LR_OK;
     }
     lr_free(buf);
+    lr_free(white);
     if (n_failed)
         return lr_err_set(e, LR_EBACKEND, "the matrix product of the responses failed");
     return LR_OK;

@@ -99,10 +99,12 @@ enum lr_status lr_regressor_turn(struct lr_lowrank *out, const struct lr_regress
 enum lr_status lr_regressor_close(struct lr_lowrank *out, const struct lr_regressor *g,
                                   const double *rt, const double *zbar, struct lr_err *e);
 
-/* lr_solve_linear with the regressor given; out is allocated here. */
+/* lr_solve_linear with the regressor given, and buffers for its regression; out is
+ * allocated here. */
 enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor *g,
-                              const struct lr_samples *s, int rank, int n_threads,
-                              const struct lr_solve_opts *opts, struct lr_err *e);
+                              const struct lr_samples *s, int rank, struct lr_fit_work *w,
+                              int n_threads, const struct lr_solve_opts *opts,
+                              struct lr_err *e);
 
 /* Sums behind lr_response_error. Buffers for any n up to n_max and rank up to rank_max.
  */

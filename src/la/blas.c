@@ -96,7 +96,7 @@ enum lr_status lr_la_gemm_f(bool ta, bool tb, size_t m, size_t n, size_t k, floa
     return LR_OK;
 }
 
-/* Rows of c that one product makes. */
+/* Rows of c that one product makes, at most. */
 enum { CHUNK = 64 };
 
 enum lr_status lr_la_gemm_rows(int n_threads, bool ta, bool tb, size_t m, size_t n,
@@ -104,14 +104,16 @@ enum lr_status lr_la_gemm_rows(int n_threads, bool ta, bool tb, size_t m, size_t
                                const double *b, size_t ldb, double beta, double *c,
                                size_t ldc, struct lr_err *e)
 {
-    long n_chunks = (long)((m + CHUNK - 1) / CHUNK);
+    /* An even number of equal ones, so that two threads have the same to do. */
+    size_t n_chunks = 2 * ((m + 2 * CHUNK - 1) / (2 * CHUNK));
+    size_t each = n_chunks ? ((m + n_chunks - 1) / n_chunks + 15) / 16 * 16 : 1;
     enum lr_status st = check_gemm(ta, tb, m, n, k, lda, ldb, ldc, e);
 
     if (st != LR_OK)
         return st;
 #pragma omp parallel for num_threads(n_threads) schedule(dynamic) if (n_threads > 1)
-    for (long i = 0; i < n_chunks; i++) {
-        size_t first = (size_t)i * CHUNK, rows = m - first < CHUNK ? m - first : CHUNK;
+    for (size_t first = 0; first < m; first += each) {
+        size_t rows = m - first < each ? m - first : each;
         lr_la_gemm(ta, tb, rows, n, k, alpha, a + (ta ? first : first * lda), lda, b, ldb,
                    beta, c + first * ldc, ldc, NULL);
     }
