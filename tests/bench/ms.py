@@ -59,11 +59,20 @@ class Case:
         lines = ["set deploy-engine %s" % self.deploy, "set deploy-batch %d" % self.batch,
                  "set deploy-threads %s" % self.threads,
                  "open '%s'" % (self.network if self.is_embedded else self.path)]
-        # without images, filters alone are factored; times do not depend on their values
         has_top1 = self.is_embedded and self.is_short
+        if not self.is_embedded:
+            lines.append("data calib '%s'" % self.calibration())
+        # otherwise filters alone are factored; times do not depend on their values
         lines += [choice, "solve", "eval"] if has_top1 else ["method conv* svd", choice, "solve"]
         tables, said = ranklab(self.program, *lines, "export onnx '%s'" % out)
         return out, tables[-1][0]["top1_difference"] if has_top1 else None, said
+
+    def calibration(self):
+        """Images that are noise: as many as make all ranks possible."""
+        images = os.path.join(self.folder, "ms-calib.npy")
+        shape = (100,) + self.shape[1:]
+        np.save(images, np.random.RandomState(2).standard_normal(shape).astype(np.float32))
+        return images
 
     def side(self, model, images):
         dims = ",".join(str(d) for d in self.shape)
