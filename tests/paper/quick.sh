@@ -33,7 +33,7 @@ ran_nothing() { ! grep -q '\.\.\.' "$work/log"; }
 small() { [ "$(du -sk "$work/out" | cut -f1)" -lt 2048 ]; }
 
 check "runs" report
-for c in B1 B2 B3 B4 B5 B6 B7 B8 B9 B11 B12 B16 B17 B19; do
+for c in B1 B2 B3 B4 B5 B6 B7 B8 B9 B11 B12 B16 B17 B18 B19; do
     check "$c has verdicts for both networks" \
         grep -qE "^\| \[$c\].*\*\*.*\|.*\*\*.*\|$" "$work/out/README.md"
 done
