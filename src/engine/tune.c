@@ -119,6 +119,18 @@ static enum lr_status key_of(struct lr_strbuf *key, const struct lr_net *net,
     return key->is_failed ? lr_enomem(e, key->len, "a key") : LR_OK;
 }
 
+/* Measured anew each time, a network might not compute the same twice. */
+static enum lr_status cannot_remember(struct lr_err *e)
+{
+    char why[sizeof(e->msg)];
+
+    memcpy(why, e->msg, sizeof(why));
+    return lr_err_set(e, LR_EIO,
+                      "convolution auto has to remember what is faster: %s; set "
+                      "convolution direct does without",
+                      why);
+}
+
 static enum lr_status measure(char **found, const struct lr_net *net, const char *key,
                               struct lr_dn_conv *c, struct lr_err *e)
 {
@@ -139,7 +151,8 @@ static enum lr_status measure(char **found, const struct lr_net *net, const char
         return s;
     snprintf(value, sizeof(value), "%s, direct %.4f ms, winograd %.4f ms",
              ms[1] * GAIN < ms[0] ? "winograd" : "direct", ms[0], ms[1]);
-    return lr_memo_put(found, memo_file, key, value, false, e);
+    s = lr_memo_put(found, memo_file, key, value, false, e);
+    return s == LR_EIO ? cannot_remember(e) : s;
 }
 
 static enum lr_status choose(bool *is_winograd, const struct lr_net *net,
