@@ -4,10 +4,10 @@
 # line; the next session reads all of it and removes what the killed one left. Three kinds take
 # turns: a script, the same typed into the panes, and a program that exports with the library, its
 # weights in a file of their own.
-# KILLS=N: so many (default 30). SEED=N: other moments.
+# KILLS=N: so many (default 30). FAULT_TURN=N: other moments.
 # usage: kills.sh [RANKLAB]
 . "$(dirname "$0")/lib.sh"
-: "${KILLS:=30}" "${SEED:=1}"
+: "${KILLS:=30}"
 cache=$HOME/.cache/ranklab
 state=$HOME/.local/state/ranklab
 printf '\223NUMPY\001\000v\000%-117s\n' \
@@ -170,7 +170,7 @@ temporary=0
 before=$failed
 rm -f "$state"/sessions/*.rl
 # Parts of the time that a session takes.
-awk -v seed="$SEED" -v n="$KILLS" \
+awk -v seed="$((FAULT_TURN + 1))" -v n="$KILLS" \
     'BEGIN { srand(seed); for (i = 0; i < n; i++) print int(rand() * 1000) }' >moments
 while read -r part; do
     n=$((n + 1))

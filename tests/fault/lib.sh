@@ -1,6 +1,7 @@
 # Shared by the tests of failing disks and short memory: where things are, and one run of the
 # program under a library that makes a chosen call fail. FAULT_ALL=1 tries every call with every
-# way to fail; otherwise each call gets one or two of them, in turn.
+# way to fail; otherwise each call gets one or two of them, in turn: FAULT_TURN says with which
+# the first call begins.
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -32,7 +33,7 @@ FAULT_UNTIL=$work/run/until.csv
 export HOME LC_ALL TERM SOURCE_DATE_EPOCH OMP_WAIT_POLICY ASAN_OPTIONS TMPDIR FAULT_LOG FAULT_UNTIL
 unset XDG_CONFIG_HOME XDG_STATE_HOME XDG_CACHE_HOME NO_COLOR DISPLAY WAYLAND_DISPLAY
 : "${RANKLAB_DATA:=$root/data}"
-: "${FAULT_ALL:=}"
+: "${FAULT_ALL:=}" "${FAULT_TURN:=0}"
 export RANKLAB_DATA
 mkdir -p "$HOME" "$TMPDIR" "$work/run"
 cp "$root/tests/script/net.onnx" "$work/run/"
@@ -82,7 +83,7 @@ ways()
         echo EIO ENOSPC EACCES short full kill
         return
     fi
-    case $(($1 % 3)) in
+    case $((($1 + FAULT_TURN) % 3)) in
     0) echo EIO kill ;;
     1) echo full EACCES ;;
     2) echo ENOSPC kill short ;;

@@ -83,7 +83,7 @@ total=$(wc -l <"$work/places")
 stride=$((total / 40))
 [ "$FAULT_ALL" ] && stride=1
 # Without memory for its options and the first line of its script the program only ends.
-[ "$only" ] || only=$(awk "NR > 20 && NR % $stride == 0" "$work/places")
+[ "$only" ] || only=$(awk "NR > 20 && NR % $stride == $((FAULT_TURN % stride))" "$work/places")
 
 for n in $only; do
     session LD_PRELOAD="$tools/memory.so" FAULT_AT="$n"
