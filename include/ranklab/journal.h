@@ -24,13 +24,14 @@ struct lr_session;
 struct lr_record {
     char key[65];                        /* SHA-256 of all that the result depends on */
     char model[65], calib[65], eval[65]; /* SHA-256 of the inputs; "": none */
-    char *what;                          /* a layer's name, or "network" */
+    char *what;                          /* a layer's name, "network", or "output" */
     char *method;                        /* of the layer; NULL for a network */
-    char *detail; /* readable: ranks of a network's layers, settings of the solver */
+    char *detail; /* readable: the output's name, ranks of a network's layers */
     int rank, rank_spatial;
     int64_t macs;
     double speedup, energy, error_linear, error_heldout;
     double sampling;  /* of a point of a sweep, see sweep.h */
+    double kl, psnr;  /* of an output, see lr_output_measure */
     int64_t n_images; /* in question; measure.images of them were evaluated */
     struct lr_eval measure;
     char *version; /* of the program */
@@ -130,6 +131,11 @@ struct lr_answer {
 /* lr_session_evaluate that says where the answer is from. */
 enum lr_status lr_session_ask(struct lr_answer *a, struct lr_session *s,
                               const struct lr_question *q, struct lr_err *e);
+/* All outputs of the approximated network against the original's (lr_outputs_compare), in
+ * the same way. m: as many as the network has; a->eval is not set. */
+enum lr_status lr_session_outputs(struct lr_output_measure *m, struct lr_answer *a,
+                                  struct lr_session *s, const struct lr_question *q,
+                                  struct lr_err *e);
 
 #ifdef __cplusplus
 }

@@ -145,6 +145,11 @@ enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
 enum lr_status lr_session_settle(struct lr_session *s, const struct lr_progress *progress,
                                  struct lr_err *e);
 
+/* States, in a note where it is much, what running g on n images besides the input given
+ * will hold; LR_ENOMEM when max-memory does not allow the least of it. */
+enum lr_status lr_session_state_run(const struct lr_session *s, const struct lr_graph *g,
+                                    int64_t n, struct lr_err *e);
+
 /* How the engine convolves (enum lr_convolution), in all that is run from now on. What
  * was computed of the original network is dropped, factors stay. */
 void lr_session_set_convolution(struct lr_session *s, int convolution);
@@ -285,13 +290,6 @@ enum lr_status lr_session_build(struct lr_graph **out, const struct lr_session *
  */
 enum lr_status lr_session_evaluate(struct lr_eval *r, struct lr_session *s, int64_t count,
                                    const struct lr_progress *progress, struct lr_err *e);
-/* The approximated network against the original on every output, over the first count
- * evaluation images (0: all); m: an entry for each output of s->graph. Both are run anew.
- */
-enum lr_status lr_session_outputs(struct lr_output_measure *m, const struct lr_session *s,
-                                  int64_t count, const struct lr_progress *progress,
-                                  struct lr_err *e);
-
 /* A step is a change of the plan, or a configuration that was dropped. What was measured
  * of a plan comes back with it, and so do the settings that `use` or an import replaced;
  * setting one is no step of its own. LR_EINVAL: nothing to take back. */

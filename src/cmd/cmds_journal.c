@@ -52,6 +52,8 @@ static const struct out_column list_columns[] = {
     {"difference_high", NULL, OUT_REAL, 0.01, 2},
     {"agreement", "agree %", OUT_REAL, 0.01, 2},
     {"output_error", "error", OUT_REAL, 0, 5},
+    {"kl", NULL, OUT_REAL, 0, 7},
+    {"psnr", NULL, OUT_REAL, 0, 2},
     {"detail", NULL, OUT_TEXT, 0, 0},
     {"model", NULL, OUT_TEXT, 0, 0},
     {"evaluation", NULL, OUT_TEXT, 0, 0},
@@ -78,6 +80,8 @@ static void add_record(struct out_table *t, const struct lr_record *r)
     out_real(t, r->measure.difference_high);
     out_real(t, r->measure.agreement);
     out_real(t, r->measure.output_error);
+    out_real(t, r->kl);
+    out_real(t, r->psnr);
     out_text(t, r->detail);
     out_text(t, r->model);
     out_text(t, r->eval);
@@ -262,7 +266,7 @@ static const struct cmd_param args[] = {
     {.name = "B", .type = CMD_T_PATH_IN, .flags = CMD_OPTIONAL, .help = "for merge"},
     {0}};
 static const struct cmd_param options[] = {
-    {.name = "what", .type = CMD_T_TEXT, .help = "list: this layer, or network"},
+    {.name = "what", .type = CMD_T_TEXT, .help = "list: this layer, network, or output"},
     {.name = "current", .type = CMD_T_FLAG, .help = "list: of the open network"},
     {.name = "last",
      .type = CMD_T_INT,

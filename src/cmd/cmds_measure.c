@@ -41,19 +41,31 @@ static const char *kind_of(const struct lr_output_view *v)
     return "values";
 }
 
-static enum lr_status eval_outputs(struct cmd_ctx *c, int64_t count, struct cmd_error *e)
+static void say_source(struct cmd_ctx *c, const struct lr_answer *a)
+{
+    char when[CMD_TIME_SIZE];
+
+    if (a->is_from_journal)
+        cmd_say(c, "answered from the journal, measured %s; eval --again measures anew",
+                cmd_time(when, a->when));
+}
+
+static enum lr_status eval_outputs(struct cmd_ctx *c, const struct lr_question *q,
+                                   struct cmd_error *e)
 {
     const struct lr_graph *g = c->session->graph;
-    struct lr_output_measure *m = lr_calloc((size_t)g->n_outputs, sizeof(*m));
+    struct lr_output_measure *m = lr_calloc(g ? (size_t)g->n_outputs : 0, sizeof(*m));
+    struct lr_answer a;
     struct out_table t;
 
     if (!m)
-        return lr_enomem(&e->err, (size_t)g->n_outputs * sizeof(*m), "outputs");
-    enum lr_status st = lr_session_outputs(m, c->session, count, &c->progress, &e->err);
+        return lr_enomem(&e->err, sizeof(*m), "outputs");
+    enum lr_status st = lr_session_outputs(m, &a, c->session, q, &e->err);
     if (st) {
         lr_free(m);
         return st;
     }
+    say_source(c, &a);
     out_table_init(&t, columns_outputs,
                    sizeof(columns_outputs) / sizeof(columns_outputs[0]));
     for (int i = 0; i < g->n_outputs; i++) {
@@ -84,18 +96,15 @@ static enum lr_status run_eval(struct cmd_ctx *c, const struct cmd_call *call,
                                   .progress = &c->progress};
     struct lr_answer a;
     struct out_table t;
-    char when[CMD_TIME_SIZE];
 
     if (cmd_option(call, "outputs")->is_set)
-        return eval_outputs(c, q.count, e);
+        return eval_outputs(c, &q, e);
     enum lr_status st = lr_session_ask(&a, c->session, &q, &e->err);
     if (st)
         return st;
     if (isnan(a.eval.top1) && lr_dataset_labels(c->session->eval))
         cmd_say(c, "labels are not used: the first output gives no class for an image");
-    if (a.is_from_journal)
-        cmd_say(c, "answered from the journal, measured %s; eval --again measures anew",
-                cmd_time(when, a.when));
+    say_source(c, &a);
     cmd_eval_table(&t, &a.eval);
     return cmd_table(c, &t, e);
 }
@@ -220,6 +229,8 @@ static enum lr_status run_run(struct cmd_ctx *c, const struct cmd_call *call,
         st = lr_graph_clone(&j.g, c->session->graph, &e->err);
     else
         st = lr_session_build(&j.g, c->session, false, &e->err);
+    if (!st)
+        st = lr_session_state_run(c->session, j.g, j.n, &e->err);
     if (st || (st = make_output(&j, e)) != LR_OK || (st = run_batches(&j, e)) != LR_OK)
         goto done;
     st = lr_npy_write(path, j.out, j.shape.dims, j.shape.n_dims, &e->err);
@@ -267,8 +278,7 @@ static const struct cmd_row rows[] = {
          "for each place and agree is the share of places; where it has no classes "
          "there\n"
          "is only the error.\n"
-         "--outputs compares every output, without labels, and measures anew: KL is "
-         "that\n"
+         "--outputs compares every output, without labels: KL is that\n"
          "of probabilities (behind a Softmax), a mean over images and places; PSNR is "
          "for\n"
          "outputs with height and width, against the range of the original's values.\n",

@@ -35,11 +35,20 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void pair_free(struct pair *p)
+static void close_nets(struct pair *p)
 {
     for (int k = 0; k < 2; k++) {
         lr_net_free(p->net[k]);
         lr_free(p->outputs[k]);
+        p->net[k] = NULL;
+        p->outputs[k] = NULL;
+    }
+}
+
+static void pair_free(struct pair *p)
+{
+    close_nets(p);
+    for (int k = 0; k < 2; k++) {
         for (int i = 0; p->sums && i < p->n; i++)
             lr_free(p->sums[i].answers[k]);
     }
@@ -90,8 +99,18 @@ static enum lr_status pair_open(struct pair *p, struct lr_output_measure *m,
                 return lr_enomem(e, n * sizeof(int32_t), "answers");
         }
     }
-    for (int k = 0; k < 2 && rc == LR_OK; k++)
-        rc = open_net(p, k, e);
+    /* Fewer images at a time where memory does not allow as many. */
+    const size_t refused = lr_mem_refused();
+    for (;; p->batch = (p->batch + 1) / 2) {
+        for (int k = 0; k < 2 && rc == LR_OK; k++)
+            rc = open_net(p, k, e);
+        if (rc != LR_ENOMEM || p->batch == 1)
+            break;
+        close_nets(p);
+        rc = LR_OK;
+    }
+    if (rc == LR_OK)
+        lr_mem_forget_refused(refused);
     return rc;
 }
 

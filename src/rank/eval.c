@@ -133,14 +133,22 @@ enum lr_status lr_outcome_run(struct lr_outcome *o, const struct lr_graph *g,
     struct lr_net_output first_output = {g->outputs[0], LR_NCHW};
     opts.outputs = &first_output;
     opts.n_outputs = 1;
-    if ((rc = lr_net_compile(&net, g, &opts, e)) != LR_OK)
-        goto out;
-    images = lr_alloc((size_t)opts.batch * (size_t)in_count, sizeof(*images));
-    if (!images) {
-        rc = lr_enomem(e, (size_t)opts.batch * (size_t)in_count * sizeof(*images),
-                       "images");
-        goto out;
+    /* Fewer images at a time where memory does not allow as many. */
+    const size_t refused = lr_mem_refused();
+    for (;; opts.batch = (opts.batch + 1) / 2) {
+        const size_t n = (size_t)opts.batch * (size_t)in_count;
+        rc = lr_net_compile(&net, g, &opts, e);
+        images = rc == LR_OK ? lr_alloc(n, sizeof(*images)) : NULL;
+        if (rc == LR_OK && !images)
+            rc = lr_enomem(e, n * sizeof(*images), "images");
+        if (rc != LR_ENOMEM || opts.batch == 1)
+            break;
+        lr_net_free(net);
+        net = NULL;
     }
+    if (rc != LR_OK)
+        goto out;
+    lr_mem_forget_refused(refused);
     for (int64_t first = 0; first < count; first += opts.batch) {
         int64_t n = count - first < opts.batch ? count - first : opts.batch;
         const float *in_data = images;

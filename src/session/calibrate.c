@@ -335,7 +335,7 @@ static enum lr_status count_rest(struct session_calib *out, const struct planner
             const struct point *q = point_of(p, states[k]);
             const struct point *kept = point_of(p, states[k + 1]);
             values[n++] = kept ? kept->value : values[0];
-            run = session_run_bytes(p->g, q ? q->value : -1, values, n, false);
+            run = session_run_bytes(p->g, q ? q->value : -1, values, n, 0);
         }
         int64_t solver = session_solver_bytes(l->d, rows);
         held += run > solver ? run : solver;

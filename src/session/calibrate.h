@@ -70,10 +70,10 @@ void session_passes_free(struct session_passes *p);
 enum { SESSION_LIBRARY_BYTES = 256 << 20 };
 
 /* Bytes that a run of the part of g between the values from (-1: the input) and targets
- * holds at most: activations, weights, scratch; images at a time as sampling takes them,
- * or one. */
+ * holds at most: activations, weights, scratch; batch images at a time, 0: as many as
+ * sampling takes. */
 int64_t session_run_bytes(const struct lr_graph *g, int from, const int *targets, int n,
-                          bool is_single);
+                          int batch);
 /* Bytes that solving one layer of d filters over n rows holds at most. */
 int64_t session_solver_bytes(int d, int64_t n_rows);
 

@@ -9,9 +9,7 @@
 #include "ranklab/spill.h"
 
 #include "ranklab/mem.h"
-
-/* Below this nobody needs to be told. */
-static const int64_t MUCH = 2000000000;
+#include "session/memory.h"
 
 /* Bytes of v for so many images. */
 static double value_bytes(const struct lr_graph *g, int v, double images)
@@ -52,11 +50,28 @@ static bool is_part(const bool *mask, const struct lr_node *n, int from)
     return false;
 }
 
+/* Scratch memory of Winograd's method: inputs and outputs of a 3 x 3 convolution in tiles
+ * of 6 x 6 for 4 x 4 outputs, padded at the borders. */
+static double scratch_bytes(const struct lr_graph *g, const struct lr_node *n,
+                            double images)
+{
+    double bytes = 0;
+
+    if (g->convolution == 0 || g->convolution == LR_CONV_DIRECT || n->op != LR_OP_CONV)
+        return 0;
+    if (n->in[0] >= 0)
+        bytes += value_bytes(g, n->in[0], images);
+    if (n->out[0] >= 0)
+        bytes += value_bytes(g, n->out[0], images);
+    return 3 * bytes;
+}
+
 /* The most alive at a node, counting its inputs once more for a change of layout;
  * *weights and *largest (one value) are found on the way. last: by value, the last node
  * that reads it. */
-static double most_alive(double *weights, double *largest, const struct lr_graph *g,
-                         const bool *mask, const int *last, int from, double images)
+static double most_alive(double *weights, double *largest, double *scratch,
+                         const struct lr_graph *g, const bool *mask, const int *last,
+                         int from, double images)
 {
     double alive = 0, most = 0;
 
@@ -66,6 +81,8 @@ static double most_alive(double *weights, double *largest, const struct lr_graph
         if (!is_part(mask, n, from))
             continue;
         *weights += packed_bytes(g, n);
+        const double own = scratch_bytes(g, n, images);
+        *scratch = own > *scratch ? own : *scratch;
         for (int i = 0; i < n->n_out; i++) {
             double bytes = n->out[i] >= 0 ? value_bytes(g, n->out[i], images) : 0;
             alive += bytes;
@@ -88,12 +105,12 @@ static double most_alive(double *weights, double *largest, const struct lr_graph
 }
 
 int64_t session_run_bytes(const struct lr_graph *g, int from, const int *targets, int n,
-                          bool is_single)
+                          int batch)
 {
     size_t size = (size_t)g->n_values + 1;
     bool *mask = NULL;
     int *last = lr_calloc(size, sizeof(*last));
-    double weights = 0, largest = 0, most = 0, images;
+    double weights = 0, largest = 0, scratch = 0, most = 0, images;
 
     if (!last || session_upstream_in(&mask, g, targets, n, NULL) != LR_OK) {
         lr_free(last);
@@ -112,11 +129,11 @@ int64_t session_run_bytes(const struct lr_graph *g, int from, const int *targets
             }
     }
     if (part) {
-        images = is_single ? 1 : lr_engine_part_batch(g, part, from);
-        most = most_alive(&weights, &largest, g, part, last, from, images);
+        images = batch > 0 ? batch : lr_engine_part_batch(g, part, from);
+        most = most_alive(&weights, &largest, &scratch, g, part, last, from, images);
         /* what is fed, padded to the batch and as it lies; what is handed over */
         most += 2 * value_bytes(g, from >= 0 ? from : g->inputs[0], images) + 2 * largest;
-        most += weights + 0.1 * most;
+        most += weights + scratch + 0.1 * most;
     }
     lr_free(part);
     lr_free(mask);
@@ -165,7 +182,7 @@ static int64_t original_bytes(const struct calib_job *j)
         if (s->layers[i].is_approximable)
             values[n++] = s->layers[i].value;
     if (values && !s->spectra)
-        bytes = session_run_bytes(s->graph, -1, values, n, false);
+        bytes = session_run_bytes(s->graph, -1, values, n, 0);
     lr_free(values);
     return bytes;
 }
@@ -204,7 +221,7 @@ static void state(const struct session_calib *c, const struct calib_job *j,
         n_passes += c->steps[k].has_pass;
         n_kept += c->steps[k].keep != NULL;
     }
-    if (c->bound < MUCH && c->disk == 0 && lr_mem_limit() == 0)
+    if (!session_is_much(c->bound) && c->disk == 0)
         return;
     lr_note(
         &s->notes, LR_NOTE_INFO,
@@ -224,19 +241,15 @@ enum lr_status session_calib_state(struct session_calib *out, const struct calib
                                   .disk = s->settings.cache_disk,
                                   .n_images = n_images};
     const int64_t most = (int64_t)lr_mem_limit(), held = (int64_t)lr_mem_held();
+    enum lr_status rc;
     int64_t original = original_bytes(j);
     int64_t rows = rows_to_come(j, n_images) + factor_bytes(j);
 
     if (room < limits.disk)
         limits.disk = room;
-    if (most > 0 && least(j, n_images) > most - held - rows)
-        return lr_err_set(e, LR_ENOMEM,
-                          "solving holds at least %.2f GB, max-memory is %.2f GB: use "
-                          "fewer images",
-                          (double)(held + rows + least(j, n_images)) / 1e9,
-                          (double)most / 1e9);
-    enum lr_status rc = session_calib_plan(out, j, &limits, e);
-    if (rc != LR_OK)
+    if ((rc = session_refuse("solving", rows + least(j, n_images), "use fewer images",
+                             e)) != LR_OK ||
+        (rc = session_calib_plan(out, j, &limits, e)) != LR_OK)
         return rc;
     int64_t rest = out->rest > original ? out->rest : original;
     /* Where memory is limited, what is kept has to do with what the work leaves. */
@@ -248,7 +261,8 @@ enum lr_status session_calib_state(struct session_calib *out, const struct calib
             return rc;
         rest = out->rest > original ? out->rest : original;
     }
-    out->bound = held + rows + rest + out->memory + SESSION_LIBRARY_BYTES;
+    out->bound = held + rows + rest + out->memory + SESSION_LIBRARY_BYTES +
+                 session_pictures_bytes(s->calib);
     state(out, j, n_images);
     return LR_OK;
 }

@@ -3,6 +3,7 @@
  * pair of ranks of a split with both parts at a given cost. All of it is measured with
  * nothing but the one layer approximated. */
 #include "session/internal.h"
+#include "session/memory.h"
 
 #include <math.h>
 #include <string.h>
@@ -224,6 +225,9 @@ static enum lr_status measure_drops(struct lr_session *s, const int *layers, int
     enum lr_status rc = session_settle(s->calib, s, 0, &progress, &rest, e);
     struct lr_progress first = lr_progress_sub(progress, 0, 0.05);
 
+    if (rc == LR_OK)
+        rc = session_state_eval(s, s->graph, s->calib, lr_dataset_count(s->calib), false,
+                                e);
     if (rc == LR_OK)
         rc = lr_outcome_run(&original, s->graph, s->calib, 0, &first, e);
 

@@ -195,6 +195,14 @@ void session_plan_text(struct lr_strbuf *b, const struct lr_session *s);
  * network whose layers are as good as their ranks let them be. */
 bool session_plan_read(enum lr_method *methods, struct lr_ranks *ranks,
                        const struct lr_session *s, const char *text);
+/* Says once that the journal fails. */
+void session_journal_complain(struct lr_session *s, const char *why,
+                              const struct lr_err *e);
+/* The key of what is measured on the first count evaluation images with the layers of use
+ * approximated; what begins the text. */
+enum lr_status session_key_eval(char key[65], const struct lr_session *s,
+                                const char *what, const bool *use, int64_t count,
+                                struct lr_err *e);
 /* A record of the session's inputs, now, and of the first n_images evaluation images (0:
  * none was used). detail may be NULL. */
 enum lr_status session_record_init(struct lr_record *r, const struct lr_session *s,

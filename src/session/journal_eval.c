@@ -16,7 +16,8 @@
 
 /* ---- the session's journal ---- */
 
-static void complain(struct lr_session *s, const char *why, const struct lr_err *e)
+void session_journal_complain(struct lr_session *s, const char *why,
+                              const struct lr_err *e)
 {
     if (!s->has_journal_failed)
         lr_note(&s->notes, LR_NOTE_WARNING, "%s: %s", why, e->msg);
@@ -31,7 +32,7 @@ struct lr_journal *lr_session_journal(struct lr_session *s)
         return NULL;
     if (!s->journal && !s->has_journal_failed &&
         lr_journal_open(&s->journal, NULL, &s->notes, &e) != LR_OK)
-        complain(s, "evaluations are not kept", &e);
+        session_journal_complain(s, "evaluations are not kept", &e);
     return s->journal;
 }
 
@@ -41,7 +42,7 @@ void lr_session_journal_add(struct lr_session *s, const struct lr_record *r)
     struct lr_err e = {0};
 
     if (j && lr_journal_add(j, r, &e) != LR_OK)
-        complain(s, "evaluations are kept for this session only", &e);
+        session_journal_complain(s, "evaluations are kept for this session only", &e);
 }
 
 /* ---- the key ---- */
@@ -85,17 +86,17 @@ void session_key_engine(struct lr_strbuf *b, const struct lr_session *s)
                          lr_engine_version(version, sizeof(version)), lr_la_threads());
 }
 
-static enum lr_status make_key(char key[65], const struct lr_session *s, const bool *use,
-                               int64_t count, struct lr_err *e)
+enum lr_status session_key_eval(char key[65], const struct lr_session *s,
+                                const char *what, const bool *use, int64_t count,
+                                struct lr_err *e)
 {
     struct lr_strbuf b = {0};
     char images[65];
     enum lr_status rc = LR_OK;
 
-    lr_strbuf_printf(
-        &b, "evaluation\nmodel %s, input %dx%dx%d\nimages %s, first %" PRId64 "\n",
-        s->model_sha256, s->in_c, s->in_h, s->in_w,
-        lr_dataset_hash_first(images, s->eval, count), count);
+    lr_strbuf_printf(&b, "%s\nmodel %s, input %dx%dx%d\nimages %s, first %" PRId64 "\n",
+                     what, s->model_sha256, s->in_c, s->in_h, s->in_w,
+                     lr_dataset_hash_first(images, s->eval, count), count);
     session_key_engine(&b, s);
     for (int i = 0; rc == LR_OK && i < s->n_layers; i++) {
         if (!use[i])
@@ -236,7 +237,7 @@ static void keep(struct lr_session *s, const char *key, const struct lr_eval *r)
     lr_session_journal_add(s, &record);
 out:
     if (e.code != LR_OK)
-        complain(s, "evaluations are not kept", &e);
+        session_journal_complain(s, "evaluations are not kept", &e);
     lr_record_free(&record);
     lr_strbuf_free(&detail);
 }
@@ -265,7 +266,7 @@ enum lr_status lr_session_ask(struct lr_answer *a, struct lr_session *s,
         (rc = lr_progress_tick(progress, 0, "evaluating", e)) != LR_OK)
         goto out;
     struct lr_journal *j = lr_session_journal(s);
-    if (j && (rc = make_key(key, s, use, count, e)) != LR_OK)
+    if (j && (rc = session_key_eval(key, s, "evaluation", use, count, e)) != LR_OK)
         goto out;
     const struct lr_record *known = j && !q->is_again ? lr_journal_find(j, key) : NULL;
     if (known && known->measure.images == count) {

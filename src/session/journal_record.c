@@ -48,6 +48,8 @@ static const struct out_journal_field fields[] = {
     {"top5_original", OUT_JOURNAL_REAL, AT(measure.top5_original), SHARE},
     {"agreement", OUT_JOURNAL_REAL, AT(measure.agreement), SHARE},
     {"output_error", OUT_JOURNAL_REAL, AT(measure.output_error), ANY},
+    {"kl", OUT_JOURNAL_REAL, AT(kl), ANY},
+    {"psnr", OUT_JOURNAL_REAL, AT(psnr), true, -HUGE_VAL, HUGE_VAL},
     {"sampling", OUT_JOURNAL_REAL, AT(sampling), ANY},
     {"seconds", OUT_JOURNAL_REAL, AT(measure.seconds), ANY},
 };
@@ -70,6 +72,7 @@ enum lr_status lr_record_init(struct lr_record *r, struct lr_err *e)
 
     *r = (struct lr_record){.rank = -1, .rank_spatial = -1, .macs = -1};
     r->speedup = r->energy = r->error_linear = r->error_heldout = r->sampling = NAN;
+    r->kl = r->psnr = NAN;
     m->top1 = m->top1_original = m->top1_difference = NAN;
     m->difference_low = m->difference_high = m->top1_low = m->top1_high = NAN;
     m->top5 = m->top5_original = m->agreement = m->output_error = m->seconds = NAN;

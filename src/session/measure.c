@@ -2,6 +2,7 @@
  * the accuracy of the original and of the plan. All of it is computed when first needed,
  * kept, and dropped when the images change. */
 #include "session/internal.h"
+#include "session/memory.h"
 
 #include <math.h>
 #include <string.h>
@@ -183,6 +184,8 @@ enum lr_status lr_session_spectra(struct lr_session *s,
         goto out;
     }
     n = wanted_values(values, s);
+    if ((rc = session_state_spectra(s, values, n, e)) != LR_OK)
+        goto out;
     struct lr_progress sub = lr_progress_sub(progress, 0, 0.7);
     rc = lr_sample_values(rows, values, n, s->graph, s->calib, &o, &sub, e);
     if (rc != LR_OK)
@@ -286,7 +289,10 @@ enum lr_status session_measure(struct lr_eval *r, struct lr_session *s, const bo
 
     if (rc != LR_OK)
         return rc;
-    if (s->graph->n_outputs > 0 && is_forgetful(s, count)) {
+    const bool is_side_by_side = s->graph->n_outputs > 0 && is_forgetful(s, count);
+    if ((rc = session_state_eval(s, g, s->eval, count, is_side_by_side, e)) != LR_OK)
+        goto out;
+    if (is_side_by_side) {
         rc = measure_forgetful(r, s, g, count, progress, e);
         goto out;
     }
@@ -307,25 +313,6 @@ enum lr_status session_measure(struct lr_eval *r, struct lr_session *s, const bo
     rc = lr_eval_compare(r, s->original, is_whole ? s->original : &approximated, e);
 out:
     lr_outcome_free(&approximated);
-    lr_graph_free(g);
-    return rc;
-}
-
-enum lr_status lr_session_outputs(struct lr_output_measure *m, const struct lr_session *s,
-                                  int64_t count, const struct lr_progress *progress,
-                                  struct lr_err *e)
-{
-    struct lr_graph *g = NULL;
-    struct lr_progress rest;
-    enum lr_status rc = session_need_network(s, e);
-
-    if (rc != LR_OK ||
-        (rc = session_need_images(&count, s, count, &progress, &rest, e)) != LR_OK)
-        return rc;
-    if ((rc = session_need_run(s, e)) == LR_OK)
-        rc = lr_session_build(&g, s, false, e);
-    if (rc == LR_OK)
-        rc = lr_outputs_compare(m, NULL, s->graph, g, s->eval, count, progress, e);
     lr_graph_free(g);
     return rc;
 }

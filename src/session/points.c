@@ -3,6 +3,7 @@
  * images. One pass over these images serves every point of a group of layers: the spatial
  * parts that points ask for are branches beside their layers. */
 #include "session/internal.h"
+#include "session/memory.h"
 
 #include "ranklab/mem.h"
 
@@ -185,6 +186,22 @@ out:
     return rc;
 }
 
+static enum lr_status state(const struct session_point *points, int n,
+                            const struct lr_session *s, int64_t n_images,
+                            struct lr_err *e)
+{
+    int *layers = lr_calloc((size_t)n, sizeof(*layers)), m = 0;
+
+    if (!layers)
+        return lr_enomem(e, (size_t)n * sizeof(*layers), "a set of layers");
+    for (int i = 0; i < n; i++)
+        if (i == 0 || points[i].layer != points[i - 1].layer)
+            layers[m++] = points[i].layer;
+    enum lr_status rc = session_state_points(s, layers, m, n_images, GROUP_BYTES, e);
+    lr_free(layers);
+    return rc;
+}
+
 enum lr_status session_measure_points(struct session_point *points, int n,
                                       struct lr_session *s,
                                       const struct lr_progress *progress,
@@ -208,6 +225,8 @@ enum lr_status session_measure_points(struct session_point *points, int n,
     k.sampling.max_images = k.n_images;
     k.sampling.valid_share = 0;
     k.sampling.held_share = HELD_SHARE;
+    if ((rc = state(points, n, s, k.n_images, e)) != LR_OK)
+        return rc;
     for (int at = 0; rc == LR_OK && at < n;) {
         int size = group_size(&k, points + at, n - at);
         struct lr_progress part =

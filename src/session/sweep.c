@@ -11,6 +11,8 @@
 #include <time.h>
 
 #include "ranklab/mem.h"
+#include "session/calibrate.h"
+#include "session/memory.h"
 
 /* A first guess of the images that a precision takes. */
 static const double FIRST_SHARE = 0.4;
@@ -406,6 +408,44 @@ static enum lr_status check(struct job *j, struct lr_err *e)
     return session_need_run(s, e);
 }
 
+/* Beyond what sampling holds: the original's outcome and one more, what is kept before a
+ * layer, the networks that run side by side, and a solver. */
+static enum lr_status state(const struct job *j, struct lr_err *e)
+{
+    const struct lr_session *s = j->s;
+    const int64_t rows = s->calib ? lr_dataset_count(s->calib) * 10 : 0;
+    int64_t most = 0, forward = j->has_eval ? session_forward_bytes(s->graph, 0) : 0;
+    int64_t outcomes =
+        j->has_eval ? (int64_t)(2 * lr_outcome_bytes(s->graph, j->n_images)) : 0;
+
+    for (int i = j->n_done, end; i < j->n; i = end) {
+        const int layer = j->tasks[i].p.layer, d = s->layers[layer].d;
+        struct sweep_cut cut = {0};
+        double kept = 0;
+        for (end = i + 1; end < j->n && j->tasks[end].p.layer == layer;)
+            end++;
+        int n_nets = 1;
+        if (j->has_eval && sweep_cut_init(&cut, s, layer, j->n_images, NULL) == LR_OK) {
+            kept = sweep_cut_bytes(&cut);
+            if (kept > (double)s->settings.cache_memory) {
+                kept = j->o->precision > 0 ? (double)s->settings.cache_memory : 0;
+                n_nets = group_size(j, &j->tasks[i], end - i);
+            }
+            /* a batch as it is fed */
+            kept += sweep_cut_bytes(&cut) / (double)j->n_images * cut.batch;
+        }
+        sweep_cut_free(&cut);
+        int64_t bytes = (n_nets + 1) * forward + (int64_t)kept;
+        int64_t solver = (int64_t)kept + session_solver_bytes(d, rows) + rows * d * 4;
+        bytes = solver > bytes ? solver : bytes;
+        most = bytes > most ? bytes : most;
+    }
+    return session_state_memory(s, "sweeping",
+                                most + outcomes + session_pictures_bytes(s->calib) +
+                                    session_pictures_bytes(s->eval),
+                                outcomes / 2 + session_run_least(s->graph), NULL, e);
+}
+
 enum lr_status lr_session_sweep(struct lr_session *s, const struct lr_sweep_opts *asked,
                                 struct lr_err *e)
 {
@@ -428,6 +468,8 @@ enum lr_status lr_session_sweep(struct lr_session *s, const struct lr_sweep_opts
         if ((rc = lr_session_spectra(s, &sub, e)) != LR_OK)
             goto out;
     }
+    if (j.n > j.n_done && (rc = state(&j, e)) != LR_OK)
+        goto out;
     if (j.n > j.n_done && j.has_eval) {
         struct lr_progress sub = stage(&j, 0, original, original);
         if ((rc = session_need_original(s, j.n_images, &sub, e)) != LR_OK)

@@ -11,6 +11,8 @@
 #include "ranklab/mem.h"
 #include "ranklab/rng.h"
 #include "session/internal.h"
+#include "session/calibrate.h"
+#include "session/memory.h"
 #include "session/timing.h"
 
 enum { BURST = 5 };
@@ -85,6 +87,21 @@ static double now_ms(void)
     return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
+/* All networks are compiled at the same time. */
+static enum lr_status state(const struct bench *b, const struct lr_session *s,
+                            const struct lr_deploy *d, struct lr_err *e)
+{
+    int64_t bytes = (int64_t)s->in_c * s->in_h * s->in_w * d->batch * 4, least = bytes;
+
+    for (int i = 0; i < b->n; i++) {
+        const struct lr_graph *g = b->nets[i].g;
+        bytes += session_run_bytes(g, -1, g->outputs, g->n_outputs, d->batch);
+        least += session_run_least(g);
+    }
+    return session_state_memory(s, "timing", bytes, least, "set a smaller deploy-batch",
+                                e);
+}
+
 static enum lr_status bench_init(struct bench *b, const struct lr_session *s,
                                  const struct lr_deploy *d, struct lr_err *e)
 {
@@ -97,6 +114,8 @@ static enum lr_status bench_init(struct bench *b, const struct lr_session *s,
     for (int i = 0; i < b->n; i++)
         if ((size_t)b->nets[i].g->n_nodes > n_nodes)
             n_nodes = (size_t)b->nets[i].g->n_nodes;
+    if ((rc = state(b, s, d, e)) != LR_OK)
+        return rc;
     b->compiled = lr_calloc((size_t)b->n, sizeof(struct lr_net *));
     b->nodes = lr_calloc(n_nodes, sizeof(double));
     b->images = lr_alloc(n, sizeof(float));
