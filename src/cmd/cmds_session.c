@@ -191,8 +191,8 @@ static const struct cmd_param help_options[] = {
      .help = "completion for a shell"},
     {.name = "examples", .type = CMD_T_FLAG, .flags = CMD_HIDDEN},
     {0}};
-static const struct cmd_param apropos_args[] = {{.name = "WORD", .type = CMD_T_TEXT},
-                                                {0}};
+static const struct cmd_param apropos_args[] = {
+    {.name = "WORD", .type = CMD_T_TEXT, .help = "what to look for"}, {0}};
 static const struct cmd_param echo_args[] = {
     {.name = "TEXT", .type = CMD_T_WORDS, .flags = CMD_OPTIONAL}, {0}};
 static const struct cmd_param try_args[] = {{.name = "COMMAND", .type = CMD_T_COMMAND},

@@ -209,6 +209,8 @@ void cmd_complete(struct cmd_completion *out, const struct cmd_ctx *c, const cha
 /* ---- help from the rows ---- */
 
 void cmd_usage(struct lr_strbuf *b, const struct cmd_row *row);
+/* What may stand for an argument or option, as help and the manual page say it. */
+void cmd_param_text(struct lr_strbuf *b, const struct cmd_param *p);
 /* LR_EINVAL with a hint when the topic is unknown; NULL: the overview. */
 enum lr_status cmd_help(struct lr_strbuf *b, const char *topic, struct cmd_error *e);
 void cmd_apropos(struct lr_strbuf *b, const char *word);

@@ -117,6 +117,9 @@ const struct cmd_topic cmd_topics[] = {
      "  $XDG_STATE_HOME/ranklab/sessions/     every accepted command of each session, as "
      "a\n"
      "                                        script\n"
+     "  $XDG_CACHE_HOME/ranklab/              the journal, times measured, solves that "
+     "were\n"
+     "                                        stopped\n"
      "  $RANKLAB_DATA                         where the embedded networks are looked "
      "for\n"
      "                                        first\n"
@@ -188,6 +191,20 @@ static void add_lines(struct lr_strbuf *b, const char *text, const char *indent)
     }
 }
 
+void cmd_param_text(struct lr_strbuf *b, const struct cmd_param *p)
+{
+    bool has_help = p->help && p->help[0];
+
+    lr_strbuf_puts(b, has_help ? p->help : "");
+    if (p->type == CMD_T_CHOICE) {
+        lr_strbuf_puts(b, has_help ? ": " : "");
+        for (size_t i = 0; p->choices[i]; i++)
+            lr_strbuf_printf(b, "%s%s", i ? ", " : "", p->choices[i]);
+    } else if (cmd_types[p->type].describe && p->type != CMD_T_TEXT) {
+        lr_strbuf_printf(b, "%s%s", has_help ? "; " : "", cmd_types[p->type].describe);
+    }
+}
+
 static void add_param(struct lr_strbuf *b, const struct cmd_param *p, bool is_option)
 {
     struct lr_strbuf head = {0};
@@ -200,15 +217,8 @@ static void add_param(struct lr_strbuf *b, const struct cmd_param *p, bool is_op
         lr_strbuf_puts(&head, p->name);
     else if (p->type != CMD_T_FLAG && p->type != CMD_T_CHOICE)
         add_placeholder(&head, p);
-    lr_strbuf_printf(b, "  %-18s %s", head.s ? head.s : "", p->help ? p->help : "");
-    if (p->type == CMD_T_CHOICE) {
-        lr_strbuf_puts(b, p->help && p->help[0] ? ": " : "");
-        for (size_t i = 0; p->choices[i]; i++)
-            lr_strbuf_printf(b, "%s%s", i ? ", " : "", p->choices[i]);
-    } else if (cmd_types[p->type].describe && p->type != CMD_T_TEXT) {
-        lr_strbuf_printf(b, "%s%s", p->help && p->help[0] ? "; " : "",
-                         cmd_types[p->type].describe);
-    }
+    lr_strbuf_printf(b, "  %-18s ", head.s ? head.s : "");
+    cmd_param_text(b, p);
     lr_strbuf_putc(b, '\n');
     lr_strbuf_free(&head);
 }

@@ -65,6 +65,8 @@ static void man_flags(struct lr_strbuf *b)
 
 static void man_param(struct lr_strbuf *b, const struct cmd_param *p, bool is_option)
 {
+    struct lr_strbuf text = {0};
+
     if (p->flags & CMD_HIDDEN)
         return;
     lr_strbuf_puts(b, ".TP\n");
@@ -74,14 +76,10 @@ static void man_param(struct lr_strbuf *b, const struct cmd_param *p, bool is_op
     if (is_option && cmd_types[p->type].shown)
         lr_strbuf_printf(b, " \\fI%s\\fR", cmd_types[p->type].shown);
     lr_strbuf_putc(b, '\n');
-    if (p->help)
-        roff(b, p->help);
-    if (p->type == CMD_T_CHOICE) {
-        lr_strbuf_puts(b, "One of");
-        for (size_t i = 0; p->choices[i]; i++)
-            lr_strbuf_printf(b, "%s %s", i ? "," : "", p->choices[i]);
-        lr_strbuf_puts(b, ".\n");
-    }
+    cmd_param_text(&text, p);
+    roff(b, text.s ? text.s : "");
+    b->is_failed |= text.is_failed;
+    lr_strbuf_free(&text);
 }
 
 static void man_row(struct lr_strbuf *b, const struct cmd_row *row)

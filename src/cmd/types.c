@@ -331,8 +331,8 @@ const struct cmd_type cmd_types[CMD_N_TYPES] = {
     [CMD_T_TEXT] = {CMD_T_TEXT, "TEXT", "a word; quote blanks", NULL, NULL, NULL, false},
     [CMD_T_WORDS] = {CMD_T_WORDS, "TEXT...", "the rest of the line", NULL, NULL, NULL,
                      false},
-    [CMD_T_EXPR] = {CMD_T_EXPR, "EXPR", "a comparison, see help assert", NULL, NULL, NULL,
-                    false},
+    [CMD_T_EXPR] = {CMD_T_EXPR, "EXPR", "a comparison, see help expressions", NULL, NULL,
+                    NULL, false},
     [CMD_T_COMMAND] = {CMD_T_COMMAND, "COMMAND", "any command", NULL, NULL,
                        complete_command, false},
 };
