@@ -33,13 +33,14 @@ struct lr_data_opts {
      * or (both 0) just to cover the network's input, whose size is then cut from the
      * middle. */
     int resize_h, resize_w;
+    bool is_channels_last; /* images are given out as height x width x channels */
     const struct lr_progress *progress; /* while the set is opened; may be NULL */
 };
 
 struct lr_dataset;
 
 /* Opens idx(.gz) (u1, dimensions n,h,w or n,h,w,c) or .npy (<f4, <f8, <f2, |u1; n,h,w |
- * n,c,h,w; also n,h,w,c for u1; either may be compressed). c, h, w: what the network
+ * n,c,h,w; also n,h,w,c for u1, or where is_channels_last; either may be compressed). c, h, w: what the network
  * wants; grey images for a 3-channel network are repeated; any other mismatch is
  * LR_ESHAPE saying both shapes. Zero images: LR_EINVAL. LR_ENUMERIC names the first image
  * drawn that has a NaN or Inf. The whole file is held in memory as stored.

@@ -76,6 +76,7 @@ struct lr_session {
     struct lr_layer *layers;
     struct lr_layer_plan *plan;
     int in_c, in_h, in_w;
+    bool is_channels_last; /* the input is batch x height x width x channels */
     /* data */
     struct lr_dataset *calib, *eval;
     /* derived, computed when first needed and dropped when their inputs change */

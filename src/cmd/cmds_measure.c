@@ -146,11 +146,13 @@ static enum lr_status read_input(struct job *j, const struct cmd_value *v,
     if (st)
         return cmd_blame(e, v);
     const struct lr_shape *d = &j->x->shape;
-    if (d->n_dims != 4 || d->dims[0] < 1 || d->dims[1] != s->in_c ||
-        d->dims[2] != s->in_h || d->dims[3] != s->in_w)
-        return cmd_fail_at(
-            e, v->begin, LR_ESHAPE, "%s is %s; the network takes Nx%dx%dx%d", v->text,
-            lr_shape_text(shape, sizeof(shape), d), s->in_c, s->in_h, s->in_w);
+    const int64_t *in = s->graph->values[s->graph->inputs[0]].shape.dims;
+    if (d->n_dims != 4 || d->dims[0] < 1 || d->dims[1] != in[1] || d->dims[2] != in[2] ||
+        d->dims[3] != in[3])
+        return cmd_fail_at(e, v->begin, LR_ESHAPE,
+                           "%s is %s; the network takes Nx%lldx%lldx%lld", v->text,
+                           lr_shape_text(shape, sizeof(shape), d), (long long)in[1],
+                           (long long)in[2], (long long)in[3]);
     j->n = d->dims[0];
     j->per_in = (size_t)s->in_c * (size_t)s->in_h * (size_t)s->in_w;
     for (int64_t i = 0; i < j->n; i++)

@@ -82,8 +82,9 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
     cmd_amount(params, sizeof(params), (double)cost.params);
     /* An amount without a letter ends with the blank before a unit. */
     bool has_blank = params[strlen(params) - 1] == ' ';
-    cmd_say(c, "%s: input %dx%dx%d, %d convolution%s, %sMAC, %s%sparameter%s",
-            s->model_name, s->in_c, s->in_h, s->in_w, n_conv, plural(n_conv),
+    cmd_say(c, "%s: input %dx%dx%d%s, %d convolution%s, %sMAC, %s%sparameter%s",
+            s->model_name, s->in_c, s->in_h, s->in_w,
+            s->is_channels_last ? " (channels last)" : "", n_conv, plural(n_conv),
             cmd_amount(macs, sizeof(macs), (double)cost.macs), params,
             has_blank ? "" : " ", plural(cost.params));
     if (s->n_bn_folded == 1)

@@ -80,7 +80,8 @@ static enum lr_status match_shape(struct lr_dataset *d, struct lr_err *e)
         d->stored_c = (int)dims[1];
         return LR_OK;
     }
-    if (s->n_dims == 4 && is_bytes && fits(d, dims[3], dims[1], dims[2])) {
+    if (s->n_dims == 4 && (is_bytes || d->opts.is_channels_last) &&
+        fits(d, dims[3], dims[1], dims[2])) {
         d->stored_c = (int)dims[3];
         d->is_channels_last = true;
         return LR_OK;

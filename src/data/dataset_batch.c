@@ -71,6 +71,16 @@ static void take_floats(const struct lr_dataset *d, int64_t image, float *out)
 {
     size_t plane = (size_t)d->h * (size_t)d->w, n_c = (size_t)d->stored_c;
 
+    if (d->is_channels_last) {
+        float at[LR_MAX_CHANNELS];
+        for (size_t i = 0; i < plane; i++) {
+            data_array_floats(at, &d->images, ((size_t)image * plane + i) * n_c, n_c);
+            for (int k = 0; k < d->c; k++)
+                out[(size_t)k * plane + i] =
+                    normalise(&d->opts, k, (double)at[stored_channel(d, k)]);
+        }
+        return;
+    }
     for (int k = 0; k < d->c; k++, out += plane) {
         size_t first = ((size_t)image * n_c + (size_t)stored_channel(d, k)) * plane;
         data_array_floats(out, &d->images, first, plane);
@@ -119,6 +129,27 @@ static enum lr_status picture_batch(const struct lr_dataset *d, int64_t first, i
     return st;
 }
 
+/* n images, channels x height x width, with the channels last. */
+static enum lr_status turn(const struct lr_dataset *d, int64_t n, float *x,
+                           struct lr_err *e)
+{
+    size_t plane = (size_t)d->h * (size_t)d->w, n_c = (size_t)d->c, size = n_c * plane;
+    float *copy = n_c > 1 && n > 0 ? lr_alloc(size, sizeof(*copy)) : NULL;
+
+    if (n_c == 1 || n == 0)
+        return LR_OK;
+    if (!copy)
+        return lr_enomem(e, size * sizeof(*copy), "an image");
+    for (int64_t j = 0; j < n; j++, x += size) {
+        memcpy(copy, x, size * sizeof(*copy));
+        for (size_t k = 0; k < n_c; k++)
+            for (size_t i = 0; i < plane; i++)
+                x[i * n_c + k] = copy[k * plane + i];
+    }
+    lr_free(copy);
+    return LR_OK;
+}
+
 enum lr_status lr_dataset_batch(const struct lr_dataset *d, int64_t first, int64_t n,
                                 float *out, struct lr_err *e)
 {
@@ -131,8 +162,11 @@ enum lr_status lr_dataset_batch(const struct lr_dataset *d, int64_t first, int64
         return lr_err_set(e, LR_EINVAL,
                           "image %lld is not known yet: the set is to be settled first",
                           (long long)(first + n - 1));
-    if (d->pictures)
-        return picture_batch(d, first, n, out, e);
+    if (d->pictures) {
+        enum lr_status st = picture_batch(d, first, n, out, e);
+        return st == LR_OK && d->opts.is_channels_last ? turn(d, n, out, e) : st;
+    }
+    float *x = out;
     for (int64_t i = first; i < first + n; i++, out += size) {
         int64_t image = d->order ? d->order[i] : i;
         if (d->table)
@@ -150,7 +184,7 @@ enum lr_status lr_dataset_batch(const struct lr_dataset *d, int64_t first, int64
             return LR_ENUMERIC;
         }
     }
-    return LR_OK;
+    return d->opts.is_channels_last ? turn(d, n, x, e) : LR_OK;
 }
 
 /* Bad values are found when the file is opened, while the set in use before is still

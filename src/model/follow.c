@@ -194,6 +194,21 @@ static const char *gated(const struct lr_graph *g, const struct lr_readers *r, i
     return NULL;
 }
 
+/* A response that is only turned round is looked at behind that: a function of single
+ * values does not care for their order. */
+static int behind_transposes(const struct lr_graph *g, const struct lr_readers *r, int v)
+{
+    int at = v;
+
+    while (r->end[at] - r->start[at] == 1 && !g->values[at].is_output) {
+        const struct lr_node *n = &g->nodes[r->nodes[r->start[at]]];
+        if (n->op != LR_OP_TRANSPOSE || n->n_out < 1 || n->out[0] < 0)
+            break;
+        at = n->out[0];
+    }
+    return at;
+}
+
 /* What follows value v; several readers must all apply the same activation. */
 static enum lr_status set_follow(struct lr_layer *x, const struct lr_graph *g,
                                  const struct lr_readers *r, int v, struct lr_err *e)
@@ -253,5 +268,5 @@ enum lr_status lr_layer_find_follow(struct lr_layer *x, const struct lr_graph *g
         if (x->other_value >= 0)
             v = x->sum_value = next->out[0];
     }
-    return set_follow(x, g, r, v, e);
+    return set_follow(x, g, r, behind_transposes(g, r, v), e);
 }

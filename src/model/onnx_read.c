@@ -375,8 +375,11 @@ static enum lr_status read_model(struct reader *r, const Onnx__ModelProto *m,
         return lr_err_set(e, LR_EPARSE, "not an ONNX model (no %s in it)",
                           r->p ? "IR version" : "graph");
     if (m->n_functions)
-        return lr_err_set(e, LR_EUNSUP, "%zu local functions: inline them first",
-                          m->n_functions);
+        return lr_err_set(e, LR_EUNSUP,
+                          "%zu local function%s (%.80s ...): write the model with them "
+                          "inlined, as onnx.inliner does",
+                          m->n_functions, m->n_functions > 1 ? "s" : "",
+                          m->functions[0]->name ? m->functions[0]->name : "?");
     st = read_model_fields(r, m, e);
     if (st == LR_OK)
         st = read_initializers(r, e);

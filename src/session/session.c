@@ -84,7 +84,32 @@ enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e)
     return LR_OK;
 }
 
-/* One image batch x channels x height x width, everything but the batch known. */
+/* Networks made for channels that come last turn their input round first, or want more
+ * rows than an image has channels. */
+static bool has_channels_last(const struct lr_graph *g, int v)
+{
+    const int64_t *d = g->values[v].shape.dims;
+    bool is_read = false;
+
+    if (d[3] > LR_MAX_CHANNELS)
+        return false;
+    if (d[1] > LR_MAX_CHANNELS)
+        return true;
+    for (int k = 0; k < g->n_nodes; k++)
+        for (int i = 0; i < g->nodes[k].n_in; i++) {
+            if (g->nodes[k].in[i] != v)
+                continue;
+            const struct lr_attr *a = lr_node_attr(&g->nodes[k], "perm");
+            if (g->nodes[k].op != LR_OP_TRANSPOSE || !a || a->kind != LR_ATTR_INTS ||
+                a->n != 4 || a->ints[1] != 3 || a->ints[2] != 1)
+                return false;
+            is_read = true;
+        }
+    return is_read;
+}
+
+/* One image batch x channels x height x width, or with the channels last, everything but
+ * the batch known. */
 static enum lr_status find_input(struct lr_session *s, struct lr_err *e)
 {
     const struct lr_graph *g = s->graph;
@@ -109,9 +134,10 @@ static enum lr_status find_input(struct lr_session *s, struct lr_err *e)
                               "input %s has shape %s: give its size, as in "
                               "--input 1x3x224x224",
                               v->name, lr_shape_text(text, sizeof(text), &v->shape));
-    s->in_c = (int)d[1];
-    s->in_h = (int)d[2];
-    s->in_w = (int)d[3];
+    s->is_channels_last = has_channels_last(g, g->inputs[0]);
+    s->in_c = (int)d[s->is_channels_last ? 3 : 1];
+    s->in_h = (int)d[s->is_channels_last ? 1 : 2];
+    s->in_w = (int)d[s->is_channels_last ? 2 : 3];
     return LR_OK;
 }
 
@@ -362,6 +388,7 @@ enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
     if (src[0] == '@' &&
         (rc = embedded_data(&images, &labels, &o, which, src, e)) != LR_OK)
         goto out;
+    o.is_channels_last = s->is_channels_last;
     rc = lr_dataset_open(&d, images ? images : src, s->in_c, s->in_h, s->in_w, &o,
                          &s->notes, e);
     /* Whether they are the same is to be said. */

@@ -33,7 +33,8 @@ static enum lr_status measure(struct timing_runs *runs, char *version,
         return rc;
     snprintf(threads, sizeof(threads), "%d", d->threads);
     snprintf(batch, sizeof(batch), "%d", d->batch);
-    snprintf(shape, sizeof(shape), "%d,%d,%d", s->in_c, s->in_h, s->in_w);
+    const int64_t *in = s->graph->values[s->graph->inputs[0]].shape.dims;
+    snprintf(shape, sizeof(shape), "%d,%d,%d", (int)in[1], (int)in[2], (int)in[3]);
     rc = out_spawn(&text, &p, progress, e);
     if (rc == LR_OK)
         rc = timing_ort_parse(runs, version, text.s ? text.s : "", NULL, 2, 0, e);

@@ -196,7 +196,8 @@ enum lr_status timing_measure_ort(struct timing_runs *out, char *version,
     argv[1] = helper;
     snprintf(threads, sizeof(threads), "%d", d->threads);
     snprintf(batch, sizeof(batch), "%d", d->batch);
-    snprintf(shape, sizeof(shape), "%d,%d,%d", s->in_c, s->in_h, s->in_w);
+    const int64_t *in = s->graph->values[s->graph->inputs[0]].shape.dims;
+    snprintf(shape, sizeof(shape), "%d,%d,%d", (int)in[1], (int)in[2], (int)in[3]);
     snprintf(least, sizeof(least), "%d", effort->min_runs);
     snprintf(most, sizeof(most), "%d", effort->max_runs);
     snprintf(target, sizeof(target), "%.0f", effort->target_ms);

@@ -233,6 +233,22 @@ def net_gemm_sums(n):
     return n.node("Gemm", x, n.node("Tanh", n.weight(192, 10)), a, beta=-0.5)
 
 
+def net_channels_last(n):
+    """As tf2onnx writes Keras networks: channels last, Transposes in pairs, Pad before the
+    convolution, Mul and Add for a normalisation, a bias added behind."""
+    x = n.node("Pad", n.node("Transpose", "x", perm=[0, 3, 1, 2]),
+               n.integers(0, 0, 0, 0, 0, 0, 1, 1))
+    x = n.conv(x, 3, 20, strides=[2, 2], pads=[0, 0, 0, 0], bias=False)
+    x = n.node("Add", n.node("Mul", x, n.weight(20, 1, 1, scale=1)), n.weight(20, 1, 1))
+    x = n.node("Clip", x, n.number(0), n.number(6))
+    x = n.node("Transpose", n.node("Transpose", x, perm=[0, 2, 3, 1]), perm=[0, 3, 1, 2])
+    x = n.node("Add", n.conv(x, 20, 24, bias=False, strides=[2, 2], auto_pad="SAME_UPPER"),
+               n.weight(1, 24, 1, 1))
+    x = n.relu(n.node("Transpose", x, perm=[0, 2, 3, 1]))
+    x = n.node("Reshape", x, n.integers(-1, 24 * 16))
+    return n.node("Add", n.node("MatMul", x, n.weight(24 * 16, 10, scale=0.1)), n.weight(10))
+
+
 # Layers of every kind that is approximated, wide enough that a split of each pays.
 
 
@@ -283,9 +299,11 @@ ALL = [
     ("attention", 13, (3, 16, 16), "N"), ("gemm_sums", 13, (3, 8, 8), "N"),
     ("grouped_layers", 13, (8, 12, 12), "N"), ("fc_layers", 11, (3, 8, 8), "N"),
     ("broadcast_sum", 13, (3, 10, 10), "N"), ("windows", 9, (3, 32, 30), "N"),
+    ("channels_last", 13, (16, 16, 3), "N"),
 ]
 # Those that a plan over all layers, whatever the method, is solved and exported for.
-PLANNED = "grouped_layers", "fc_layers", "broadcast_sum", "windows", "residual", "chain"
+PLANNED = ("grouped_layers", "fc_layers", "broadcast_sum", "windows", "residual", "chain",
+           "channels_last")
 
 # Those without a kernel that could be split in two.
 NO_KERNELS = ("fc_layers",)

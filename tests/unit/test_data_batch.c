@@ -193,12 +193,59 @@ static void hash__changes_with_pixels_labels_and_preprocessing(void **state)
     lr_strbuf_free(&labels);
 }
 
+/* Networks with the channels last: elements come as y, x, c whatever the file's order,
+ * each normalised by its own channel. */
+static void batch__puts_channels_last_when_asked(void **state)
+{
+    enum { N = 3, H = 2, W = 4, C = 3, SIZE = H * W * C };
+    struct path p = in(state, "last.npy");
+    struct lr_data_opts o = {.is_channels_last = true,
+                             .n_mean = 3,
+                             .mean = {1, 2, 3},
+                             .n_std = 3,
+                             .std = {1, 2, 4}};
+    float first[N * SIZE], last[N * SIZE], got[N * SIZE];
+    unsigned char bytes[N * SIZE];
+
+    for (int n = 0; n < N; n++)
+        for (int i = 0; i < H * W; i++)
+            for (int c = 0; c < C; c++) {
+                int at = (n * H * W + i) * C + c;
+                bytes[at] = (unsigned char)((7 * at) % 251);
+                last[at] = bytes[at];
+                first[(n * C + c) * H * W + i] = bytes[at];
+            }
+    for (int k = 0; k < 3; k++) {
+        static const char *const dicts[] = {
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2, 4, 3)}",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 3, 2, 4)}",
+            "{'descr': '|u1', 'fortran_order': False, 'shape': (3, 2, 4, 3)}"};
+        const void *data = k == 0 ? (void *)last : k == 1 ? (void *)first : (void *)bytes;
+        struct lr_strbuf b =
+            npy(1, dicts[k], data, k == 2 ? sizeof(bytes) : sizeof(last));
+        save(state, "last.npy", b.s, b.len);
+        o.has_scale = true;
+        o.scale = 1;
+        struct lr_dataset *d = open_ok(p.s, C, H, W, &o);
+        assert_int_equal(lr_dataset_batch(d, 1, N - 1, got, NULL), LR_OK);
+        for (int i = 0; i < (N - 1) * SIZE; i++)
+            assert_true(got[i] == (last[SIZE + i] - o.mean[i % C]) / o.std[i % C]);
+        lr_dataset_free(d);
+        o.is_channels_last = false;
+        if (k == 0)
+            open_fails(p.s, C, H, W, &o, LR_ESHAPE, "3x2x4x3");
+        o.is_channels_last = true;
+        lr_strbuf_free(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(draw__is_random_unsorted_and_reproducible),
         T(batch__normalises_channels_when_given_mean_std_and_bgr),
         T(batch__repeats_grey_and_refuses_other_shapes),
+        T(batch__puts_channels_last_when_asked),
         T(open__names_the_image_when_a_value_is_not_finite),
         T(hash__changes_with_pixels_labels_and_preprocessing),
     };

@@ -108,6 +108,35 @@ static void layers__sees_relu_when_it_alone_follows(void **state)
     assert_follow(g, "a", LR_FOLLOW_OTHER, "BatchNormalization", -1, -1);
 }
 
+/* As exporters of networks with the channels last write it. */
+static void layers__looks_behind_transposes(void **state)
+{
+    static const int64_t last[4] = {0, 2, 3, 1}, first[4] = {0, 3, 1, 2};
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        struct lr_graph *g = mb_graph(13);
+        int a = mb_conv(g, "a", mb_image(g, -1, 3, 8, 8), 3, 8, 3, 1, 1);
+        int t = mb_unary(g, "Transpose", "t", a);
+        mb_set_ints(g, t, "perm", 4, last);
+        if (k == 1) {
+            t = mb_unary(g, "Transpose", "u", t);
+            mb_set_ints(g, t, "perm", 4, first);
+        }
+        int r = mb_unary(g, k == 2 ? "Sigmoid" : "Relu", "next", t);
+        mb_output(g, r);
+        if (k == 3) /* what is turned is wanted too */
+            mb_output(g, t);
+        assert_follow(g, "a",
+                      k == 3   ? LR_FOLLOW_NONE
+                      : k == 2 ? LR_FOLLOW_OTHER
+                               : LR_FOLLOW_RELU,
+                      k == 3   ? NULL
+                      : k == 2 ? "Sigmoid"
+                               : "Relu",
+                      -1, -1);
+    }
+}
+
 static void layers__takes_clip_for_relu_when_only_bounded_below(void **state)
 {
     (void)state;
@@ -438,6 +467,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers__lists_sizes_in_order),
         cmocka_unit_test(layers__sees_relu_when_it_alone_follows),
+        cmocka_unit_test(layers__looks_behind_transposes),
         cmocka_unit_test(layers__takes_clip_for_relu_when_only_bounded_below),
         cmocka_unit_test(layers__sees_nothing_when_response_is_an_output),
         cmocka_unit_test(layers__looks_behind_a_residual_sum),
