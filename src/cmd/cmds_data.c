@@ -262,18 +262,12 @@ static const struct cmd_row rows[] = {
          "Without arguments: what is loaded. value = (stored * scale - mean) / std.\n"
          "Embedded images (@fashion) know their own mean and std. New calibration\n"
          "images change what solve works from, not what is solved already.\n"
-         "SRC is an idx or .npy file or a folder of pictures (JPEG, PNG, WebP, BMP, PPM, "
-         "PGM)\n"
-         "or of a sub-folder for each class, sorted. They are resized, by default just "
-         "to\n"
-         "cover the network's input, and the middle is taken. Of a folder only the "
-         "first\n"
-         "pictures are read at once, the others when a command needs them; what cannot "
-         "be\n"
-         "read is named and skipped. --labels is idx, .npy or, for folders, a text file: "
-         "NUMBER or "
-         "NAME\n"
-         "NUMBER on each line.\n",
+         "SRC is an idx or .npy file or a folder of pictures (JPEG, PNG, WebP, BMP,\n"
+         "PPM, PGM) or of a sub-folder for each class, sorted. They are resized, by\n"
+         "default just to cover the network's input, and the middle is taken. Of a\n"
+         "folder only the first pictures are read at once, the others when a command\n"
+         "needs them; what cannot be read is named and skipped. --labels is idx, .npy\n"
+         "or, for folders, a text file: NUMBER or NAME NUMBER on each line.\n",
      .examples =
          "data\ndata calib @fashion --count 300\ndata eval @fashion --count 500\n",
      .args = data_args,

@@ -205,9 +205,32 @@ void cmd_param_text(struct lr_strbuf *b, const struct cmd_param *p)
     }
 }
 
+/* text from column indent on, in lines that fit a terminal. */
+static void add_wrapped(struct lr_strbuf *b, const char *text, int indent)
+{
+    enum { COLUMNS = 79 };
+    int column = indent;
+
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        int width = (int)n + (column > indent);
+        if (column > indent && column + width > COLUMNS) {
+            lr_strbuf_printf(b, "\n%*s", indent, "");
+            column = indent;
+            width = (int)n;
+        }
+        if (column > indent)
+            lr_strbuf_putc(b, ' ');
+        lr_strbuf_add(b, text, n);
+        column += width;
+        text += n + (text[n] == ' ');
+    }
+}
+
 static void add_param(struct lr_strbuf *b, const struct cmd_param *p, bool is_option)
 {
-    struct lr_strbuf head = {0};
+    enum { HEAD = 18 };
+    struct lr_strbuf head = {0}, text = {0};
 
     if (p->flags & CMD_HIDDEN)
         return;
@@ -217,10 +240,14 @@ static void add_param(struct lr_strbuf *b, const struct cmd_param *p, bool is_op
         lr_strbuf_puts(&head, p->name);
     else if (p->type != CMD_T_FLAG && p->type != CMD_T_CHOICE)
         add_placeholder(&head, p);
-    lr_strbuf_printf(b, "  %-18s ", head.s ? head.s : "");
-    cmd_param_text(b, p);
+    lr_strbuf_printf(b, "  %-*s ", HEAD, head.s ? head.s : "");
+    cmd_param_text(&text, p);
+    if (text.s)
+        add_wrapped(b, text.s, HEAD + 3);
+    b->is_failed |= head.is_failed || text.is_failed;
     lr_strbuf_putc(b, '\n');
     lr_strbuf_free(&head);
+    lr_strbuf_free(&text);
 }
 
 static const char *const topics_of_lists[] = {"methods", "rules", "settings"};
