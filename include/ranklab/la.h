@@ -39,6 +39,10 @@ enum lr_status lr_la_gemm_rows(int n_threads, bool ta, bool tb, size_t m, size_t
 enum lr_status lr_la_gram_rows(int n_threads, size_t m, size_t k, const double *a,
                                size_t lda, double *c, size_t ldc, struct lr_err *e);
 
+/* The upper triangle of c[m x m] = a a^T + beta c. */
+enum lr_status lr_la_gram_add(size_t m, size_t k, const double *a, size_t lda,
+                              double beta, double *c, size_t ldc, struct lr_err *e);
+
 /* Eigendecomposition of the symmetric a[n x n] (both triangles given; overwritten):
  * on return row i of a is the unit eigenvector of w[i], w in DESCENDING order. The sign
  * of each vector is fixed: its entry of largest magnitude (the first of those equal

@@ -33,7 +33,8 @@ static enum lr_status solve_svd(struct lr_lowrank *out, const struct lr_samples 
 {
     if (!s)
         return lr_err_set(e, LR_EINVAL, "svd: the number of filters is missing");
-    return lr_solve_svd(out, w, opts ? opts->bias : NULL, s->d, n_inputs, rank, e);
+    return lr_solve_svd(out, w, opts ? opts->bias : NULL, s->d, n_inputs, rank,
+                        opts ? opts->progress : NULL, e);
 }
 
 const struct lr_method_info lr_methods[] = {

@@ -96,6 +96,17 @@ enum lr_status lr_la_gemm_f(bool ta, bool tb, size_t m, size_t n, size_t k, floa
     return LR_OK;
 }
 
+enum lr_status lr_la_gram_add(size_t m, size_t k, const double *a, size_t lda,
+                              double beta, double *c, size_t ldc, struct lr_err *e)
+{
+    enum lr_status st = check_gemm(false, true, m, m, k, lda, lda, ldc, e);
+
+    if (st == LR_OK && m > 0 && k > 0)
+        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasNoTrans, (int)m, (int)k, 1, a,
+                    (int)lda, beta, c, (int)ldc);
+    return st;
+}
+
 /* Rows of c that one product makes, at most. */
 enum { CHUNK = 64 };
 

@@ -8,7 +8,15 @@
 #include "ranklab/mem.h"
 #include "ranklab/rng.h"
 
+/* So many images, or one where an image costs more than COSTLY multiply-adds: twice as
+ * many seconds would tell no more. */
 enum { N_IMAGES = 2 };
+static const int64_t COSTLY = 20000000000;
+
+static size_t count_images(const struct lr_session *s)
+{
+    return lr_graph_cost(s->graph).macs > COSTLY ? 1 : N_IMAGES;
+}
 
 enum lr_status session_prepare(struct lr_graph *g, const struct lr_session *s,
                                struct lr_err *e)
@@ -40,22 +48,24 @@ double session_difference(const float *a, const float *b, size_t n)
     return size > 0 ? sqrt(sum / size) : sqrt(sum);
 }
 
-/* N_IMAGES images of the evaluation or calibration set, or noise. */
+/* Images of the evaluation or calibration set, or noise. */
 static enum lr_status make_images(float **out, size_t *each, const struct lr_session *s,
                                   struct lr_err *e)
 {
     const struct lr_dataset *d = s->eval ? s->eval : s->calib;
     struct lr_rng r;
 
+    size_t n = count_images(s);
+
     *each = (size_t)s->in_c * (size_t)s->in_h * (size_t)s->in_w;
-    float *x = lr_alloc(N_IMAGES * *each, sizeof(*x));
+    float *x = lr_alloc(n * *each, sizeof(*x));
     if (!x)
-        return lr_enomem(e, N_IMAGES * *each * sizeof(*x), "images");
+        return lr_enomem(e, n * *each * sizeof(*x), "images");
     *out = x;
-    if (d && lr_dataset_known(d) >= N_IMAGES)
-        return lr_dataset_batch(d, 0, N_IMAGES, x, e);
+    if (d && lr_dataset_known(d) >= (int64_t)n)
+        return lr_dataset_batch(d, 0, (int64_t)n, x, e);
     lr_rng_seed(&r, 1);
-    for (size_t i = 0; i < N_IMAGES * *each; i++)
+    for (size_t i = 0; i < n * *each; i++)
         x[i] = (float)lr_rng_normal(&r);
     return LR_OK;
 }
@@ -74,13 +84,14 @@ static int list_outputs(struct lr_net_output *list, const struct lr_graph *g)
 }
 
 static enum lr_status run_all(float **out, size_t *n, struct lr_net *net, int n_outputs,
-                              const float *x, size_t each, struct lr_err *e)
+                              const float *x, size_t n_images, size_t each,
+                              struct lr_err *e)
 {
     enum lr_status rc = LR_OK;
     size_t len = 0;
 
-    for (int image = 0; image < N_IMAGES && rc == LR_OK; image++) {
-        const float *in = x + (size_t)image * each;
+    for (size_t image = 0; image < n_images && rc == LR_OK; image++) {
+        const float *in = x + image * each;
         rc = lr_net_run(net, 1, &in, e);
         for (int i = 0; i < n_outputs && rc == LR_OK; i++) {
             size_t m = 0;
@@ -118,7 +129,7 @@ enum lr_status session_probe(float **out, size_t *n, const struct lr_session *s,
     if ((rc = make_images(&x, &each, s, e)) != LR_OK ||
         (rc = lr_net_compile(&net, g, &o, e)) != LR_OK)
         goto out;
-    rc = run_all(out, n, net, o.n_outputs, x, each, e);
+    rc = run_all(out, n, net, o.n_outputs, x, count_images(s), each, e);
 out:
     lr_net_free(net);
     lr_free(x);

@@ -19,7 +19,8 @@ static void svd__error_is_the_dropped_singular_values(void **state)
         for (int rank = 1; rank <= (int)d; rank += 2) {
             struct lr_lowrank m;
             double sum = 0;
-            assert_int_equal(lr_solve_svd(&m, w, NULL, (int)d, n, rank, NULL), LR_OK);
+            assert_int_equal(lr_solve_svd(&m, w, NULL, (int)d, n, rank, NULL, NULL),
+                             LR_OK);
             double *matrix = product_of(&m);
             for (size_t i = 0; i < d; i++)
                 for (size_t j = 0; j < n; j++) {
@@ -37,6 +38,75 @@ static void svd__error_is_the_dropped_singular_values(void **state)
     }
 }
 
+/* What a product with p q^T leaves of w [d x n]. */
+static double left_over(const float *w, const struct lr_lowrank *m, size_t n)
+{
+    size_t d = (size_t)m->d, rank = (size_t)m->rank;
+    double *a = malloc(d * n * sizeof(double)), *h = malloc(rank * n * sizeof(double));
+    double sum = 0;
+
+    assert_true(a && h);
+    for (size_t i = 0; i < d * n; i++)
+        a[i] = (double)w[i];
+    assert_int_equal(
+        lr_la_gemm(true, false, rank, n, d, 1, m->q, rank, a, n, 0, h, n, NULL), LR_OK);
+    assert_int_equal(
+        lr_la_gemm(false, false, d, n, rank, -1, m->p, rank, h, n, 1, a, n, NULL), LR_OK);
+    for (size_t i = 0; i < d * n; i++)
+        sum += a[i] * a[i];
+    free(a);
+    free(h);
+    return sum;
+}
+
+static int stop(void *ctx, double done, const char *text)
+{
+    (void)ctx;
+    (void)text;
+    return done >= 0.2;
+}
+
+/* Wide enough for the Gram matrix, with a part of the filters that repeat others: the
+ * error is what LAPACK's SVD says is dropped. */
+static void svd__of_a_wide_layer_drops_what_lapack_says(void **state)
+{
+    (void)state;
+    const size_t d = 520, n = 1100;
+    const int ranks[] = {1, 40, 400, 480, 520};
+    float *w = malloc(d * n * sizeof(float));
+    double *a = malloc(d * n * sizeof(double)), *u = malloc(d * d * sizeof(double));
+    double *sv = malloc(d * sizeof(double)), *vt = malloc(d * n * sizeof(double));
+    struct lr_progress ask = {.tick = stop};
+    struct lr_lowrank m;
+    struct lr_rng r;
+    double all = 0;
+
+    assert_true(w && a && u && sv && vt);
+    lr_rng_seed(&r, 9);
+    for (size_t i = 0; i < d * n; i++) {
+        double row = 1 / (1 + (double)(i / n) / 50);
+        w[i] = i / n < 480 ? (float)(row * lr_rng_normal(&r)) : w[i - 480 * n];
+        a[i] = (double)w[i];
+        all += a[i] * a[i];
+    }
+    assert_int_equal(lr_la_svd(d, n, a, u, sv, vt, NULL), LR_OK);
+    for (size_t k = 0; k < sizeof(ranks) / sizeof(ranks[0]); k++) {
+        double dropped = 0;
+        assert_int_equal(lr_solve_svd(&m, w, NULL, (int)d, n, ranks[k], NULL, NULL),
+                         LR_OK);
+        for (size_t i = (size_t)ranks[k]; i < d; i++)
+            dropped += sv[i] * sv[i];
+        assert_true(fabs(left_over(w, &m, n) - dropped) <= 1e-12 * all);
+        lr_lowrank_free(&m);
+    }
+    assert_int_equal(lr_solve_svd(&m, w, NULL, (int)d, n, 4, &ask, NULL), LR_EINTR);
+    free(w);
+    free(a);
+    free(u);
+    free(sv);
+    free(vt);
+}
+
 static void svd__leaves_the_bias_exact(void **state)
 {
     (void)state;
@@ -48,7 +118,7 @@ static void svd__leaves_the_bias_exact(void **state)
         w[i] = (float)lr_rng_normal(&r);
     for (size_t i = 0; i < 8; i++)
         bias[i] = (float)lr_rng_normal(&r);
-    assert_int_equal(lr_solve_svd(&m, w, bias, 8, 20, 3, NULL), LR_OK);
+    assert_int_equal(lr_solve_svd(&m, w, bias, 8, 20, 3, NULL, NULL), LR_OK);
     /* An input of zeros has the response b0, which must come through: M b0 + b = b0. */
     double *matrix = product_of(&m);
     for (size_t i = 0; i < 8; i++) {
@@ -65,7 +135,7 @@ static void svd__leaves_the_bias_exact(void **state)
     lr_solve_opts_default(&o);
     o.bias = bias;
     struct lr_lowrank direct, by_table;
-    assert_int_equal(lr_solve_svd(&direct, w, bias, 8, 20, 3, NULL), LR_OK);
+    assert_int_equal(lr_solve_svd(&direct, w, bias, 8, 20, 3, NULL, NULL), LR_OK);
     assert_int_equal(lr_method_find("svd")->solve(&by_table, &s, w, 20, 3, &o, NULL),
                      LR_OK);
     assert_true(largest_difference(direct.b, by_table.b, 8) == 0);
@@ -79,11 +149,11 @@ static void svd__refuses_bad_arguments(void **state)
     float w[6] = {1, 2, 3, 4, 5, NAN};
     struct lr_lowrank m;
     struct lr_err e = {0};
-    assert_int_equal(lr_solve_svd(&m, w, NULL, 3, 2, 1, &e), LR_ENUMERIC);
+    assert_int_equal(lr_solve_svd(&m, w, NULL, 3, 2, 1, NULL, &e), LR_ENUMERIC);
     w[5] = 6;
-    assert_int_equal(lr_solve_svd(&m, w, NULL, 3, 2, 4, &e), LR_EINVAL);
-    assert_int_equal(lr_solve_svd(&m, w, NULL, 3, 2, 0, &e), LR_EINVAL);
-    assert_int_equal(lr_solve_svd(&m, NULL, NULL, 3, 2, 1, &e), LR_EINVAL);
+    assert_int_equal(lr_solve_svd(&m, w, NULL, 3, 2, 4, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_solve_svd(&m, w, NULL, 3, 2, 0, NULL, &e), LR_EINVAL);
+    assert_int_equal(lr_solve_svd(&m, NULL, NULL, 3, 2, 1, NULL, &e), LR_EINVAL);
 }
 
 static void method__table_is_consistent(void **state)
@@ -110,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(svd__error_is_the_dropped_singular_values),
+        cmocka_unit_test(svd__of_a_wide_layer_drops_what_lapack_says),
         cmocka_unit_test(svd__leaves_the_bias_exact),
         cmocka_unit_test(svd__refuses_bad_arguments),
         cmocka_unit_test(method__table_is_consistent),
