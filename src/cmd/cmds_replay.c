@@ -1,8 +1,10 @@
 /* Commands about scripts: running them, keeping what was done as one, and replaying a
  * recorded one to see whether its tables come out as they did. A replay runs in a session
  * of its own, beside the one that is open. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/replay.h"
 #include "ranklab/engine.h"
@@ -100,6 +102,8 @@ struct cmd_replay {
     size_t bad_line;                /* of the first difference */
     char bad[160];                  /* what it is */
     int threads;                    /* recorded, 0: unknown */
+    char *folder; /* where it was recorded, with a slash behind; or NULL */
+    bool is_here; /* what lies below that is taken from here */
 };
 
 static void differs(struct cmd_ctx *c, const char *fmt, ...)
@@ -150,6 +154,45 @@ static void check_program(struct cmd_ctx *c, const char *text)
         cmd_say(c, "threads %d, as it was recorded", (int)k);
     lr_la_set_threads((int)k);
     c->session->settings.threads = (int)k;
+}
+
+/* The automatic script of a session names files from the root on. */
+static void take_folder(struct cmd_ctx *c, const char *text)
+{
+    struct lr_strbuf b = {0};
+
+    if (text[0] == '/' && text[1]) {
+        lr_strbuf_printf(&b, "%s/", text);
+        lr_free(c->replay->folder);
+        c->replay->folder = lr_strbuf_take(&b);
+    }
+}
+
+void cmd_replay_words(struct cmd_ctx *c, struct cmd_tokens *ts)
+{
+    const char *folder = c->replay->folder;
+    size_t n = folder && c->replay->is_here ? strlen(folder) : 0;
+
+    for (size_t i = 1; n && i < ts->n; i++) {
+        char *text = ts->t[i].text;
+        if (strncmp(text, folder, n) != 0)
+            continue;
+        /* A name that begins with a dash is no option. */
+        text[0] = '.';
+        memmove(text + 2, text + n, strlen(text + n) + 1);
+        text[1] = '/';
+    }
+}
+
+void cmd_replay_hint(struct cmd_ctx *c, struct cmd_error *e)
+{
+    const struct cmd_replay *r = c->replay;
+    char here[4096];
+
+    if (e->err.code != LR_EIO || e->hint[0] || !r->folder || r->is_here ||
+        !getcwd(here, sizeof(here)) || access(r->folder, F_OK) == 0 || errno != ENOENT)
+        return;
+    cmd_hint(e, "replay FILE --here takes from %s what was in %s", here, r->folder);
 }
 
 static void check_libraries(struct cmd_ctx *c, const char *text)
@@ -216,6 +259,7 @@ enum lr_status cmd_replay_line(struct cmd_ctx *c, const char *text,
         const char *head;
         void (*check)(struct cmd_ctx *c, const char *text);
     } lines[] = {{"# ranklab ", check_program},
+                 {"# folder ", take_folder},
                  {"# libraries ", check_libraries},
                  {"# table ", check_table}};
     const struct lr_session *s = c->session;
@@ -273,12 +317,13 @@ static enum lr_status conclude(struct cmd_ctx *c, struct cmd_replay *r, const ch
 }
 
 /* In a session of its own, with the settings of the front end and its output. */
-static enum lr_status replay_file(struct cmd_ctx *c, const char *path,
+static enum lr_status replay_file(struct cmd_ctx *c, const char *path, bool is_here,
                                   struct cmd_error *e)
 {
     struct lr_session s;
     struct cmd_ctx own;
-    struct cmd_replay r = {.depth = (c->origin ? c->origin->depth : 0) + 1};
+    struct cmd_replay r = {.depth = (c->origin ? c->origin->depth : 0) + 1,
+                           .is_here = is_here};
     int threads = lr_la_threads();
 
     lr_session_init(&s);
@@ -291,6 +336,7 @@ static enum lr_status replay_file(struct cmd_ctx *c, const char *path,
     c->was_interrupted = c->was_interrupted || own.was_interrupted;
     if (!st)
         st = conclude(c, &r, path, e);
+    lr_free(r.folder);
     cmd_free(&own);
     lr_session_free(&s);
     lr_la_set_threads(threads);
@@ -302,11 +348,12 @@ static enum lr_status run_replay(struct cmd_ctx *c, const struct cmd_call *call,
 {
     const struct cmd_value *file = cmd_arg(call, "FILE");
     bool is_check = cmd_option(call, "check")->is_set;
+    bool is_here = cmd_option(call, "here")->is_set;
     char *path = NULL;
     enum lr_status st = cmd_path(&path, file, e);
 
     if (!st)
-        st = is_check ? cmd_run_file(c, path, true, e) : replay_file(c, path, e);
+        st = is_check ? cmd_run_file(c, path, true, e) : replay_file(c, path, is_here, e);
     if (st == LR_EIO && !e->is_reported)
         cmd_blame(e, file);
     if (st && e->is_reported)
@@ -323,6 +370,12 @@ static const struct cmd_param source_args[] = {{.name = "FILE", .type = CMD_T_PA
                                                {0}};
 static const struct cmd_param source_options[] = {
     {.name = "check", .type = CMD_T_FLAG, .help = "parse it, run nothing"}, {0}};
+static const struct cmd_param replay_options[] = {
+    {.name = "check", .type = CMD_T_FLAG, .help = "parse it, run nothing"},
+    {.name = "here",
+     .type = CMD_T_FLAG,
+     .help = "the files of the folder it ran in are here now"},
+    {0}};
 static const struct cmd_param record_args[] = {
     {.name = "FILE", .type = CMD_T_PATH_OUT, .flags = CMD_OPTIONAL}, {0}};
 static const struct cmd_param record_options[] = {
@@ -367,13 +420,15 @@ static const struct cmd_row rows[] = {
                "session of\n"
                "its own, with as many threads as it was recorded with; the open one "
                "stays as it\n"
-               "is. Files that the script writes are written again. The first difference "
+               "is. Files that the script writes are written again: with --here into the "
+               "working\n"
+               "folder, where its own files are looked for as well. The first difference "
                "is the\n"
                "error. The table of ranks chosen by milliseconds (select --ms) is not "
                "compared;\n"
                "what follows such a choice may differ on another machine.\n",
      .args = source_args,
-     .options = source_options,
+     .options = replay_options,
      .flags = CMD_NOT_RECORDED,
      .run = run_replay},
 };

@@ -17,6 +17,12 @@ void cmd_digest_lines(struct lr_strbuf *b, struct cmd_ctx *c,
 
 void cmd_digests_free(struct cmd_digests *ds);
 
+/* Names of files below the folder of the record are made to begin here, if that is
+ * wished. */
+void cmd_replay_words(struct cmd_ctx *c, struct cmd_tokens *ts);
+/* Why a file may not be there, on an error without a hint. */
+void cmd_replay_hint(struct cmd_ctx *c, struct cmd_error *e);
+
 /* Called for every line of the replayed script once it has run. */
 enum lr_status cmd_replay_line(struct cmd_ctx *c, const char *text,
                                const struct cmd_origin *at);

@@ -257,6 +257,8 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
     bool is_run = false;
     int n_failed = c->n_failed;
     size_t refused = lr_mem_refused();
+    if (c->replay)
+        cmd_replay_words(c, ts);
     enum lr_status st = cmd_parse(&call, ts, origin->is_prompt, &e);
 
     if (!origin->is_check && c->settings.is_echo)
@@ -277,6 +279,8 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
     }
     if (st) {
         e.err.code = st;
+        if (c->replay)
+            cmd_replay_hint(c, &e);
         cmd_report(c, &e, text, origin);
     }
     if (is_try && is_run)

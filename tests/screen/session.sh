@@ -67,4 +67,30 @@ sed 's/^keep fast/rank conv5 full/' script.rl >other.rl
 if "$ranklab" --batch --no-init -e 'replay other.rl' >log 2>&1; then
     fail "another script is as recorded" log
 fi
+
+# What lay in a folder is in another one now, with a name that needs quotes; the old one is gone.
+mkdir there && cp "$root/tests/script/net.onnx" there/model.onnx && cd there || exit 2
+printf '\223NUMPY\001\000v\000%-117s\n' \
+    "{'descr': '|u1', 'fortran_order': False, 'shape': (120, 1, 28, 28), }" >images.npy
+tail -c 94080 model.onnx >>images.npy
+cat >../keys <<'END'
+open model.onnx<Enter>data calib images.npy<Enter>data eval images.npy --count 20<Enter>
+<F4>2<Enter><F3><F5>cost > cost.csv<Enter><F9>faster.onnx<Enter>
+END
+rm -f "$XDG_STATE_HOME"/ranklab/sessions/*.rl
+"$ranklab" --no-init --size 100x30 --keys ../keys -i -e 'set seed 3' >../log 2>&1 </dev/null ||
+    fail "the session in a folder" ../log
+cd .. && mkdir old && mv there/faster.onnx there/cost.csv old && mv there 'a year later' &&
+    cd 'a year later' || fail "the files of the session"
+cp "$XDG_STATE_HOME"/ranklab/sessions/*.rl session.rl
+if "$ranklab" --batch --no-init -e 'replay session.rl' >../log 2>&1; then
+    fail "files that are gone" ../log
+fi
+grep -q 'replay FILE --here takes from' ../log || fail "a hint where files are gone" ../log
+"$ranklab" --batch --no-init -e 'replay session.rl --here' >../log 2>&1 ||
+    fail "the replay in another folder" ../log
+grep -q "tables, all as recorded" ../log || fail "another folder: as recorded" ../log
+cmp faster.onnx ../old/faster.onnx || fail "the file of the other folder differs"
+cmp cost.csv ../old/cost.csv || fail "the table of the other folder differs"
+[ ! -e ../there ] || fail "the folder of the session is there again"
 echo "1 passed, 0 failed"
