@@ -79,13 +79,14 @@ enum lr_status lr_kernel_keep_all(struct lr_kernel *k, int64_t count, bool is_fl
 enum lr_status lr_kernel_cast(struct lr_kernel *k, enum lr_dtype from, enum lr_dtype to,
                               int64_t count, struct lr_err *e);
 /* y = saturate(round(x / scale) + zero) and back, scale and zero per tensor or along
- * axis of s. bufs: x, scale, zero (when has_zero), y. */
+ * axis of s, there for each position (block 0) or, scale having all of s's other
+ * dimensions, for each block of positions. bufs: x, scale, zero (when has_zero), y. */
 enum lr_status lr_kernel_quantize(struct lr_kernel *k, const struct lr_shape *s, int axis,
-                                  bool is_per_axis, bool has_zero, enum lr_dtype to,
-                                  struct lr_err *e);
+                                  bool is_per_axis, int64_t block, bool has_zero,
+                                  enum lr_dtype to, struct lr_err *e);
 enum lr_status lr_kernel_dequantize(struct lr_kernel *k, const struct lr_shape *s,
-                                    int axis, bool is_per_axis, bool has_zero,
-                                    struct lr_err *e);
+                                    int axis, bool is_per_axis, int64_t block,
+                                    bool has_zero, struct lr_err *e);
 
 /* ---- binary.c: with numpy's broadcasting to out */
 enum lr_binary {

@@ -361,10 +361,22 @@ enum lr_status lr_kernel_cast(struct lr_kernel *k, enum lr_dtype from, enum lr_d
 }
 
 struct quant {
-    int64_t count, inner, size; /* size: entries of scale */
+    int64_t count, inner, size; /* size: positions of the axis */
+    int64_t block, n_blocks;    /* 0: each position has a scale */
     bool has_zero;
     int64_t lo, hi;
 };
+
+/* The scale of element i. */
+static int64_t scale_of(const struct quant *q, int64_t i)
+{
+    int64_t at = i / q->inner % q->size;
+
+    if (q->block == 0)
+        return at;
+    return (i / q->inner / q->size * q->n_blocks + at / q->block) * q->inner +
+           i % q->inner;
+}
 
 static void run_quantize(const void *arg, void *const *bufs)
 {
@@ -375,7 +387,7 @@ static void run_quantize(const void *arg, void *const *bufs)
 
 #pragma omp parallel for schedule(static) if (q->count > 16384)
     for (int64_t i = 0; i < q->count; i++) {
-        int64_t c = i / q->inner % q->size;
+        int64_t c = scale_of(q, i);
         double v = (double)rintf(x[i] / scale[c]) + (zero ? (double)zero[c] : 0);
         y[i] = v < (double)q->lo ? q->lo : v > (double)q->hi ? q->hi : (int64_t)v;
     }
@@ -391,13 +403,13 @@ static void run_dequantize(const void *arg, void *const *bufs)
 
 #pragma omp parallel for schedule(static) if (q->count > 16384)
     for (int64_t i = 0; i < q->count; i++) {
-        int64_t c = i / q->inner % q->size;
+        int64_t c = scale_of(q, i);
         y[i] = (float)((double)x[i] - (zero ? (double)zero[c] : 0)) * scale[c];
     }
 }
 
 static struct quant quant_of(const struct lr_shape *s, int axis, bool is_per_axis,
-                             bool has_zero)
+                             int64_t block, bool has_zero)
 {
     struct quant q = {.count = 1, .inner = 1, .size = 1, .has_zero = has_zero};
 
@@ -408,14 +420,18 @@ static struct quant quant_of(const struct lr_shape *s, int axis, bool is_per_axi
     }
     if (is_per_axis)
         q.size = s->dims[axis];
+    if (block > 0) {
+        q.block = block;
+        q.n_blocks = q.size / block + (q.size % block != 0);
+    }
     return q;
 }
 
 enum lr_status lr_kernel_quantize(struct lr_kernel *k, const struct lr_shape *s, int axis,
-                                  bool is_per_axis, bool has_zero, enum lr_dtype to,
-                                  struct lr_err *e)
+                                  bool is_per_axis, int64_t block, bool has_zero,
+                                  enum lr_dtype to, struct lr_err *e)
 {
-    struct quant q = quant_of(s, axis, is_per_axis, has_zero);
+    struct quant q = quant_of(s, axis, is_per_axis, block, has_zero);
 
     switch (to) {
     case LR_DT_I8:
@@ -436,10 +452,10 @@ enum lr_status lr_kernel_quantize(struct lr_kernel *k, const struct lr_shape *s,
 }
 
 enum lr_status lr_kernel_dequantize(struct lr_kernel *k, const struct lr_shape *s,
-                                    int axis, bool is_per_axis, bool has_zero,
-                                    struct lr_err *e)
+                                    int axis, bool is_per_axis, int64_t block,
+                                    bool has_zero, struct lr_err *e)
 {
-    struct quant q = quant_of(s, axis, is_per_axis, has_zero);
+    struct quant q = quant_of(s, axis, is_per_axis, block, has_zero);
 
     return lr_kernel_make(k, run_dequantize, &q, sizeof(q), e);
 }

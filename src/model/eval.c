@@ -349,14 +349,15 @@ enum lr_status lr_eval_cast(struct lr_eval_ctx *c)
 enum lr_status lr_eval_quantize(struct lr_eval_ctx *c)
 {
     struct lr_shape s = lr_eval_shape(c, 0), scale = lr_eval_shape(c, 1);
-    bool is_per_axis = scale.n_dims == 1 && lr_eval_count(&scale) > 1;
+    int64_t block = lr_node_int(c->n, "block_size", 0);
+    bool is_per_axis = block > 0 || (scale.n_dims == 1 && lr_eval_count(&scale) > 1);
     int axis = is_per_axis ? lr_eval_axis(lr_node_int(c->n, "axis", 1), s.n_dims) : 0;
 
     if (c->n->op == LR_OP_QUANTIZE_LINEAR)
-        return lr_kernel_quantize(&c->x->kernel, &s, axis, is_per_axis,
+        return lr_kernel_quantize(&c->x->kernel, &s, axis, is_per_axis, block,
                                   lr_eval_has_in(c, 2), c->g->values[c->n->out[0]].dtype,
                                   c->e);
-    return lr_kernel_dequantize(&c->x->kernel, &s, axis, is_per_axis,
+    return lr_kernel_dequantize(&c->x->kernel, &s, axis, is_per_axis, block,
                                 lr_eval_has_in(c, 2), c->e);
 }
 

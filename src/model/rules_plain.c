@@ -116,36 +116,6 @@ enum lr_status lr_rule_where(struct lr_infer *c, struct lr_err *e)
     return st == LR_OK && is_ok ? lr_infer_out(c, 0, lr_infer_dtype(c, 1), &out, e) : st;
 }
 
-enum lr_status lr_rule_quantize(struct lr_infer *c, struct lr_err *e)
-{
-    const struct lr_shape *s = lr_infer_in(c, 0), *scale = lr_infer_in(c, 1);
-    enum lr_dtype t = LR_DT_F32;
-    int axis;
-
-    if (!scale)
-        return missing(c, "scale", e);
-    if (scale->n_dims > 1 || lr_node_int(c->node, "block_size", 0) != 0)
-        return lr_infer_why(c, e, "scales in blocks");
-    if (scale->n_dims == 1 && scale->dims[0] != 1) {
-        enum lr_status st =
-            lr_infer_axis(c, &axis, lr_node_int(c->node, "axis", 1), s->n_dims, e);
-        if (st != LR_OK)
-            return st;
-        if (s->dims[axis] != scale->dims[0])
-            return lr_infer_bad(c, e, "%lld scales for an axis of %lld",
-                                (long long)scale->dims[0], (long long)s->dims[axis]);
-    }
-    if (c->node->op == LR_OP_QUANTIZE_LINEAR) {
-        int64_t given = lr_node_int(c->node, "output_dtype", 0);
-        t = lr_infer_has(c, 2) ? lr_infer_dtype(c, 2)
-            : given            ? (enum lr_dtype)given
-                               : LR_DT_U8;
-        if (t != LR_DT_U8 && t != LR_DT_I8 && t != LR_DT_U16 && t != LR_DT_I16)
-            return lr_infer_why(c, e, "quantized to type %d", (int)t);
-    }
-    return lr_infer_out(c, 0, t, s, e);
-}
-
 enum lr_status lr_rule_cumsum(struct lr_infer *c, struct lr_err *e)
 {
     const struct lr_shape *s = lr_infer_in(c, 0);

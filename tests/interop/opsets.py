@@ -36,7 +36,7 @@ class Net:
     def raw(self, array, kind, dims):
         """A weight of a type NumPy has not."""
         name = "w%d" % len(self.weights)
-        self.weights.append(helper.make_tensor(name, kind, dims, array, raw=True))
+        self.weights.append(TensorProto(name=name, data_type=kind, dims=dims, raw_data=array))
         return name
 
     def floats(self, *dims):
@@ -303,6 +303,115 @@ def across_the_batch(n):
     return n.add("Reshape", n.add("Relu", y), ints(-1, 6, 10, 5))
 
 
+@case(7, 19)
+def equal(n):
+    y = n.add("Equal", n.add("Cast", "x", to=TensorProto.INT32), np.int32(0))
+    return n.add("Cast", y, to=TensorProto.FLOAT)
+
+
+@case(20)
+def reduce_max_bool(n):
+    y = n.add("ReduceMax", n.add("Greater", "x", np.float32(1.5)), ints(3), keepdims=1)
+    return n.add("Cast", y, to=TensorProto.FLOAT)
+
+
+@case(14, 21)
+def reshape_allowzero(n):
+    return n.add("Reshape", "x", ints(-1, 4, 60), allowzero=1)
+
+
+@case(21)
+def quantized_in_blocks(n):
+    w = n.rng.randint(-127, 127, (6, 4, 3, 3)).astype(np.int8)
+    scale = (0.01 + 0.01 * n.rng.rand(6, 2, 3, 3)).astype(np.float32)
+    zero = n.rng.randint(-9, 9, (6, 2, 3, 3)).astype(np.int8)
+    return n.add("Conv", "x", n.add("DequantizeLinear", w, scale, zero, axis=1, block_size=2))
+
+
+@case(13, 19, 21)
+def constants(n):
+    c = n.add("Reshape", n.add("Constant", value_floats=[1.0, -2.0, 0.5, 4.0]), ints(4, 1, 1))
+    half = numpy_helper.from_array(np.array([2.5], np.float32))
+    return n.add("Mul", n.add("Mul", "x", c), n.add("ConstantOfShape", ints(6, 1), value=half))
+
+
+@case(19, 21)
+def average_pool_ceil(n):
+    """What a window that ceil_mode lets run past the pads is divided by."""
+    return n.add("AveragePool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1,
+                 count_include_pad=1, pads=[1, 1, 1, 1])
+
+
+# What is refused, and by which words.
+REFUSED = []
+
+
+def refused(opset, words):
+    def keep(f):
+        REFUSED.append(("%s_%d" % (f.__name__, opset), opset, f, words))
+        return f
+    return keep
+
+
+@refused(19, "Cast to type 17")
+def cast_float8(n):
+    return n.add("Cast", n.add("Cast", "x", to=17), to=TensorProto.FLOAT)
+
+
+@refused(19, "operator DeformConv")
+def deform_conv(n):
+    return n.add("DeformConv", "x", n.floats(6, 4, 3, 3), n.floats(1, 18, 4, 8))
+
+
+def quantized(n, weights, scale, zero):
+    return n.add("Conv", "x", n.add("DequantizeLinear", weights, scale, zero, axis=0))
+
+
+@refused(13, "zero points of shape 1 for scales of shape 600")
+def zero_point_too_short(n):
+    return quantized(n, np.ones((600, 4, 3, 3), np.int8), np.ones(600, np.float32),
+                     np.zeros(1, np.int8))
+
+
+@refused(13, "a zero point that is no integer")
+def zero_point_real(n):
+    return quantized(n, np.ones((6, 4, 3, 3), np.int8), np.ones(6, np.float32),
+                     np.zeros(6, np.float32))
+
+
+@refused(13, "of type float32")
+def quantized_reals(n):
+    return quantized(n, n.floats(6, 4, 3, 3), np.ones(6, np.float32), np.zeros(6, np.int8))
+
+
+@refused(21, "scales of shape 6x3x3x3 for 6x4x3x3")
+def wrong_blocks(n):
+    w = np.ones((6, 4, 3, 3), np.int8)
+    return n.add("Conv", "x", n.add("DequantizeLinear", w, np.ones((6, 3, 3, 3), np.float32),
+                                    axis=1, block_size=2))
+
+
+@refused(21, "element type 22")
+def int4_weights(n):
+    w = n.raw(bytes(108), 22, [6, 4, 3, 3])
+    return n.add("Conv", "x", n.add("DequantizeLinear", w, np.float32(0.1)))
+
+
+@refused(14, "target size 0")
+def reshape_to_nothing(n):
+    return n.add("Reshape", "x", ints(0, 4, 60), allowzero=1)
+
+
+def refuses(program, work, name, opset, make, words):
+    path = os.path.join(work, name + ".onnx")
+    net = Net(opset)
+    net.save(path, make(net))
+    r = subprocess.run([program, "-b", "--no-init", "-e", "open '%s'" % path],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       universal_newlines=True)
+    return words in r.stdout and r.returncode in (0, 1), r.stdout.strip().splitlines()[0][:150]
+
+
 def command(argv):
     r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, universal_newlines=True)
@@ -331,11 +440,14 @@ def main(program, node, work, *names):
     np.save(os.path.join(work, "opsets.npy"),
             np.random.RandomState(5).standard_normal([3] + SHAPE).astype(np.float32))
     passed = failed = 0
-    for name, opset, make in CASES:
+    cases = [(name, run, (program, node, work, name, opset, make)) for name, opset, make in CASES]
+    cases += [(name, refuses, (program, work, name, opset, make, words))
+              for name, opset, make, words in REFUSED]
+    for name, check, arguments in cases:
         if names and name not in names:
             continue
         try:
-            ok, text = run(program, node, work, name, opset, make)
+            ok, text = check(*arguments)
         except Exception as e:
             ok, text = False, str(e)[:300]
         passed, failed = passed + ok, failed + (not ok)
