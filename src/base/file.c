@@ -286,9 +286,9 @@ void lr_file_abort(struct lr_file *f)
     forget(f);
 }
 
-/* Makes the rename last. The data are safe by then and some file systems cannot sync a
- * folder, so this has no failure to report. */
-static void sync_folder(const char *path)
+/* The data are safe by then and some file systems cannot sync a folder, so this has no
+ * failure to report. */
+void lr_sync_folder(const char *path)
 {
     char *folder = folder_of(path);
 
@@ -331,7 +331,7 @@ enum lr_status lr_file_commit(struct lr_file *f, struct lr_err *e)
         return st;
     }
     if (f->temp)
-        sync_folder(f->path);
+        lr_sync_folder(f->path);
     forget(f);
     return LR_OK;
 }

@@ -12,5 +12,7 @@ int lr_temp_file(char **temp, const char *path, mode_t mode);
 int lr_temp_folder(char **temp, const char *path);
 /* Removes a folder of plain files; one that cannot be removed stays. */
 void lr_temp_remove_folder(const char *path);
+/* Makes last that path was made, renamed or replaced in its folder. */
+void lr_sync_folder(const char *path);
 
 #endif

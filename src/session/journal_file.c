@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/append.h"
+#include "base/temp.h"
 #include "out/journal_line.h"
 #include "ranklab/text.h"
 
@@ -113,6 +114,8 @@ enum lr_status journal_append(int fd, const char *path, const char *text, size_t
     if (st.st_size + (int64_t)len + 1 > JOURNAL_MAX_FILE)
         return too_large(e, path);
     int err = lr_append_locked(fd, text, len, true);
+    if (!err && st.st_size == 0)
+        lr_sync_folder(path); /* a new file is to be found after a crash */
     if (err == ENOMEM)
         return lr_enomem(e, len, "a line of the journal");
     return err ? journal_error(e, path, "write", err) : LR_OK;

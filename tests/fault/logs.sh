@@ -148,6 +148,25 @@ lab "$setup; rank conv3 5; solve; eval"
 cp "$journal" old.jsonl
 each check_append "$cache" "$setup; eval; echo still usable"
 
+# A new journal is in its folder for good before eval answers; one that was there is already.
+# The call that is named here does not fail: only a write is ever short.
+syncs()
+{
+    n=0
+    n_syncs=0
+    while [ $n -lt 60 ]; do
+        n=$((n + 1))
+        rm -rf "$cache/ranklab"
+        [ ! "$1" ] || prepare
+        faulty "$cache" $n short "$setup; eval" || break
+        case $hit in *sync*) n_syncs=$((n_syncs + 1)) ;; esac
+    done
+    echo $n_syncs
+}
+[ "$(syncs old)" = 1 ] && [ "$(syncs '')" = 2 ] && ok ||
+    fail journal "the folder of a new one is not flushed: $(syncs old), $(syncs '')"
+prepare
+
 # ---- pruning and merging ----
 lab "$setup; eval" # two records now
 cp "$journal" both.jsonl
