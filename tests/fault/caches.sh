@@ -71,12 +71,14 @@ tuned='open net.onnx; set convolution auto; data eval images.npy --count 20; set
 lab "$tuned" || fail convolutions "does not work at all"
 {
     printf 'another\tdirect\n'
-    sed '$d' "$cache/convolutions"
+    [ ! -e "$cache/convolutions" ] || sed '$d' "$cache/convolutions"
 } >known
-[ "$(wc -l <known)" -gt 1 ] || fail convolutions "nothing is remembered"
 stride=1
 check_convolutions() { remembered convolutions "$1" 'convolutions' known; }
-each convolutions "$cache" "$tuned"
+# Without AVX-512 there is only one way.
+if [ -e "$cache/convolutions" ]; then
+    each convolutions "$cache" "$tuned"
+fi
 
 stride=3
 [ "$FAULT_ALL" ] && stride=1

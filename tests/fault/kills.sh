@@ -132,6 +132,7 @@ check_logs()
     cmp -s -n "$(wc -c <history.old)" history.old "$state/history" ||
         fail "$where" "the history lost a line"
     for f in convolutions times; do
+        [ -e "$cache/$f" ] || continue
         [ -z "$(tail -c 1 "$cache/$f" | tr -d '\n')" ] || fail "$where" "a torn line of $f"
     done
     head -n "$(wc -l <"$state/history")" "$state/history" | LC_ALL=C sort -u |
