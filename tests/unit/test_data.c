@@ -1,5 +1,5 @@
 /* Image data: the idx reader on files made here (whole, cut short at every byte, lying
- * about their size), gzip bounds, labels, draws and preprocessing. */
+ * about their size), gzip bounds, labels. */
 #include "idx_fixture.h"
 
 /* One gzip member appended to b. */

@@ -1,4 +1,4 @@
-/* Unit tests of the journal: exact round trips, damage, several processes, full disks. */
+/* The journal: exact round trips, several processes, full disks, merges. */
 #include "journal_fixture.h"
 
 static void journal__find__gives_back_exactly_what_was_added(void **state)
