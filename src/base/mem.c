@@ -148,6 +148,8 @@ enum lr_status lr_enomem(struct lr_err *e, size_t bytes, const char *what)
             "%zu bytes for %s would exceed max-memory (%zu of %zu bytes are "
             "held)",
             bytes, what, lr_mem_held(), most);
+    if (bytes <= 1) /* not known */
+        return lr_err_set(e, LR_ENOMEM, "out of memory for %s", what);
     return lr_err_set(e, LR_ENOMEM, "out of memory (%zu bytes for %s)", bytes, what);
 }
 

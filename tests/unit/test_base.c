@@ -149,6 +149,8 @@ static void mem__is_aligned_and_refuses_products_that_overflow(void **state)
     lr_free(NULL);
     assert_int_equal(lr_enomem(&e, 12, "x"), LR_ENOMEM);
     assert_string_equal(e.msg, "out of memory (12 bytes for x)");
+    assert_int_equal(lr_enomem(&e, 0, "x"), LR_ENOMEM);
+    assert_string_equal(e.msg, "out of memory for x");
 }
 
 static void strbuf__grows_and_stays_failed_when_memory_is_refused(void **state)
