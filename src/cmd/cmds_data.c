@@ -209,8 +209,9 @@ static enum lr_status run_data(struct cmd_ctx *c, const struct cmd_call *call,
         cmd_say(c, "%s: %" PRId64 " images without labels", role->text,
                 lr_dataset_count(d));
     if (lr_dataset_known(d) < lr_dataset_count(d))
-        cmd_say(c, "%" PRId64 " of them were read, the others are when they are needed",
-                lr_dataset_known(d));
+        cmd_say(
+            c, "the first %" PRId64 " were read, the others will be when they are needed",
+            lr_dataset_known(d));
     if (lr_dataset_skipped(d))
         cmd_say(c, "%" PRId64 " skipped", lr_dataset_skipped(d));
     return LR_OK;

@@ -104,6 +104,9 @@ static enum lr_status run_eval(struct cmd_ctx *c, const struct cmd_call *call,
         return st;
     if (isnan(a.eval.top1) && lr_dataset_labels(c->session->eval))
         cmd_say(c, "labels are not used: the first output gives no class for an image");
+    if (isnan(a.eval.agreement))
+        cmd_say(c, "the first output has no classes, so there is no accuracy; eval "
+                   "--outputs has more than its error");
     say_source(c, &a);
     cmd_eval_table(&t, &a.eval);
     return cmd_table(c, &t, e);

@@ -63,6 +63,15 @@ static void say_quality(struct cmd_ctx *c, const struct lr_prediction *p)
         cmd_say(c, "how good that is will be known from two evaluated networks on");
 }
 
+static bool has_no_answers(const struct lr_session *s)
+{
+    struct lr_output_view v = {0};
+
+    if (s->graph->n_outputs > 0)
+        lr_output_view(&v, s->graph, 0);
+    return v.n_places == 0;
+}
+
 static enum lr_status run_predict(struct cmd_ctx *c, const struct cmd_call *call,
                                   struct cmd_error *e)
 {
@@ -77,6 +86,11 @@ static enum lr_status run_predict(struct cmd_ctx *c, const struct cmd_call *call
     if (st)
         return st;
     lr_session_predict(&p, s);
+    if (!p.n_learned && has_no_answers(s)) {
+        cmd_hint(e, "error and eval --outputs say what the plan costs");
+        return lr_err_set(&e->err, LR_EINVAL,
+                          "the first output has no classes: no accuracy to predict");
+    }
     if (!p.n_learned) {
         cmd_hint(e, "eval measures a network, sweep layers");
         return lr_err_set(&e->err, LR_EINVAL, "there is nothing to predict from yet");

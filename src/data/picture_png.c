@@ -37,9 +37,22 @@ static void ignore(png_structp png, png_const_charp why)
     (void)why;
 }
 
+/* Texts and profiles are of no use here, and may be small in the file and large once
+ * inflated. */
+static void pass_over(png_structp png)
+{
+    static const png_byte names[] = "zTXt\0iTXt\0tEXt\0iCCP\0sPLT\0eXIf\0hIST";
+
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, names,
+                                (int)(sizeof(names) / 5));
+    png_set_chunk_cache_max(png, 16);
+}
+
 /* Header and transformations; the picture's size is known afterwards. */
 static void prepare(struct data_picture *p, png_structp png, png_infop info)
 {
+    pass_over(png);
     png_read_info(png, info);
     int color = png_get_color_type(png, info);
     png_set_strip_16(png);

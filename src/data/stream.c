@@ -28,8 +28,7 @@ enum lr_status data_stream_open(struct data_stream *s, const char *path, struct 
 
     *s = (struct data_stream){0};
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        return lr_err_set(e, LR_EUNSUP,
-                          "folders of images are not supported yet; give idx or .npy");
+        return lr_err_set(e, LR_EUNSUP, "is a folder; a file, idx or .npy, is expected");
     enum lr_status st = lr_file_read(&s->file, &s->len, path, MAX_FILE, e);
     if (st != LR_OK)
         return st;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -133,6 +134,19 @@ static enum lr_status read_at(void *data, size_t bytes, int fd, int64_t offset,
     return LR_OK;
 }
 
+/* Whether fd is the file that path was resolved to: a folder on the way may have become a
+ * link since. */
+static bool is_same_place(int fd, const char *path)
+{
+    char link[32];
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    char *now = realpath(link, NULL);
+    bool is_same = now && strcmp(now, path) == 0;
+    free(now);
+    return is_same;
+}
+
 static enum lr_status read_external(struct lr_tensor **out, const Onnx__TensorProto *t,
                                     enum lr_dtype dtype, const struct lr_shape *s,
                                     size_t bytes, const char *folder, struct lr_err *e)
@@ -159,6 +173,9 @@ static enum lr_status read_external(struct lr_tensor **out, const Onnx__TensorPr
     if (fd < 0 || fstat(fd, &info) != 0)
         st = lr_err_set(e, LR_EIO, "tensor %.100s: %.300s: %s", label(t), path,
                         strerror(errno));
+    else if (!is_same_place(fd, path))
+        st = lr_err_set(e, LR_EIO, "tensor %.100s: %.300s was moved while it was opened",
+                        label(t), path);
     else if (!S_ISREG(info.st_mode))
         st = lr_err_set(e, LR_EPARSE, "tensor %.100s: %.300s is no regular file",
                         label(t), path);

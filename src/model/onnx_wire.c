@@ -10,7 +10,7 @@
 
 enum {
     MAX_DEPTH = 64,
-    MAX_MESSAGES = 2 << 20, /* each costs a few hundred bytes once unpacked */
+    MAX_MESSAGES = 2 << 20, /* messages and strings: each costs some hundred bytes */
     MAX_FIELDS = 64 << 20
 };
 
@@ -122,6 +122,9 @@ static enum lr_status delimited(struct walk *w, const ProtobufCFieldDescriptor *
     end = w->at + (size_t)n;
     if (f && f->type == PROTOBUF_C_TYPE_MESSAGE)
         return enter(w, f, end, e);
+    if (f && (f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_BYTES) &&
+        ++w->n_messages > MAX_MESSAGES)
+        return bad(w, e, "more than 2097152 parts");
     if (f && f->type == PROTOBUF_C_TYPE_STRING && n > 0 && memchr(w->data + w->at, 0, n))
         return bad(w, e, "a zero byte inside a string");
     if (f && can_be_packed(f) && !is_packed_sound(w, f, end))

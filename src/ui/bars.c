@@ -19,8 +19,17 @@ static void add_eval(struct lr_strbuf *b, const struct ui_snapshot *s)
     bool has_interval =
         !isnan(r->difference_low) && !(s->is_eval_old && s->prediction.n_learned > 0);
 
-    if (!s->has_eval || isnan(r->top1))
+    if (!s->has_eval)
         return;
+    if (isnan(r->top1)) {
+        /* of a network that is no classifier, or without labels */
+        lr_strbuf_printf(b, "  %s=", s->is_eval_old ? "(before) " : "");
+        if (isnan(r->agreement))
+            lr_strbuf_printf(b, "error %.5f", r->output_error);
+        else
+            lr_strbuf_printf(b, "agreement %.2f", 100 * r->agreement);
+        return;
+    }
     lr_strbuf_printf(b, "  %s=top-1 %.2f (%+.2f%s", s->is_eval_old ? "(before) " : "",
                      100 * r->top1, out_no_minus_zero(100 * r->top1_difference, 2),
                      has_interval ? "," : "");

@@ -2,7 +2,9 @@
  * label files, and names made to harm. */
 #include "data_fixture.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 #include "data/picture.h"
 #include "ranklab/dataset.h"
@@ -119,6 +121,53 @@ static void resize__keeps_a_constant_and_halves_as_a_triangle(void **state)
     data_picture_free(&to);
 }
 
+static void put_chunk(struct lr_strbuf *b, const char *type, const void *data, size_t n)
+{
+    uint32_t crc = (uint32_t)crc32(0, (const Bytef *)type, 4);
+
+    crc = n ? (uint32_t)crc32(crc, data, (uInt)n) : crc;
+    for (int i = 3; i >= 0; i--)
+        lr_strbuf_putc(b, (char)(n >> (8 * i)));
+    lr_strbuf_add(b, type, 4);
+    lr_strbuf_add(b, data, n);
+    for (int i = 3; i >= 0; i--)
+        lr_strbuf_putc(b, (char)(crc >> (8 * i)));
+}
+
+/* A small picture with texts that would be large once inflated. */
+static void png__with_texts_that_grow_takes_no_memory(void **state)
+{
+    enum { N_TEXT = 7900000, N_TEXTS = 30 };
+    static const unsigned char head[13] = {0, 0, 0, 3, 0, 0, 0, 2, 8, 2};
+    static const unsigned char rows[2 * 10] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 11};
+    unsigned char *text = lr_calloc(N_TEXT, 1), packed[64];
+    uLongf n_text = compressBound(N_TEXT), n_rows = sizeof(packed);
+    unsigned char *small = lr_alloc(n_text + 3, 1);
+    struct lr_strbuf b = {0};
+    struct rusage before, after;
+
+    memset(text, 97, N_TEXT);
+    memcpy(small, "k\0", 3);
+    assert_int_equal(compress(small + 3, &n_text, text, N_TEXT), Z_OK);
+    assert_int_equal(compress(packed, &n_rows, rows, sizeof(rows)), Z_OK);
+    lr_strbuf_add(&b, "\x89PNG\r\n\x1a\n", 8);
+    put_chunk(&b, "IHDR", head, sizeof(head));
+    for (int i = 0; i < N_TEXTS; i++)
+        put_chunk(&b, "zTXt", small, n_text + 3);
+    put_chunk(&b, "IDAT", packed, n_rows);
+    put_chunk(&b, "IEND", "", 0);
+    save(state, "a.png", b.s, b.len);
+    lr_strbuf_free(&b);
+    lr_free(text);
+    lr_free(small);
+    getrusage(RUSAGE_SELF, &before);
+    struct lr_dataset *d = open_ok(state, 3, 2, 3, NULL);
+    getrusage(RUSAGE_SELF, &after);
+    assert_int_equal(lr_dataset_count(d), 1);
+    assert_true(after.ru_maxrss - before.ru_maxrss < 100 << 10); /* kB */
+    lr_dataset_free(d);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
 
 int main(void)
@@ -127,6 +176,7 @@ int main(void)
         T(folder__gives_stored_values_when_sizes_are_equal),
         T(folder__skips_and_counts_what_is_damaged_at_every_length),
         T(labels__come_by_name_or_by_line),
+        T(png__with_texts_that_grow_takes_no_memory),
         T(resize__keeps_a_constant_and_halves_as_a_triangle),
     };
 
