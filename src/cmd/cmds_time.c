@@ -135,6 +135,19 @@ static void say_remembered(struct cmd_ctx *c, const struct lr_deploy *d,
             n_old, n_old == 1 ? "" : "s", cmd_time(when, oldest));
 }
 
+/* Half of the runs lie between the quartiles. */
+static void say_unsteady(struct cmd_ctx *c, const struct lr_time *m)
+{
+    const struct lr_ms_stat *a = &m->network.original, *b = &m->network.now;
+    double spread = fmax((a->high - a->low) / a->ms, (b->high - b->low) / b->ms);
+
+    if (spread > 0.2)
+        cmd_say(
+            c,
+            "times are unsteady, quartiles are %.0f %% apart: is something else running?",
+            100 * spread);
+}
+
 static enum lr_status run_time(struct cmd_ctx *c, const struct cmd_call *call,
                                struct cmd_error *e)
 {
@@ -166,6 +179,8 @@ static enum lr_status run_time(struct cmd_ctx *c, const struct cmd_call *call,
             cmd_say(c, "%s%s%s%s; one batch, medians and quartiles",
                     lr_deploy_text(where, sizeof(where), &d), m ? " (" : "",
                     m ? m->version : "", m ? ")" : "");
+        if (!st && !is_ranks && m)
+            say_unsteady(c, m);
     }
     lr_free(layers);
     return st;

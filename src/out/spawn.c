@@ -111,13 +111,21 @@ static enum lr_status report(const char *program, const siginfo_t *info,
                       info->si_status);
 }
 
+/* Debian's, where it has another name than the program; NULL: it has not. */
+static const char *package_of(const char *program)
+{
+    return strcmp(program, "node") == 0 ? "nodejs" : NULL;
+}
+
 static enum lr_status start_error(const char *program, int err, struct lr_err *e)
 {
+    const char *package = package_of(program);
     char buf[128];
 
     if (err == ENOENT)
-        return lr_err_set(e, LR_EBACKEND, "%s is not installed (not found in PATH)",
-                          program);
+        return lr_err_set(e, LR_EBACKEND, "%s is not installed (not found in PATH)%s%s",
+                          program, package ? "; it is in the package " : "",
+                          package ? package : "");
     return lr_err_set(e, LR_EBACKEND, "%s cannot be started: %s", program,
                       strerror_r(err, buf, sizeof(buf)));
 }

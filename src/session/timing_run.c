@@ -151,28 +151,34 @@ static enum lr_status run_once(struct bench *b, int i, double *row, double *ms,
     return LR_OK;
 }
 
-/* Runs each network until it is warm, and finds how often it can be run in the time. */
+/* Runs each network until it is warm, and finds how often it can be run in the time: by
+ * the fastest of its runs, so that one disturbed run does not make the others few. */
 static enum lr_status warm_up(struct bench *b, const struct timing_effort *effort,
                               double *longest, struct lr_err *e)
 {
+    enum { WARM_RUNS = 5 };
     enum lr_status rc = LR_OK;
-    double ms = 0;
 
     *longest = 0;
-    for (int i = 0; i < b->n; i++)
-        for (int k = 0; k < 3 && rc == LR_OK; k++) {
-            if (k == 2 && ms > LONG_MS)
+    for (int i = 0; i < b->n; i++) {
+        double ms = 0, least = INFINITY;
+        for (int k = 0; k < WARM_RUNS && rc == LR_OK; k++) {
+            if (k >= 2 && ms > LONG_MS)
                 break;
             if ((rc = lr_progress_tick(b->progress, 0, "warming up", e)) == LR_OK)
                 rc = run_once(b, i, NULL, &ms, e);
-            if (k > 0 && ms > *longest)
-                *longest = ms;
+            if (k > 0)
+                least = fmin(least, ms);
         }
+        if (rc != LR_OK)
+            return rc;
+        *longest = fmax(*longest, least);
+    }
     double n = effort->target_ms / fmax(*longest, 1e-3);
     b->n_runs = n >= effort->max_runs   ? effort->max_runs
                 : n <= effort->min_runs ? effort->min_runs
                                         : (int)n;
-    return rc;
+    return LR_OK;
 }
 
 static enum lr_status run_all(struct bench *b, struct timing_runs *out, double longest,
