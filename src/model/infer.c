@@ -180,7 +180,9 @@ static enum lr_status infer_node(struct lr_infer *c, struct lr_err *e)
     for (int i = 0; i < n->n_in; i++)
         if (lr_infer_has(c, i) && !lr_infer_in(c, i))
             return LR_OK;
-    enum lr_status st = rules[n->op](c, e);
+    enum lr_status st = lr_infer_types(c, e);
+    if (st == LR_OK)
+        st = rules[n->op](c, e);
     if (st == LR_OK)
         st = check_types(c, e);
     return st == LR_OK ? lr_infer_compute(c, e) : st;
