@@ -246,9 +246,10 @@ static void take_tap(void *ctx, int output, const float *x)
             p->status = gather(p, &p->sources[i], x, per_image, &p->err);
 }
 
-/* Compiles for fewer images at a time where memory does not allow as many. */
+/* Compiles, and makes room for a batch of what goes in where it is not kept in memory;
+ * for fewer images at a time where memory does not allow as many. */
 static enum lr_status compile(struct pass *p, const bool *mask, int64_t n_images,
-                              struct lr_err *e)
+                              size_t per_image, struct lr_err *e)
 {
     struct lr_net_output *outputs = lr_calloc((size_t)p->n_taps + 1, sizeof(*outputs));
     struct lr_net_opts o = {.outputs = outputs, .tap = take_tap, .tap_ctx = p};
@@ -270,11 +271,18 @@ static enum lr_status compile(struct pass *p, const bool *mask, int64_t n_images
         o.inputs = &p->fed;
         o.n_inputs = 1;
     }
-    for (o.batch = p->batch; o.n_outputs > 0; o.batch = p->batch) {
-        rc = lr_net_compile(&p->net, p->g, &o, e);
+    bool needs_images = !p->from || p->from->file;
+    for (;; p->batch = (p->batch + 1) / 2) {
+        size_t n = (size_t)p->batch * per_image;
+        o.batch = p->batch;
+        rc = o.n_outputs > 0 ? lr_net_compile(&p->net, p->g, &o, e) : LR_OK;
+        p->images = rc == LR_OK && needs_images ? lr_alloc(n, sizeof(float)) : NULL;
+        if (rc == LR_OK && needs_images && !p->images)
+            rc = lr_enomem(e, n * sizeof(float), "images");
         if (rc != LR_ENOMEM || p->batch == 1)
             break;
-        p->batch = (p->batch + 1) / 2;
+        lr_net_free(p->net);
+        p->net = NULL;
     }
     if (rc == LR_OK)
         lr_mem_forget_refused(refused);
@@ -383,15 +391,8 @@ enum lr_status lr_sample_pass(struct lr_rows *rows, const int *values, int n_val
         (rc = per_image_count(&per_image, g, p.fed, e)) != LR_OK ||
         (keep && (rc = per_image_count(&per_kept, g, keep->value, e)) != LR_OK) ||
         (keep && (rc = lr_kept_make_room(keep, n_images, per_kept, e)) != LR_OK) ||
-        (rc = compile(&p, mask, n_images, e)) != LR_OK)
+        (rc = compile(&p, mask, n_images, per_image, e)) != LR_OK)
         goto out;
-    if (!from || from->file) {
-        p.images = lr_alloc((size_t)p.batch * per_image, sizeof(float));
-        if (!p.images) {
-            rc = lr_enomem(e, (size_t)p.batch * per_image * sizeof(float), "images");
-            goto out;
-        }
-    }
     rc = run_batches(&p, data, per_image, n_images, progress, e);
 out:
     if (rc != LR_OK) {

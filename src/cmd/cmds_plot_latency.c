@@ -5,7 +5,8 @@
 
 #include "ranklab/timing.h"
 
-/* Two series a layer: what was measured, with quartiles, and the layer whole. */
+/* What was measured of a layer, with quartiles, and the layer whole: a line, or among
+ * several layers a cross at the full rank. */
 static void draw_layer(struct cmd_drawing *d, struct cmd_ctx *c,
                        const struct lr_ms_table *m, int layer, bool is_only,
                        struct out_series *series, struct out_mark *marks)
@@ -26,6 +27,7 @@ static void draw_layer(struct cmd_drawing *d, struct cmd_ctx *c,
         low[i] = p->low;
         high[i] = p->high;
     }
+    int full = is_spatial ? lr_rank_spatial_full(&l) : l.d;
     ends[0] = n > 0 ? x[0] : 1;
     ends[1] = n > 0 ? x[n - 1] : 2;
     ends[2] = ends[3] = m->whole.ms;
@@ -39,12 +41,18 @@ static void draw_layer(struct cmd_drawing *d, struct cmd_ctx *c,
                                     .y = y,
                                     .low = low,
                                     .high = high};
-    series[k + 1] = (struct out_series){.title = cmd_drawing_text(d, "%s whole", name),
-                                        .style = OUT_LINES,
-                                        .n = 2,
-                                        .x = ends,
-                                        .y = ends + 2};
-    d->plot.n_series += 2;
+    d->plot.n_series++;
+    if (is_only)
+        series[d->plot.n_series++] =
+            (struct out_series){.title = cmd_drawing_text(d, "%s whole", name),
+                                .style = OUT_LINES,
+                                .n = 2,
+                                .x = ends,
+                                .y = ends + 2};
+    else
+        marks[d->plot.n_marks++] = (struct out_mark){
+            .x = full, .y = m->whole.ms, .series = (int)k, .kind = OUT_MARK_CROSS};
+    d->plot.cross_title = is_only ? NULL : "left whole";
     if (lr_session_state(s, layer) == LR_STATE_WHOLE)
         return;
     struct lr_ranks r = s->plan[layer].ranks;
@@ -54,8 +62,7 @@ static void draw_layer(struct cmd_drawing *d, struct cmd_ctx *c,
                           .label = cmd_drawing_text(d, "chosen %d", rank),
                           .series = (int)k,
                           .kind = is_only ? OUT_MARK_LINE : OUT_MARK_RING};
-    series[k].title = cmd_drawing_text(d, "%s, %d of %d", name, rank,
-                                       is_spatial ? lr_rank_spatial_full(&l) : l.d);
+    series[k].title = cmd_drawing_text(d, "%s, %d of %d", name, rank, full);
     d->plot.ring_title = is_only ? NULL : "chosen rank";
 }
 
@@ -65,7 +72,7 @@ enum lr_status cmd_plot_latency(struct cmd_drawing *d, struct cmd_ctx *c,
     struct lr_deploy deploy = lr_session_deploy(c->session);
     struct out_series *series =
         cmd_drawing_take(d, 2 * (size_t)q->n + 1, sizeof(*series));
-    struct out_mark *marks = cmd_drawing_take(d, (size_t)q->n + 1, sizeof(*marks));
+    struct out_mark *marks = cmd_drawing_take(d, 2 * (size_t)q->n + 1, sizeof(*marks));
     enum lr_status st = cmd_check_deploy(c, &deploy, e);
     char where[96];
 

@@ -37,6 +37,8 @@ static double now(void)
 
 static void close_nets(struct pair *p)
 {
+    lr_free(p->images);
+    p->images = NULL;
     for (int k = 0; k < 2; k++) {
         lr_net_free(p->net[k]);
         lr_free(p->outputs[k]);
@@ -53,7 +55,6 @@ static void pair_free(struct pair *p)
             lr_free(p->sums[i].answers[k]);
     }
     lr_free(p->sums);
-    lr_free(p->images);
 }
 
 static enum lr_status open_net(struct pair *p, int k, struct lr_err *e)
@@ -84,10 +85,9 @@ static enum lr_status pair_open(struct pair *p, struct lr_output_measure *m,
     p->batch = lr_engine_good_batch(p->g[0]);
     p->batch = p->batch > count ? (int)count : p->batch;
     p->batch = p->batch < 1 ? 1 : p->batch;
-    p->images = lr_alloc((size_t)p->batch * p->per_image, sizeof(float));
     p->sums = lr_calloc((size_t)p->n, sizeof(*p->sums));
-    if (!p->images || !p->sums)
-        return lr_enomem(e, (size_t)p->batch * p->per_image * sizeof(float), "images");
+    if (!p->sums)
+        return lr_enomem(e, (size_t)p->n * sizeof(*p->sums), "sums over outputs");
     for (int i = 0; i < p->n; i++) {
         lr_output_view(&m[i].view, p->g[0], i);
         p->sums[i].low = INFINITY;
@@ -104,6 +104,9 @@ static enum lr_status pair_open(struct pair *p, struct lr_output_measure *m,
     for (;; p->batch = (p->batch + 1) / 2) {
         for (int k = 0; k < 2 && rc == LR_OK; k++)
             rc = open_net(p, k, e);
+        size_t n = (size_t)p->batch * p->per_image;
+        if (rc == LR_OK && !(p->images = lr_alloc(n, sizeof(float))))
+            rc = lr_enomem(e, n * sizeof(float), "images");
         if (rc != LR_ENOMEM || p->batch == 1)
             break;
         close_nets(p);

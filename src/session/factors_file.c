@@ -21,7 +21,7 @@ static size_t count_weights(const struct lr_conv_part *p)
 
 /* ---- writing ---- */
 
-static void put_head(struct lr_strbuf *b, const struct lr_factors *f)
+static void put_head(struct lr_strbuf *b, const struct lr_factors *f, const char *key)
 {
     const double errors[] = {f->error_calib,  f->error_heldout,   f->error_pre,
                              f->error_linear, f->error_inherited, f->error_own,
@@ -32,6 +32,7 @@ static void put_head(struct lr_strbuf *b, const struct lr_factors *f)
         if (strcmp(f->mode, modes[i]) == 0)
             mode = i + 1;
     lr_strbuf_puts(b, heading);
+    lr_strbuf_printf(b, "%s\n", key);
     lr_strbuf_printf(b, "%d %d %d %d %d %d %d %d %d %d %d %" PRIu64 " %" PRId64 "\n",
                      (int)f->method, f->rank, f->rank_spatial, f->is_merged, f->n_parts,
                      f->n_iterations, f->best_iteration, mode, f->n_iter1, f->n_iter2,
@@ -52,8 +53,8 @@ static void put_head(struct lr_strbuf *b, const struct lr_factors *f)
         lr_strbuf_puts(b, f->note);
 }
 
-enum lr_status session_factors_write(struct lr_factors *f, const char *path,
-                                     struct lr_err *e)
+enum lr_status session_factors_write(struct lr_factors *f, const char *key,
+                                     const char *path, struct lr_err *e)
 {
     struct lr_strbuf b = {0};
     struct lr_file file = {0};
@@ -62,7 +63,7 @@ enum lr_status session_factors_write(struct lr_factors *f, const char *path,
 
     if (rc != LR_OK)
         return rc;
-    put_head(&b, f);
+    put_head(&b, f, key);
     if (b.is_failed) {
         rc = lr_enomem(e, b.len, "a layer's factors");
         goto out;
@@ -162,15 +163,18 @@ static void take_part(struct lr_conv_part *p, bool *has_bias, struct reader *r)
 /* *note_at: where the note stands, up to 66 bytes before where r is left; NULL: there is
  * none. */
 static void take_head(struct lr_factors *f, bool has_bias[3], const char **note_at,
-                      struct reader *r)
+                      const char *key, struct reader *r)
 {
     double *const errors[] = {&f->error_calib,  &f->error_heldout,   &f->error_pre,
                               &f->error_linear, &f->error_inherited, &f->error_own,
                               &f->error_refit,  &f->lambda1,         &f->lambda2};
     const char *start = r->at;
-    char check[65];
+    char check[65], told[65] = "";
 
     r->at += sizeof(heading) - 1;
+    take_hash(told, r);
+    if (strcmp(told, key) != 0)
+        r->is_bad = true;
     f->method = (enum lr_method)take_int(r, LR_METHOD_SVD);
     f->rank = (int)take_int(r, MAX_SIDE);
     f->rank_spatial = (int)take_int(r, MAX_SIDE);
@@ -251,8 +255,8 @@ static enum lr_status compare_digest(struct lr_factors *f, struct reader *r,
     return rc;
 }
 
-enum lr_status session_factors_read(struct lr_factors **out, const char *path,
-                                    struct lr_err *e)
+enum lr_status session_factors_read(struct lr_factors **out, const char *key,
+                                    const char *path, struct lr_err *e)
 {
     struct lr_factors *f = NULL;
     struct lr_err why = {0};
@@ -274,7 +278,7 @@ enum lr_status session_factors_read(struct lr_factors **out, const char *path,
         goto out;
     }
     f->refs = 1;
-    take_head(f, has_bias, &note, &r);
+    take_head(f, has_bias, &note, key, &r);
     if (!r.is_bad && note && !(f->note = lr_strndup(note, (size_t)(r.at - 66 - note)))) {
         rc = lr_enomem(e, (size_t)(r.at - note), "a layer's factors");
         goto out;

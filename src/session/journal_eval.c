@@ -77,13 +77,14 @@ void session_key_engine(struct lr_strbuf *b, const struct lr_session *s)
 {
     char cpu[192], version[64];
 
+    /* the libraries' last digits depend on them */
+    lr_strbuf_printf(b, "%d threads\n", lr_la_threads());
     if (s->settings.deploy.convolution == LR_CONV_WINOGRAD)
         lr_strbuf_puts(b, "convolution winograd\n");
     /* what was found to be faster depends on these */
     if (s->settings.deploy.convolution == LR_CONV_AUTO)
-        lr_strbuf_printf(b, "convolution auto, %s, %s, %d threads\n",
-                         lr_cpu_name(cpu, sizeof(cpu)),
-                         lr_engine_version(version, sizeof(version)), lr_la_threads());
+        lr_strbuf_printf(b, "convolution auto, %s, %s\n", lr_cpu_name(cpu, sizeof(cpu)),
+                         lr_engine_version(version, sizeof(version)));
 }
 
 enum lr_status session_key_eval(char key[65], const struct lr_session *s,

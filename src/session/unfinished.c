@@ -103,7 +103,7 @@ enum lr_status unfinished_find(struct lr_factors **out, struct unfinished *u,
 
     *out = NULL;
     if (path_of(&path, key, false))
-        rc = session_factors_read(out, path.s, e);
+        rc = session_factors_read(out, key, path.s, e);
     lr_strbuf_free(&path);
     if (*out && (rc = note_key(u, key, e)) != LR_OK) {
         lr_factors_unref(*out);
@@ -142,9 +142,9 @@ enum lr_status unfinished_keep(struct unfinished *u, const char *key,
     if (u->n == 0)
         remove_old();
     if (path_of(&path, key, true))
-        rc = session_factors_write(f, path.s, &why);
+        rc = session_factors_write(f, key, path.s, &why);
     else
-        lr_err_set(&why, LR_EIO, "no cache folder can be made");
+        lr_err_set(&why, LR_EIO, "no folder for them in the cache: %s", strerror(errno));
     lr_strbuf_free(&path);
     if (rc == LR_ENOMEM)
         return lr_err_set(e, rc, "%s", why.msg);

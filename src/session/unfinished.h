@@ -7,13 +7,14 @@
 
 /* ---- factors_file.c ---- */
 
-/* Factors as the bytes of a file, all that belongs to them. LR_EIO as lr_file_write. */
-enum lr_status session_factors_write(struct lr_factors *f, const char *path,
-                                     struct lr_err *e);
+/* Factors as the bytes of a file, all that belongs to them, and the key they are kept
+ * under (64 characters). LR_EIO as lr_file_write. */
+enum lr_status session_factors_write(struct lr_factors *f, const char *key,
+                                     const char *path, struct lr_err *e);
 /* NULL in *out where there is no such file, or not one that was written whole by this
- * version: nothing of it is believed then. LR_ENOMEM. */
-enum lr_status session_factors_read(struct lr_factors **out, const char *path,
-                                    struct lr_err *e);
+ * version under this key: nothing of it is believed then. LR_ENOMEM. */
+enum lr_status session_factors_read(struct lr_factors **out, const char *key,
+                                    const char *path, struct lr_err *e);
 
 /* ---- unfinished.c ---- */
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Files that only save time, with each of their calls to the system failing in turn: which way
-# to convolve, times against ranks, activations that do not fit into memory. What others have
+# to convolve, times against ranks, activations that do not fit into memory, layers of a solve
+# that has not ended. What others have
 # put there stays, lines are whole, failing is told, the session goes on, and the next one finds
 # its way whatever a kill has left.
 # usage: caches.sh [RANKLAB]
@@ -116,4 +117,29 @@ FAULT_REASON='\(No space\|Input/output\|denied\)'
 lab "$solve; error > whole.csv" || fail spill "does not work at all"
 stride=1
 each spill "$TMPDIR" "$solve; error > errors.csv; show > until.csv; solve; error > again.csv"
+
+# ---- layers of a solve ----
+long='open net.onnx; set resume always; method conv2..conv6 svd; rank conv2..conv6 4
+solve; error > errors.csv'
+check_layers()
+{
+    if [ "$code" = 137 ]; then
+        lab "$long" && cmp -s whole.csv errors.csv || fail "$where" "cannot be solved afterwards"
+        left=$(find "$cache/unfinished" -type f 2>/dev/null)
+        [ "$left" ] && fail "$where" "left $left"
+        ok
+    elif [ "$code" != 0 ] || ! cmp -s whole.csv errors.csv; then
+        fail "$where" "exit status $code, or another result"
+    elif [ "${hit#*rename}" != "$hit" ] && ! grep -q 'not kept' err; then
+        fail "$where" "not told"
+    elif [ "$(find "$cache" -name '.ranklab-*')" ] && [ "${hit#*unlink}" = "$hit" ]; then
+        fail "$where" "left something temporary"
+    else
+        ok
+    fi
+}
+lab "$long" && cp errors.csv whole.csv || fail layers "does not work at all"
+stride=3
+[ "$FAULT_ALL" ] && stride=1
+each layers "$cache" "$long"
 finish

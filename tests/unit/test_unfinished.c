@@ -165,6 +165,9 @@ static void solve__short_work_keeps_nothing_by_itself(void **state)
     assert_int_equal(n_kept(path), 0);
 }
 
+static const char other_key[] =
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 /* Every byte of a kept layer counts: with one of them changed, or cut off, it is none. */
 static void factors_file__damage_is_seen(void **state)
 {
@@ -177,19 +180,23 @@ static void factors_file__damage_is_seen(void **state)
     stop_at(t, 2);
     assert_int_equal(n_kept(path), 1);
     assert_ok(lr_file_read(&data, &len, path, 1 << 24, fx_e));
-    assert_ok(session_factors_read(&f, path, fx_e));
+    const char *key = strrchr(path, '/') + 1;
+    assert_ok(session_factors_read(&f, key, path, fx_e));
     assert_non_null(f);
     lr_factors_unref(f);
+    /* Whole, but of another layer. */
+    assert_ok(session_factors_read(&f, other_key, path, fx_e));
+    assert_null(f);
     size_t step = len / 300 + 1;
     for (size_t i = 0; i < len; i += i < 700 ? 1 : step) {
         data[i] = (char)(data[i] ^ 1);
         assert_ok(lr_file_write(path, data, len, fx_e));
         data[i] = (char)(data[i] ^ 1);
-        assert_ok(session_factors_read(&f, path, fx_e));
+        assert_ok(session_factors_read(&f, key, path, fx_e));
         if (f)
             fail_msg("byte %zu of %zu was changed", i, len);
         assert_ok(lr_file_write(path, data, i, fx_e));
-        assert_ok(session_factors_read(&f, path, fx_e));
+        assert_ok(session_factors_read(&f, key, path, fx_e));
         if (f)
             fail_msg("cut at %zu of %zu", i, len);
     }
@@ -217,8 +224,8 @@ static void factors_file__a_note_and_no_mode_come_back(void **state)
     g->mode = NULL;
     g->seed = UINT64_MAX;
     fx_path(path, &t->folder, "factors");
-    assert_ok(session_factors_write(g, path, fx_e));
-    assert_ok(session_factors_read(&f, path, fx_e));
+    assert_ok(session_factors_write(g, other_key, path, fx_e));
+    assert_ok(session_factors_read(&f, other_key, path, fx_e));
     assert_non_null(f);
     assert_string_equal(f->note, g->note);
     assert_null(f->mode);
@@ -226,7 +233,7 @@ static void factors_file__a_note_and_no_mode_come_back(void **state)
     assert_int_equal(f->method, LR_METHOD_SVD);
     assert_true(is_same_factors(f, g));
     lr_factors_unref(f);
-    assert_ok(session_factors_read(&f, "/nonexistent/file", fx_e));
+    assert_ok(session_factors_read(&f, other_key, "/nonexistent/file", fx_e));
     assert_null(f);
 }
 
