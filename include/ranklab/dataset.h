@@ -35,21 +35,24 @@ struct lr_data_opts {
     int resize_h, resize_w;
     bool is_channels_last; /* images are given out as height x width x channels */
     const struct lr_progress *progress; /* while the set is opened; may be NULL */
+    /* Whether it was told that nothing can be remembered of pictures, which is told once;
+     * NULL: by this set. It outlives the set. */
+    bool *is_forgetting_told;
 };
 
 struct lr_dataset;
 
 /* Opens idx(.gz) (u1, dimensions n,h,w or n,h,w,c) or .npy (<f4, <f8, <f2, |u1; n,h,w |
- * n,c,h,w; also n,h,w,c for u1, or where is_channels_last; either may be compressed). c, h, w: what the network
- * wants; grey images for a 3-channel network are repeated; any other mismatch is
- * LR_ESHAPE saying both shapes. Zero images: LR_EINVAL. LR_ENUMERIC names the first image
- * drawn that has a NaN or Inf. The whole file is held in memory as stored.
- * A folder holds pictures (JPEG, PNG, WebP, BMP, PPM, PGM), or a sub-folder for each
- * class, sorted by bytes; labels may then be a text file. Up to 1 GiB of decoded pictures
- * is kept, the others are decoded again when asked for. What cannot be read is skipped
- * with a warning: image i is the i-th picture that can be read, in the order drawn.
- * Opening looks at the first pictures only; lr_dataset_settle makes known what is to be
- * used. */
+ * n,c,h,w; also n,h,w,c for u1, or where is_channels_last; either may be compressed). c,
+ * h, w: what the network wants; grey images for a 3-channel network are repeated; any
+ * other mismatch is LR_ESHAPE saying both shapes. Zero images: LR_EINVAL. LR_ENUMERIC
+ * names the first image drawn that has a NaN or Inf. The whole file is held in memory as
+ * stored. A folder holds pictures (JPEG, PNG, WebP, BMP, PPM, PGM), or a sub-folder for
+ * each class, sorted by bytes; labels may then be a text file. Up to 1 GiB of decoded
+ * pictures is kept, the others are decoded again when asked for. What cannot be read is
+ * skipped with a warning: image i is the i-th picture that can be read, in the order
+ * drawn. Opening looks at the first pictures only; lr_dataset_settle makes known what is
+ * to be used. */
 enum lr_status lr_dataset_open(struct lr_dataset **out, const char *path, int c, int h,
                                int w, const struct lr_data_opts *opts,
                                const struct lr_notes *notes, struct lr_err *e);

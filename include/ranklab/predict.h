@@ -25,6 +25,9 @@ struct lr_prediction {
 enum lr_status lr_session_learn(struct lr_session *s, struct lr_err *e);
 /* The same, only when it was not done yet for these images. */
 enum lr_status lr_session_learn_known(struct lr_session *s, struct lr_err *e);
+/* The same with all the journal has: makes known the evaluation images it speaks of. */
+enum lr_status lr_session_learn_all(struct lr_session *s,
+                                    const struct lr_progress *progress, struct lr_err *e);
 /* A network learned from, and what is predicted of it from all the others; fractions.
  * NAN: nothing. */
 enum lr_learned_from { LR_LEARNED_EVAL, LR_LEARNED_SWEEP, LR_LEARNED_JOURNAL };

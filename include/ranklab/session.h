@@ -98,6 +98,7 @@ struct lr_session {
     /* each of these is NULL until first needed; see the header of its name */
     struct lr_journal *journal; /* outlives the network */
     bool has_journal_failed;    /* said once */
+    bool is_forgetting_told;    /* that nothing is remembered of pictures */
     struct lr_sweeps *sweeps;
     struct lr_predictor *predictor;
     struct lr_timings *timings;

@@ -82,7 +82,7 @@ static enum lr_status run_predict(struct cmd_ctx *c, const struct cmd_call *call
     (void)call;
     enum lr_status st = lr_session_spectra(s, &c->progress, &e->err);
     if (!st)
-        st = lr_session_learn(s, &e->err);
+        st = lr_session_learn_all(s, &c->progress, &e->err);
     if (st)
         return st;
     lr_session_predict(&p, s);

@@ -120,11 +120,12 @@ static void check_hash(struct cmd_ctx *c, const char *what, const char *then,
         differs(c, "%s %.12s... was %.12s... when it was recorded", what, now, then);
 }
 
-/* "sha256 HEX" of all, or "first N sha256 HEX". */
-static void check_images(struct cmd_ctx *c, const char *what, const char *then,
-                         const struct lr_dataset *d)
+/* "sha256 HEX" of all, or "first N sha256 HEX". Here fewer may be known yet. */
+static enum lr_status check_images(struct cmd_ctx *c, const char *what, const char *then,
+                                   struct lr_dataset *d)
 {
     static const char first[] = "first ";
+    struct lr_err e = {0};
     char now[65], *end = NULL;
     long long n = 0;
 
@@ -132,8 +133,19 @@ static void check_images(struct cmd_ctx *c, const char *what, const char *then,
         n = strtoll(then + sizeof(first) - 1, &end, 10);
         then = n > 0 && *end == ' ' ? end + 1 : "";
     }
-    if (strncmp(then, "sha256 ", 7) == 0)
+    if (strncmp(then, "sha256 ", 7) != 0)
+        return LR_OK;
+    enum lr_status st = lr_dataset_settle(d, n, &c->session->notes, &c->progress, &e);
+    if (st == LR_EINTR)
+        return st;
+    if (st != LR_OK)
+        differs(c, "%s cannot be compared: %s", what, e.msg);
+    else if (n > lr_dataset_count(d))
+        differs(c, "%s are %lld, %lld were used when it was recorded", what,
+                (long long)lr_dataset_count(d), n);
+    else
         check_hash(c, what, then + 7, lr_dataset_hash_first(now, d, n));
+    return LR_OK;
 }
 
 static void check_table(struct cmd_ctx *c, const char *text)
@@ -170,6 +182,7 @@ enum lr_status cmd_replay_line(struct cmd_ctx *c, const char *text,
                  {"# table ", check_table}};
     const struct lr_session *s = c->session;
     struct cmd_replay *r = c->replay;
+    enum lr_status st = LR_OK;
     char *rest;
 
     if (at->depth != r->depth)
@@ -192,12 +205,12 @@ enum lr_status cmd_replay_line(struct cmd_ctx *c, const char *text,
         lr_free(rest);
     }
     if (s->calib && (rest = after(text, "# calib ")) != NULL) {
-        check_images(c, "the calibration images", rest, s->calib);
+        st = check_images(c, "the calibration images", rest, s->calib);
         lr_free(rest);
     }
-    if (s->eval && (rest = after(text, "# eval ")) != NULL) {
-        check_images(c, "the evaluation images", rest, s->eval);
+    if (st == LR_OK && s->eval && (rest = after(text, "# eval ")) != NULL) {
+        st = check_images(c, "the evaluation images", rest, s->eval);
         lr_free(rest);
     }
-    return LR_OK;
+    return st;
 }

@@ -207,6 +207,7 @@ enum lr_status lr_dataset_open(struct lr_dataset **out, const char *path, int c,
     }
     d->opts = *opts;
     d->opts.labels = NULL;
+    d->opts.is_forgetting_told = NULL;
     d->opts.progress = NULL;
     if (!opts->has_scale)
         d->opts.scale = 1.0f;

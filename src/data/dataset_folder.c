@@ -95,6 +95,7 @@ enum lr_status data_folder_open(struct lr_dataset *d, const struct lr_data_opts 
         return st;
     }
     p->want = d->n;
+    p->is_forgetting_told = o->is_forgetting_told;
     if ((st = data_pictures_open(p, notes, o->progress, e)) != LR_OK)
         return st;
     take_over(d);
@@ -108,8 +109,10 @@ enum lr_status lr_dataset_settle(struct lr_dataset *d, int64_t n,
 {
     struct data_pictures *p = d->pictures;
 
-    if (!p || data_pictures_all_known(p))
+    if (!p || d->hash[0])
         return LR_OK;
+    if (data_pictures_all_known(p))
+        return data_make_hash(d, e);
     const int64_t skipped = p->n_skipped;
     enum lr_status st = data_pictures_settle(p, n > 0 ? n : p->want, notes, progress, e);
     take_over(d);

@@ -27,7 +27,7 @@ static const size_t MAX_FILE = (size_t)1 << 28, MAX_CACHE = (size_t)1 << 30,
                     MAX_SHARED = (size_t)1 << 32, BLOCK_BYTES = (size_t)1 << 22;
 /* At opening what is remembered is taken over, and the first pictures are decoded, so
  * that what is wrong with all of them is told at once. */
-enum { PIECE = 16, MAX_NAMED = 100, FIRST = 64, BYTES_PER_PIXEL = 16 };
+enum { PIECE = 16, MAX_NAMED = 100, BYTES_PER_PIXEL = 16 };
 
 struct one {
     char digest[DATA_DIGEST + 1];
@@ -258,9 +258,12 @@ static enum lr_status settle_and_tell(struct data_pictures *p, int64_t n, int64_
     if (p->n_skipped > skipped)
         lr_note(notes, LR_NOTE_WARNING, "skipped: %lld more",
                 (long long)(p->n_skipped - skipped));
-    if (data_memo_save(&p->memo, &p->folder, &why) != LR_OK)
+    bool *is_told = p->is_forgetting_told ? p->is_forgetting_told : &p->is_told;
+    if (data_memo_save(&p->memo, &p->folder, &why) != LR_OK && !*is_told) {
         lr_note(notes, LR_NOTE_INFO,
                 "what was read of the pictures is not remembered: %s", why.msg);
+        *is_told = true;
+    }
     return st;
 }
 
@@ -299,7 +302,7 @@ enum lr_status data_pictures_open(struct data_pictures *p, const struct lr_notes
 
     if (st != LR_OK)
         return st;
-    st = settle_and_tell(p, p->want, FIRST, notes, progress, e);
+    st = settle_and_tell(p, p->want, DATA_FIRST, notes, progress, e);
     if (st == LR_OK && p->n == 0)
         st = settle_and_tell(p, 1, INT64_MAX, notes, progress, e);
     if (st == LR_OK && p->n == 0) {

@@ -19,14 +19,15 @@ struct data_pictures {
     int64_t *order; /* [want] */
     char *digests;  /* [want][DATA_DIGEST] */
     struct data_memo memo;
+    bool *is_forgetting_told, is_told; /* see dataset.h; and where that is NULL */
     /* The first cap_cached images may be kept as bytes [h, w, c], in blocks. */
     int64_t cap_cached;
     unsigned char **blocks;
     bool *is_cached; /* [cap_cached] */
 };
 
-/* folder, fit, drawn and want are set before. Takes over what is remembered of the first
- * pictures and decodes some. LR_EINVAL: none can be read. */
+/* folder, fit, drawn, want and is_forgetting_told are set before. Takes over what is
+ * remembered of the first pictures and decodes some. LR_EINVAL: none can be read. */
 enum lr_status data_pictures_open(struct data_pictures *p, const struct lr_notes *notes,
                                   const struct lr_progress *progress, struct lr_err *e);
 void data_pictures_free(struct data_pictures *p);

@@ -17,8 +17,8 @@
 #include "ranklab/file.h"
 #include "ranklab/mem.h"
 
-/* Smaller folders are decoded in no time. */
-enum { LEAST = 256, MAX_BYTES = 1 << 30, SETTLED_S = 2 };
+/* Smaller folders are decoded as they are opened. */
+enum { LEAST = DATA_FIRST + 1, MAX_BYTES = 1 << 30, SETTLED_S = 2 };
 
 /* The libraries that judged the pictures. */
 static void put_head(struct lr_strbuf *b)

@@ -8,7 +8,9 @@
 
 #include "folder.h"
 
-enum { DATA_DIGEST = 64 };
+/* DATA_FIRST: pictures that are decoded when a folder is opened, if they are not
+ * remembered. */
+enum { DATA_DIGEST = 64, DATA_FIRST = 64 };
 
 /* Of a picture that could be decoded: its size and the hexadecimal SHA-256 of its file,
  * and what tells whether the file is still the same. */

@@ -25,8 +25,12 @@ enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e);
 enum lr_status session_settle(struct lr_dataset *d, const struct lr_session *s, int64_t n,
                               const struct lr_progress **progress,
                               struct lr_progress *rest, struct lr_err *e);
-/* The same for evaluation images, LR_EINVAL without any; *count: how many of the first
- * asked (0: all) there are. */
+/* What the first n (0: all) images of d, which are known, are named by in a key; "none"
+ * without d. */
+enum lr_status session_images_digest(char hex[65], const struct lr_dataset *d, int64_t n,
+                                     struct lr_err *e);
+/* As session_settle for evaluation images, LR_EINVAL without any; *count: how many of the
+ * first asked (0: all) there are. */
 enum lr_status session_need_images(int64_t *count, const struct lr_session *s,
                                    int64_t asked, const struct lr_progress **progress,
                                    struct lr_progress *rest, struct lr_err *e);

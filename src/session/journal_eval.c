@@ -93,11 +93,12 @@ enum lr_status session_key_eval(char key[65], const struct lr_session *s,
 {
     struct lr_strbuf b = {0};
     char images[65];
-    enum lr_status rc = LR_OK;
+    enum lr_status rc = session_images_digest(images, s->eval, count, e);
 
+    if (rc != LR_OK)
+        return rc;
     lr_strbuf_printf(&b, "%s\nmodel %s, input %dx%dx%d\nimages %s, first %" PRId64 "\n",
-                     what, s->model_sha256, s->in_c, s->in_h, s->in_w,
-                     lr_dataset_hash_first(images, s->eval, count), count);
+                     what, s->model_sha256, s->in_c, s->in_h, s->in_w, images, count);
     session_key_engine(&b, s);
     for (int i = 0; rc == LR_OK && i < s->n_layers; i++) {
         if (!use[i])
@@ -129,15 +130,17 @@ enum lr_status session_record_init(struct lr_record *r, const struct lr_session 
                                    struct lr_err *e)
 {
     char images[65];
-    enum lr_status rc = lr_record_init(r, e);
+    enum lr_status rc = LR_OK;
 
-    if (rc != LR_OK)
+    if (s->eval && n_images > 0)
+        rc = session_images_digest(images, s->eval, n_images, e);
+    if (rc != LR_OK || (rc = lr_record_init(r, e)) != LR_OK)
         return rc;
     copy_hash(r->model, s->model_sha256);
     if (s->calib)
         copy_hash(r->calib, lr_dataset_hash(s->calib));
     if (s->eval && n_images > 0)
-        copy_hash(r->eval, lr_dataset_hash_first(images, s->eval, n_images));
+        copy_hash(r->eval, images);
     else if (s->eval)
         copy_hash(r->eval, lr_dataset_hash(s->eval));
     r->n_images = n_images;

@@ -15,7 +15,8 @@ struct seen {
 struct lr_predictor {
     struct seen *seen; /* evaluations of whole plans */
     int n, cap;
-    bool has_looked; /* at what is known already: the journal, sweeps */
+    bool has_looked;  /* at what is known already: the journal, sweeps */
+    int64_t n_images; /* of calibration and evaluation, that were known then */
     bool has_model, is_agreement;
     struct lr_loss_model model;
     double top1_original;

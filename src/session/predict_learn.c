@@ -248,6 +248,15 @@ static void add_session(struct samples *t)
     }
 }
 
+/* A network of the same model and calibration images that was evaluated. */
+static bool is_learned_from(const struct lr_record *r, const struct lr_session *s,
+                            const char *calib)
+{
+    return r->what && strcmp(r->what, "network") == 0 && r->detail &&
+           strcmp(r->model, s->model_sha256) == 0 && strcmp(r->calib, calib) == 0 &&
+           r->measure.images > 0;
+}
+
 /* Networks of earlier sessions, the newest first. Their spectra are the same when the
  * calibration images are. */
 static void add_journal(struct samples *t, struct lr_session *s, enum lr_method *methods,
@@ -262,9 +271,7 @@ static void add_journal(struct samples *t, struct lr_session *s, enum lr_method 
         return;
     for (int64_t i = j && s->calib && s->eval ? lr_journal_count(j) : 0; i > 0; i--) {
         const struct lr_record *r = lr_journal_at(j, i - 1);
-        if (!r->what || strcmp(r->what, "network") != 0 || !r->detail ||
-            strcmp(r->model, s->model_sha256) != 0 || strcmp(r->calib, calib) != 0 ||
-            r->measure.images < 1)
+        if (!is_learned_from(r, s, calib))
             continue;
         if (r->measure.images != n_images) {
             n_images = r->measure.images;
@@ -333,6 +340,13 @@ static void judge(struct lr_predictor *p, struct samples *t)
     t->learned = NULL;
 }
 
+/* Of a folder the images that the journal speaks of may not be known yet. */
+static int64_t n_known(const struct lr_session *s)
+{
+    return (s->calib ? lr_dataset_known(s->calib) : 0) +
+           (s->eval ? lr_dataset_known(s->eval) : 0);
+}
+
 enum lr_status lr_session_learn(struct lr_session *s, struct lr_err *e)
 {
     struct samples t = {0};
@@ -346,6 +360,7 @@ enum lr_status lr_session_learn(struct lr_session *s, struct lr_err *e)
     if (!s->spectra)
         return LR_OK;
     p->has_looked = true;
+    p->n_images = n_known(s);
     if ((rc = samples_take(&t, s, e)) != LR_OK || t.n == 0)
         goto out;
     p->is_agreement = isnan(t.last.top1_difference);
@@ -370,7 +385,27 @@ out:
 
 enum lr_status lr_session_learn_known(struct lr_session *s, struct lr_err *e)
 {
-    return s->predictor && s->predictor->has_looked ? LR_OK : lr_session_learn(s, e);
+    const struct lr_predictor *p = s->predictor;
+
+    return p && p->has_looked && p->n_images == n_known(s) ? LR_OK
+                                                           : lr_session_learn(s, e);
+}
+
+enum lr_status lr_session_learn_all(struct lr_session *s,
+                                    const struct lr_progress *progress, struct lr_err *e)
+{
+    const struct lr_journal *j = s->graph ? lr_session_journal(s) : NULL;
+    const char *calib = s->calib ? lr_dataset_hash(s->calib) : "";
+    int64_t most = 0;
+
+    for (int64_t i = j && s->eval && calib[0] ? lr_journal_count(j) : 0; i > 0; i--) {
+        const struct lr_record *r = lr_journal_at(j, i - 1);
+        if (is_learned_from(r, s, calib) && r->measure.images > most)
+            most = r->measure.images;
+    }
+    enum lr_status rc =
+        most > 0 ? lr_dataset_settle(s->eval, most, &s->notes, progress, e) : LR_OK;
+    return rc == LR_OK ? lr_session_learn(s, e) : rc;
 }
 
 int lr_session_learned(const struct lr_learned **out, const struct lr_session *s)

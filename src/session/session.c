@@ -35,7 +35,7 @@ void lr_session_close(struct lr_session *s)
     struct lr_settings settings = s->settings;
     struct lr_notes notes = s->notes;
     struct lr_journal *journal = s->journal;
-    bool has_failed = s->has_journal_failed;
+    bool has_failed = s->has_journal_failed, is_told = s->is_forgetting_told;
 
     session_drop_calib(s);
     session_drop_eval(s);
@@ -55,7 +55,8 @@ void lr_session_close(struct lr_session *s)
     *s = (struct lr_session){.settings = settings,
                              .notes = notes,
                              .journal = journal,
-                             .has_journal_failed = has_failed};
+                             .has_journal_failed = has_failed,
+                             .is_forgetting_told = is_told};
 }
 
 void lr_session_free(struct lr_session *s)
@@ -306,6 +307,7 @@ enum lr_status lr_session_open(struct lr_session *s, const char *model,
     lr_session_close(s);
     t.journal = s->journal;
     t.has_journal_failed = s->has_journal_failed;
+    t.is_forgetting_told = s->is_forgetting_told;
     *s = t;
     t = (struct lr_session){0};
 out:
@@ -389,6 +391,7 @@ enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
         (rc = embedded_data(&images, &labels, &o, which, src, e)) != LR_OK)
         goto out;
     o.is_channels_last = s->is_channels_last;
+    o.is_forgetting_told = &s->is_forgetting_told;
     rc = lr_dataset_open(&d, images ? images : src, s->in_c, s->in_h, s->in_w, &o,
                          &s->notes, e);
     /* Whether they are the same is to be said. */

@@ -14,18 +14,20 @@ static bool make_key(char key[65], const struct lr_session *s,
 {
     const struct lr_settings *t = &s->settings;
     struct lr_strbuf b = {0};
-    char images[65];
+    char calib[65], images[65] = "none";
 
-    lr_strbuf_printf(
-        &b,
-        "layer %d: %s %d,%d\nmodel %s, input %dx%dx%d\ncalibration %s\n"
-        "images %s, first %" PRId64 "\nseed %" PRIu64
-        ", iterations %d %d, lambda %.17g %.17g\n",
-        p->layer, lr_method_info(p->method)->name, p->ranks.channel, p->ranks.spatial,
-        s->model_sha256, s->in_c, s->in_h, s->in_w,
-        s->calib ? lr_dataset_hash(s->calib) : "none",
-        p->n_images > 0 ? lr_dataset_hash_first(images, s->eval, p->n_images) : "none",
-        p->n_images, t->seed, t->n_iter1, t->n_iter2, t->lambda1, t->lambda2);
+    if (session_images_digest(calib, s->calib, 0, NULL) != LR_OK ||
+        (p->n_images > 0 &&
+         session_images_digest(images, s->eval, p->n_images, NULL) != LR_OK))
+        return false;
+    lr_strbuf_printf(&b,
+                     "layer %d: %s %d,%d\nmodel %s, input %dx%dx%d\ncalibration %s\n"
+                     "images %s, first %" PRId64 "\nseed %" PRIu64
+                     ", iterations %d %d, lambda %.17g %.17g\n",
+                     p->layer, lr_method_info(p->method)->name, p->ranks.channel,
+                     p->ranks.spatial, s->model_sha256, s->in_c, s->in_h, s->in_w, calib,
+                     images, p->n_images, t->seed, t->n_iter1, t->n_iter2, t->lambda1,
+                     t->lambda2);
     session_key_engine(&b, s);
     if (precision > 0)
         lr_strbuf_printf(&b, "precision %.17g, metric %d\n", precision, (int)o->metric);

@@ -110,18 +110,20 @@ static enum lr_status make_key(char key[65], const struct job *j, const struct a
     const struct lr_session *s = j->s;
     const struct lr_settings *t = &s->settings;
     struct lr_strbuf b = {0};
-    char images[65];
+    char calib[65], images[65];
+    enum lr_status rc = session_images_digest(calib, s->calib, 0, e);
 
+    if (rc != LR_OK ||
+        (rc = session_images_digest(images, s->eval, j->count, e)) != LR_OK)
+        return rc;
     lr_strbuf_printf(
         &b,
         "network\nmodel %s, input %dx%dx%d\ncalibration %s\nimages %s, first %" PRId64
         "\nseed %" PRIu64 ", iterations %d %d, lambda %.17g %.17g, round %d, %s\n"
         "rule %s, speedup %.17g\n",
-        s->model_sha256, s->in_c, s->in_h, s->in_w,
-        s->calib ? lr_dataset_hash(s->calib) : "none",
-        lr_dataset_hash_first(images, s->eval, j->count), j->count, t->seed, t->n_iter1,
-        t->n_iter2, t->lambda1, t->lambda2, t->round, lr_mode_name(j->o->mode),
-        a->rule->name, a->speedup);
+        s->model_sha256, s->in_c, s->in_h, s->in_w, calib, images, j->count, t->seed,
+        t->n_iter1, t->n_iter2, t->lambda1, t->lambda2, t->round,
+        lr_mode_name(j->o->mode), a->rule->name, a->speedup);
     session_key_engine(&b, s);
     for (int i = 0; i < s->n_layers; i++) {
         lr_strbuf_printf(&b, "%s", lr_method_info(s->plan[i].method)->name);

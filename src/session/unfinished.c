@@ -25,17 +25,18 @@ enum lr_status unfinished_key(char key[65], const struct lr_session *s,
 {
     const struct lr_settings *t = &s->settings;
     struct lr_strbuf b = {0};
-    char cpu[192], engine[64], la[128];
-    enum lr_status rc = LR_OK;
+    char calib[65], cpu[192], engine[64], la[128];
+    enum lr_status rc = session_images_digest(calib, s->calib, 0, e);
 
+    if (rc != LR_OK)
+        return rc;
     lr_strbuf_printf(&b,
                      "solved layer %d: %s %d,%d\nmodel %s, input %dx%dx%d\n"
                      "calibration %s\nmode %d, alone %d\nseed %" PRIu64
                      ", iterations %d %d, lambda %.17g %.17g\n%s, %s, %s, %s\n",
                      layer, lr_method_info(next[layer].method)->name,
                      next[layer].ranks.channel, next[layer].ranks.spatial,
-                     s->model_sha256, s->in_c, s->in_h, s->in_w,
-                     s->calib ? lr_dataset_hash(s->calib) : "none", (int)q->mode,
+                     s->model_sha256, s->in_c, s->in_h, s->in_w, calib, (int)q->mode,
                      q->is_alone, t->seed, t->n_iter1, t->n_iter2, t->lambda1, t->lambda2,
                      PACKAGE_VERSION, lr_engine_version(engine, sizeof(engine)),
                      lr_la_version(la, sizeof(la)), lr_cpu_name(cpu, sizeof(cpu)));

@@ -9,6 +9,7 @@
 
 #include "cache_folder.h"
 #include "ranklab/dataset.h"
+#include "session/internal.h"
 
 enum { N = 300, W = 3, H = 2, SIZE = 3 * W * H };
 
@@ -123,6 +124,39 @@ static void set__does_not_depend_on_the_steps(void **state)
     }
 }
 
+/* No memory is left once all pictures were read. */
+static void leave_nothing(void *ctx, enum lr_note_level level, const char *text)
+{
+    (void)ctx;
+    (void)level;
+    if (strstr(text, "pictures skipped"))
+        lr_mem_set_limit(lr_mem_held() + 1);
+}
+
+static void hash__that_cannot_be_made_is_an_error_and_made_later(void **state)
+{
+    const struct lr_notes notes = {.note = leave_nothing};
+    struct lr_err e = {0};
+    char key[65];
+
+    save_all(state);
+    struct lr_dataset *d = open_some(state, 0), *other = open_some(state, 0);
+    settle(other, 0);
+    assert_int_equal(lr_dataset_settle(d, 0, &notes, NULL, &e), LR_ENOMEM);
+    assert_string_equal(lr_dataset_hash(d), "");
+    assert_int_equal(lr_dataset_known(d), lr_dataset_count(d));
+    /* Nothing is named by a digest that could not be made. */
+    assert_int_equal(session_images_digest(key, d, 100, NULL), LR_ENOMEM);
+    assert_int_equal(session_images_digest(key, d, 0, NULL), LR_ENOMEM);
+    lr_mem_set_limit(0);
+    settle(d, 0);
+    assert_string_equal(lr_dataset_hash(d), lr_dataset_hash(other));
+    assert_int_equal(session_images_digest(key, d, 0, NULL), LR_OK);
+    assert_string_equal(key, lr_dataset_hash(other));
+    lr_dataset_free(d);
+    lr_dataset_free(other);
+}
+
 static void labels__follow_the_pictures(void **state)
 {
     struct path p = in(state, "labels.txt");
@@ -223,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(set__is_the_readable_pictures_in_order),
         T(set__does_not_depend_on_the_steps),
+        T(hash__that_cannot_be_made_is_an_error_and_made_later),
         T(labels__follow_the_pictures),
         T(memory__tells_the_same_and_notices_changes),
         T(memory__that_is_damaged_is_passed_over),
