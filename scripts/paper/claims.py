@@ -236,7 +236,26 @@ def words(s):
     return '; '.join('%s: **%s**' % v for v in s.verdicts) or 'numbers only'
 
 
-def report(o, runners, chosen, version, hashes, program):
+def measured(runners, value):
+    """What was so when scripts ran: one text, or each with the scripts it belongs to."""
+    found = {}
+    for r in runners:
+        for script, by in r.by.items():
+            found.setdefault(value(by), []).append('%s of %s' % (script, r.net))
+    if len(found) == 1:
+        return next(iter(found))
+    return '; '.join('%s (%s)' % (v, ', '.join(scripts)) for v, scripts in found.items())
+
+
+def version_line(name):
+    def value(by):
+        lines = [l.split(None, 1) for l in by['version'].splitlines()]
+        return next((l[1] for l in lines if l[0] == name), 'none')
+
+    return value
+
+
+def report(o, runners, chosen, hashes):
     nets = [r.net for r in runners]
     done = {
         (c.name, r.net): c.make(r, o) for c in chosen for r in runners if c.only in (None, r.net)
@@ -271,11 +290,13 @@ def report(o, runners, chosen, version, hashes, program):
             + ' | '.join(words(done[c.name, n]) if (c.name, n) in done else '' for n in nets)
             + ' |'
         )
-    t += ['', '## How it was measured', '', '| | |', '|---|---|', '| date | %s |' % o.date]
-    for line in version.splitlines():
-        k, v = line.split(None, 1)
-        t.append('| %s | %s |' % (k, v))
-    t += ['| seed | %d |' % o.seed, '| ranklab, sha256 | `%s` |' % program[:16]]
+    t += ['', '## How it was measured', '', '| | |', '|---|---|']
+    t += ['| date | %s |' % measured(runners, lambda by: by['date'])]
+    t += ['| processor | %s |' % measured(runners, lambda by: by['processor'])]
+    for name in ('ranklab', 'BLAS', 'engine', 'gnuplot', 'threads'):
+        t.append('| %s | %s |' % (name, measured(runners, version_line(name))))
+    program = measured(runners, lambda by: '`%s`' % by['sha256'][:16])
+    t += ['| seed | %d |' % o.seed, '| ranklab, sha256 | %s |' % program]
     t += ['| %s, sha256 | `%s` |' % (f, h[:16]) for f, h in hashes.items()]
     t += [
         '',

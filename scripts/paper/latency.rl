@@ -1,6 +1,8 @@
 # How long networks take at 2x to 5x, by the engine's clock, against the originals in turn.
 # Times do not depend on the filters' values, so nothing is solved.
+# One thread, as in the paper; at 0.2 ms two would partly measure how they wait for each other.
 
+set deploy-threads 1
 method all relu; try method fc* keep
 select --speedup 2
 set deploy-batch 1; time > relu-2-1.json

@@ -139,18 +139,39 @@ def correlation_interval(r, n):
     return math.tanh(z - h), math.tanh(z + h)
 
 
+def processor():
+    """The name of the processor and how many of them there are, as Linux says."""
+    name, n = 'unknown processor', os.cpu_count()
+    try:
+        with open('/proc/cpuinfo', encoding='utf-8', errors='replace') as f:
+            names = [l.split(':', 1)[1].strip() for l in f if l.startswith('model name')]
+        name = names[0] if names else name
+    except OSError:
+        pass
+    return '%s, %d processor%s' % (name, n, '' if n == 1 else 's')
+
+
 class Runner:
     """Runs scripts on one network in folders of their own; what is there already is kept.
 
-    A result is valid for the program, the script, the network and the images it came from: a
-    hash of these is in its stamp. Results appear under their name only when complete."""
+    A result is valid for the program, its threads, the script, the network and the images it
+    came from: a hash of these is in its stamp. So is what ran it, since a report may be
+    written elsewhere. Results appear under their name only when complete, and when the
+    script's check, if it has one, finds nothing to say of their folder."""
 
-    def __init__(self, options, net, labels, model_hash, data_hash, program_hash):
-        self.o, self.net = options, net
+    TRIES = 3
+    # Threads that wait otherwise than the program's own do would be timed with it.
+    WAITING = ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT')
+
+    def __init__(self, options, net, labels, model_hash, data_hash, program, checks):
+        self.o, self.net, self.checks = options, net, checks
         self.labels = labels
         self.root = os.path.join(options.work, ('quick-' if options.quick else '') + net)
-        self.base = [program_hash, model_hash, data_hash, str(options.quick)]
-        self.seconds, self.cache = {}, {}
+        self.base = [program['sha256'], model_hash, data_hash, str(options.quick)]
+        self.base += [str(options.threads)]
+        self.here = dict(program, processor=processor(), threads=options.threads)
+        self.here['date'] = options.date
+        self.seconds, self.by, self.cache = {}, {}, {}
 
     def run(self, script):
         here = os.path.dirname(os.path.abspath(__file__))
@@ -175,13 +196,24 @@ class Runner:
         except (OSError, ValueError):
             done = {}
         if done.get('key') != key:
-            done = {'key': key, 'seconds': self.execute(folder, script, text)}
+            done = {'key': key, 'seconds': self.execute(folder, script, text), 'by': self.here}
             with open(stamp, 'w', encoding='utf-8') as f:
                 json.dump(done, f)
-        self.seconds[script] = done['seconds']
+        self.seconds[script], self.by[script] = done['seconds'], done['by']
 
     def execute(self, folder, script, text):
-        new = folder + '.part'
+        new, check = folder + '.part', self.checks.get(script)
+        for _ in range(self.TRIES):
+            seconds = self.execute_once(new, script, text)
+            wrong = check(new) if check and not self.o.quick else None
+            if not wrong:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.rename(new, folder)
+                return seconds
+            print('%s: %s: %s' % (self.net, script, wrong), flush=True)
+        raise SystemExit('%s: no use after %d tries' % (script, self.TRIES))
+
+    def execute_once(self, new, script, text):
         shutil.rmtree(new, ignore_errors=True)
         os.makedirs(new)
         os.symlink(os.path.abspath(self.o.images), os.path.join(new, 'images.npy'))
@@ -189,7 +221,10 @@ class Runner:
             f.write(text)
         print('%s: %s ...' % (self.net, script), end=' ', flush=True)
         env = dict(os.environ, RANKLAB_DATA=os.path.abspath(self.o.data), LC_ALL='C.UTF-8')
-        if script != 'latency':
+        if script == 'latency':
+            for name in self.WAITING:
+                env.pop(name, None)
+        else:
             env.setdefault('OMP_WAIT_POLICY', 'passive')
         start = time.monotonic()
         with open(os.path.join(new, 'log.txt'), 'w', encoding='utf-8') as log:
@@ -219,8 +254,6 @@ class Runner:
                 sys.stderr.write(''.join(log.readlines()[-8:]))
             raise SystemExit(1)
         print('%.0f s' % seconds, flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.rename(new, folder)
         return seconds
 
     def path(self, script, name):

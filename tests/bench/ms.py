@@ -46,7 +46,7 @@ class Case:
             self.path = os.path.join(HERE, "..", "..", "data", self.network[1:] + ".onnx")
             size = (1, 28, 28)
         else:
-            self.path = os.path.join(folder, self.network + ".onnx")
+            self.path = os.path.join(folder, self.network + "-random.onnx")
             size = (3, 224, 224)
         self.shape = (self.batch,) + size
         self.name = "%s batch %d" % (self.network, self.batch)

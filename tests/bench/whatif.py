@@ -92,7 +92,7 @@ def main(ranklab, whatif, folder):
         s = [to_prompt([ranklab, "--no-init"] + argv + ["@fashion"], shown) for _ in range(5)]
         print("whatif start to first prompt with @fashion, %s: %.3f s, %.3f..%.3f (wanted: 0.3)"
               % (name, median(s), min(s), max(s)), flush=True)
-    vgg = os.path.join(folder, "vgg16.onnx")
+    vgg = os.path.join(folder, "vgg16-random.onnx")
     if not os.path.exists(vgg):
         subprocess.run([sys.executable, os.path.join(HERE, "make_vgg16.py"), vgg], check=True)
     batch = [ranklab, "-b", "-q", "--no-init"]

@@ -18,9 +18,9 @@ check() { # WHAT COMMAND...
         failed=$((failed + 1))
     fi
 }
-report() {
+report() { # [OPTION...]
     "${PYTHON:-/usr/bin/python3}" "$top/scripts/paper/report" --quick --ranklab "$program" --work "$work/w" \
-        --out "$work/out" --date "a test" >"$work/log" 2>&1 || { tail -n 20 "$work/log"; return 1; }
+        --out "$work/out" --date "a test" "$@" >"$work/log" 2>&1 || { tail -n 20 "$work/log"; return 1; }
 }
 figures_exist() {
     sed -n 's/^!\[.*](\(.*\))$/\1/p' "$work/out/README.md" >"$work/figures"
@@ -30,6 +30,37 @@ figures_exist() {
     done <"$work/figures"
 }
 ran_nothing() { ! grep -q '\.\.\.' "$work/log"; }
+elsewhere() { # the report of a machine that did not measure
+    sed -i 's/"processor": "[^"]*"/"processor": "Abacus, 3 processors"/' \
+        "$work"/w/quick-*/latency/done.json
+    report --only B18 --out "$work/b18" && grep -q '^Measured on Abacus, 3' "$work/b18/README.md" &&
+        grep -q '^| processor | Abacus, 3 processors |$' "$work/b18/README.md"
+}
+other_threads() {
+    report --only B18 --network fashion --out "$work/b18" --threads 1 && ! ran_nothing
+}
+unsteady() { # WHAT IT SAYS: of times of which one original took 6 % longer
+    mkdir -p "$work/unsteady" && cp "$work"/w/quick-fashion/latency/*.json "$work/unsteady" &&
+        "${PYTHON:-/usr/bin/python3}" -B - "$top/scripts/paper" "$work/unsteady" <<'END'
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+import time_claims
+for name in os.listdir(sys.argv[2]):
+    if name == 'done.json':
+        continue
+    path = os.path.join(sys.argv[2], name)
+    rows = json.load(open(path))
+    rows[-1]['ms_original'] = 1.04 if name == 'relu-3-1.json' else 1
+    json.dump(rows, open(path, 'w'))
+assert time_claims.unsteady(sys.argv[2]) is None
+path = os.path.join(sys.argv[2], '3d-5-1.json')
+rows = json.load(open(path))
+rows[-1]['ms_original'] = 1.06
+json.dump(rows, open(path, 'w'))
+assert 'batch 1:' in time_claims.unsteady(sys.argv[2])
+assert time_claims.cut(0.7999) == '79.9 %' and time_claims.cut(0.8) == '80.0 %'
+END
+}
 small() { [ "$(du -sk "$work/out" | cut -f1)" -lt 2048 ]; }
 
 check "runs" report
@@ -41,5 +72,8 @@ check "figures" figures_exist
 check "under 2 MB" small
 check "runs again" report
 check "keeps what it has" ran_nothing
+check "names the machine that measured" elsewhere
+check "times that differ between rows are refused" unsteady
+check "other threads run again" other_threads
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
