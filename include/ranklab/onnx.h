@@ -12,7 +12,8 @@ extern "C" {
 
 /* Reads path (opset 7 to 21; others give a warning note, not an error). The wire format
  * is checked iteratively (lengths, nesting at most 64 levels) before protobuf-c sees it.
- * Nodes are sorted topologically; shapes are NOT inferred. sha256 gets the file's hash.
+ * Nodes are sorted topologically; shapes are NOT inferred. sha256 gets the file's hash;
+ * where weights lie in files beside it, one that takes their bytes in as well.
  * LR_EIO: cannot be read; LR_EPARSE: not an ONNX model, truncated, or inconsistent (names
  * the node, tensor and offending size). Weights with NaN or Inf: LR_ENUMERIC, naming the
  * tensor. */

@@ -52,18 +52,18 @@ static Onnx__AttributeProto__AttributeType type_of(const Onnx__AttributeProto *p
 }
 
 static enum lr_status tensor(struct lr_attr *a, Onnx__AttributeProto *p,
-                             const char *folder, struct lr_err *e)
+                             const struct lr_onnx_beside *beside, struct lr_err *e)
 {
     enum lr_dtype t;
 
     if (!lr_onnx_dtype(&t, p->t->data_type) || p->t->n_dims > LR_MAX_DIMS)
         return opaque(a, p, e);
     a->kind = LR_ATTR_TENSOR;
-    return lr_onnx_tensor(&a->tensor, p->t, folder, e);
+    return lr_onnx_tensor(&a->tensor, p->t, beside, e);
 }
 
-static enum lr_status fill(struct lr_attr *a, Onnx__AttributeProto *p, const char *folder,
-                           struct lr_err *e)
+static enum lr_status fill(struct lr_attr *a, Onnx__AttributeProto *p,
+                           const struct lr_onnx_beside *beside, struct lr_err *e)
 {
     if (p->ref_attr_name && *p->ref_attr_name)
         return opaque(a, p, e);
@@ -80,7 +80,7 @@ static enum lr_status fill(struct lr_attr *a, Onnx__AttributeProto *p, const cha
         a->kind = LR_ATTR_STRING;
         return copy_bytes(&a->s, &a->n, p->s.data, p->s.len, e);
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
-        return p->t ? tensor(a, p, folder, e) : opaque(a, p, e);
+        return p->t ? tensor(a, p, beside, e) : opaque(a, p, e);
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
         a->kind = LR_ATTR_INTS;
         a->n = p->n_ints;
@@ -104,18 +104,18 @@ static enum lr_status fill(struct lr_attr *a, Onnx__AttributeProto *p, const cha
     }
 }
 
-static enum lr_status one(struct lr_attr *a, Onnx__AttributeProto *p, const char *folder,
-                          struct lr_err *e)
+static enum lr_status one(struct lr_attr *a, Onnx__AttributeProto *p,
+                          const struct lr_onnx_beside *beside, struct lr_err *e)
 {
     enum lr_status st = lr_string_set(&a->name, p->name, e);
 
     if (st == LR_OK && p->doc_string && *p->doc_string)
         st = lr_string_set(&a->doc, p->doc_string, e);
-    return st == LR_OK ? fill(a, p, folder, e) : st;
+    return st == LR_OK ? fill(a, p, beside, e) : st;
 }
 
-enum lr_status lr_onnx_attrs(struct lr_node *n, Onnx__NodeProto *p, const char *folder,
-                             struct lr_err *e)
+enum lr_status lr_onnx_attrs(struct lr_node *n, Onnx__NodeProto *p,
+                             const struct lr_onnx_beside *beside, struct lr_err *e)
 {
     struct lr_names seen = {0};
     enum lr_status st = LR_OK;
@@ -137,7 +137,7 @@ enum lr_status lr_onnx_attrs(struct lr_node *n, Onnx__NodeProto *p, const char *
                             n->name, x->name);
         } else {
             n->n_attrs++;
-            st = one(&n->attrs[i], x, folder, e);
+            st = one(&n->attrs[i], x, beside, e);
         }
     }
     lr_names_clear(&seen);

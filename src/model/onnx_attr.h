@@ -5,9 +5,9 @@
 #include "model.h"
 #include "onnx_int.h"
 
-/* Fills n's attributes from p; folder as for lr_onnx_tensor. LR_EPARSE for a name given
+/* Fills n's attributes from p; beside as for lr_onnx_tensor. LR_EPARSE for a name given
  * twice and for an attribute of the wrong kind. */
-enum lr_status lr_onnx_attrs(struct lr_node *n, Onnx__NodeProto *p, const char *folder,
-                             struct lr_err *e);
+enum lr_status lr_onnx_attrs(struct lr_node *n, Onnx__NodeProto *p,
+                             const struct lr_onnx_beside *beside, struct lr_err *e);
 
 #endif

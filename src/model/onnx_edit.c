@@ -389,24 +389,22 @@ enum lr_status lr_onnx_set_prop(struct lr_onnx_file *f, const char *key,
     return lr_enomem(e, strlen(value) + 1, "metadata");
 }
 
-/* The folder a path lies in, "." for a bare name. */
-static char *folder_of(const char *path)
+/* sha256: what g was known by when it was read. */
+static enum lr_status read_plain(struct lr_onnx_file *f, const char *sha256,
+                                 const void *data, size_t len, const struct lr_graph *g,
+                                 struct lr_err *e)
 {
-    const char *slash = strrchr(path, '/');
-
-    if (!slash)
-        return lr_strdup(".");
-    return lr_strndup(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
-static enum lr_status read_plain(struct lr_onnx_file *f, const void *data, size_t len,
-                                 const struct lr_graph *g, struct lr_err *e)
-{
+    char hash[65];
     const struct lr_shape *s = g->n_inputs > 0 && g->values[g->inputs[0]].has_shape
                                    ? &g->values[g->inputs[0]].shape
                                    : NULL;
-    enum lr_status st = lr_onnx_parse(&f->plain, data, len, f->folder, NULL, e);
+    enum lr_status st =
+        lr_onnx_parse_known(&f->plain, hash, data, len, f->folder, NULL, e);
 
+    /* It could be read then: what is wrong with it now came since. */
+    if (st != LR_ENOMEM && st != LR_EIO && strcmp(hash, sha256) != 0)
+        return lr_err_set(e, LR_EINVAL,
+                          "%s has changed since it was opened: open it again", f->path);
     if (st == LR_OK)
         st = lr_graph_choose_image(f->plain, NULL, e);
     if (st != LR_OK)
@@ -433,7 +431,7 @@ enum lr_status lr_onnx_open(struct lr_onnx_file **out, const char *path,
                             struct lr_err *e)
 {
     struct lr_onnx_file *f = lr_calloc(1, sizeof(*f));
-    char *data = NULL, hash[65];
+    char *data = NULL;
     size_t len = 0;
     enum lr_status st;
 
@@ -441,20 +439,14 @@ enum lr_status lr_onnx_open(struct lr_onnx_file **out, const char *path,
     if (!f)
         return lr_enomem(e, sizeof(*f), "a network file");
     f->path = lr_strdup(path);
-    f->folder = folder_of(path);
+    f->folder = lr_onnx_folder(path);
     f->alloc = lr_onnx_allocator(&f->has_failed);
     f->opset = g->opset;
     st = f->path && f->folder ? lr_file_read(&data, &len, path, INT32_MAX, e)
                               : lr_enomem(e, strlen(path) + 1, "a path");
     if (st != LR_OK)
         goto out;
-    lr_sha256(hash, data, len);
-    if (strcmp(hash, sha256) != 0) {
-        st = lr_err_set(e, LR_EINVAL, "%s has changed since it was opened: open it again",
-                        path);
-        goto out;
-    }
-    st = read_plain(f, data, len, g, e);
+    st = read_plain(f, sha256, data, len, g, e);
     if (st != LR_OK)
         goto out;
     f->m = onnx__model_proto__unpack(&f->alloc, len, (const uint8_t *)data);

@@ -21,17 +21,29 @@ enum lr_status lr_onnx_check_wire(const ProtobufCMessageDescriptor *desc,
 /* An allocator on lr_alloc that remembers a failure in *has_failed. */
 ProtobufCAllocator lr_onnx_allocator(bool *has_failed);
 
+/* Files beside a model that hold its weights. */
+struct lr_onnx_beside {
+    const char *folder; /* where they may lie; NULL: nowhere */
+    char *sha256;       /* of 65: takes in what is read; NULL: nobody asks */
+};
+
 /* The tensor of t, named for messages by what. Takes the bytes of raw_data out of t where
- * it can. folder: where external data may lie; NULL refuses them. */
+ * it can. beside: for external data; NULL refuses them. */
 enum lr_status lr_onnx_tensor(struct lr_tensor **out, Onnx__TensorProto *t,
-                              const char *folder, struct lr_err *e);
+                              const struct lr_onnx_beside *beside, struct lr_err *e);
 /* The same for data, which may hold NaN and infinity. */
 enum lr_status lr_onnx_tensor_any(struct lr_tensor **out, Onnx__TensorProto *t,
-                                  const char *folder, struct lr_err *e);
+                                  const struct lr_onnx_beside *beside, struct lr_err *e);
 /* False when ONNX's type number is none of lr_dtype. */
 bool lr_onnx_dtype(enum lr_dtype *t, int number);
 
 /* The folder a path lies in, "." for a bare name; lr_free it. */
 char *lr_onnx_folder(const char *path);
+
+/* lr_onnx_parse, with what the model is known by as in lr_onnx_read; on failure that of
+ * what was read. sha256 may be NULL. */
+enum lr_status lr_onnx_parse_known(struct lr_graph **out, char sha256[65],
+                                   const void *data, size_t len, const char *folder,
+                                   const struct lr_notes *notes, struct lr_err *e);
 
 #endif

@@ -14,7 +14,7 @@ struct reader {
     Onnx__GraphProto *p;
     struct lr_names values; /* name -> value index */
     char **node_names;      /* per node of the file */
-    const char *folder;
+    struct lr_onnx_beside beside;
     const struct lr_notes *notes;
 };
 
@@ -84,7 +84,7 @@ static enum lr_status read_initializers(struct reader *r, struct lr_err *e)
         int v;
         if (!p->name || !*p->name)
             return lr_err_set(e, LR_EPARSE, "an initializer has no name");
-        st = lr_onnx_tensor(&t, p, r->folder, e);
+        st = lr_onnx_tensor(&t, p, &r->beside, e);
         if (st == LR_OK)
             st = define(r, &v, p->name, t, "initializers", e);
         if (st == LR_OK && p->doc_string && *p->doc_string)
@@ -260,7 +260,7 @@ static enum lr_status read_node(struct reader *r, size_t k, struct lr_err *e)
     if (st == LR_OK && p->doc_string && *p->doc_string)
         st = lr_string_set(&n->doc, p->doc_string, e);
     if (st == LR_OK)
-        st = lr_onnx_attrs(n, p, r->folder, e);
+        st = lr_onnx_attrs(n, p, &r->beside, e);
 done:
     lr_free(in);
     lr_free(out);
@@ -407,17 +407,19 @@ char *lr_onnx_folder(const char *path)
     return lr_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-enum lr_status lr_onnx_parse(struct lr_graph **out, const void *data, size_t len,
-                             const char *folder, const struct lr_notes *notes,
-                             struct lr_err *e)
+enum lr_status lr_onnx_parse_known(struct lr_graph **out, char sha256[65],
+                                   const void *data, size_t len, const char *folder,
+                                   const struct lr_notes *notes, struct lr_err *e)
 {
-    struct reader r = {.folder = folder, .notes = notes};
+    struct reader r = {.beside = {folder, sha256}, .notes = notes};
     bool has_failed;
     ProtobufCAllocator alloc = lr_onnx_allocator(&has_failed);
     Onnx__ModelProto *m = NULL;
     enum lr_status st = lr_onnx_check_wire(&onnx__model_proto__descriptor, data, len, e);
 
     *out = NULL;
+    if (sha256)
+        lr_sha256(sha256, data, len);
     if (len == 0)
         return lr_err_set(e, LR_EPARSE, "not an ONNX model (the file is empty)");
     if (st != LR_OK) {
@@ -445,6 +447,13 @@ enum lr_status lr_onnx_parse(struct lr_graph **out, const void *data, size_t len
     return st;
 }
 
+enum lr_status lr_onnx_parse(struct lr_graph **out, const void *data, size_t len,
+                             const char *folder, const struct lr_notes *notes,
+                             struct lr_err *e)
+{
+    return lr_onnx_parse_known(out, NULL, data, len, folder, notes, e);
+}
+
 enum lr_status lr_onnx_read(struct lr_graph **out, char sha256[65], const char *path,
                             const struct lr_notes *notes, struct lr_err *e)
 {
@@ -455,10 +464,8 @@ enum lr_status lr_onnx_read(struct lr_graph **out, char sha256[65], const char *
     *out = NULL;
     if (st != LR_OK)
         return st;
-    if (sha256)
-        lr_sha256(sha256, data, len);
     folder = lr_onnx_folder(path);
-    st = folder ? lr_onnx_parse(out, data, len, folder, notes, e)
+    st = folder ? lr_onnx_parse_known(out, sha256, data, len, folder, notes, e)
                 : lr_enomem(e, strlen(path), "a path");
     if (st != LR_OK)
         lr_err_prefix(e, "%s", path);

@@ -111,7 +111,9 @@ static void drop_data(struct lr_onnx_file *f, Onnx__TensorProto *t)
 static enum lr_status load(struct lr_tensor **out, const struct lr_onnx_file *f,
                            Onnx__TensorProto *t, struct lr_err *e)
 {
-    return lr_onnx_tensor_any(out, t, f->folder, e);
+    const struct lr_onnx_beside beside = {f->folder, NULL};
+
+    return lr_onnx_tensor_any(out, t, &beside, e);
 }
 
 /* External data become part of the message. */

@@ -11,6 +11,7 @@
 
 #include "onnx_int.h"
 #include "model.h"
+#include "ranklab/file.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "only little-endian machines are supported"
@@ -147,9 +148,20 @@ static bool is_same_place(int fd, const char *path)
     return is_same;
 }
 
+/* sha256 becomes that of itself and of the data's, as text. */
+static void take_in(char *sha256, const void *data, size_t bytes)
+{
+    char both[2 * 64 + 1];
+
+    memcpy(both, sha256, 64);
+    lr_sha256(both + 64, data, bytes);
+    lr_sha256(sha256, both, 2 * 64);
+}
+
 static enum lr_status read_external(struct lr_tensor **out, const Onnx__TensorProto *t,
                                     enum lr_dtype dtype, const struct lr_shape *s,
-                                    size_t bytes, const char *folder, struct lr_err *e)
+                                    size_t bytes, const struct lr_onnx_beside *beside,
+                                    struct lr_err *e)
 {
     char *path = NULL;
     struct stat info;
@@ -157,7 +169,7 @@ static enum lr_status read_external(struct lr_tensor **out, const Onnx__TensorPr
     int fd = -1;
     enum lr_status st;
 
-    if (!folder)
+    if (!beside || !beside->folder)
         return lr_err_set(e, LR_EPARSE,
                           "tensor %.100s: external data are not allowed here", label(t));
     if (!decimal(entry(t, "offset"), 0, &offset) ||
@@ -166,7 +178,7 @@ static enum lr_status read_external(struct lr_tensor **out, const Onnx__TensorPr
                           label(t));
     if ((size_t)length != bytes)
         return wrong_size(t, s, bytes, (size_t)length, "bytes", e);
-    st = locate(&path, t, folder, e);
+    st = locate(&path, t, beside->folder, e);
     if (st != LR_OK)
         return st;
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -188,6 +200,8 @@ static enum lr_status read_external(struct lr_tensor **out, const Onnx__TensorPr
         st = lr_tensor_new(out, dtype, s, e);
     if (st == LR_OK)
         st = read_at((*out)->data, bytes, fd, offset, label(t), e);
+    if (st == LR_OK && beside->sha256)
+        take_in(beside->sha256, (*out)->data, bytes);
     if (fd >= 0)
         close(fd);
     free(path);
@@ -253,7 +267,7 @@ static enum lr_status check_finite(const struct lr_tensor *t, const char *name,
 }
 
 enum lr_status lr_onnx_tensor_any(struct lr_tensor **out, Onnx__TensorProto *t,
-                                  const char *folder, struct lr_err *e)
+                                  const struct lr_onnx_beside *beside, struct lr_err *e)
 {
     struct lr_shape s = {.n_dims = (int)t->n_dims};
     enum lr_dtype dtype;
@@ -283,7 +297,7 @@ enum lr_status lr_onnx_tensor_any(struct lr_tensor **out, Onnx__TensorProto *t,
     }
     if (t->has_data_location &&
         t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL) {
-        st = read_external(out, t, dtype, &s, bytes, folder, e);
+        st = read_external(out, t, dtype, &s, bytes, beside, e);
     } else if (t->has_raw_data && (t->raw_data.len > 0 || bytes == 0)) {
         if (t->raw_data.len != bytes)
             return wrong_size(t, &s, bytes, t->raw_data.len, "bytes", e);
@@ -308,10 +322,10 @@ enum lr_status lr_onnx_tensor_any(struct lr_tensor **out, Onnx__TensorProto *t,
 }
 
 enum lr_status lr_onnx_tensor(struct lr_tensor **out, Onnx__TensorProto *t,
-                              const char *folder, struct lr_err *e)
+                              const struct lr_onnx_beside *beside, struct lr_err *e)
 {
     int64_t count = 0;
-    enum lr_status st = lr_onnx_tensor_any(out, t, folder, e);
+    enum lr_status st = lr_onnx_tensor_any(out, t, beside, e);
 
     if (st == LR_OK)
         st = lr_shape_count(&count, &(*out)->shape, e);

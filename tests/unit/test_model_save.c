@@ -20,8 +20,6 @@ static void open__refuses_a_file_that_has_changed(void **state)
     release(&o);
 }
 
-/* ---- saving ---- */
-
 static char *bytes_of(const char *path, size_t *len)
 {
     char *data;
@@ -42,6 +40,57 @@ static struct lr_onnx_file *split_one(const struct original *o, const char *name
 }
 
 enum { LIMIT = 6000 };
+
+/* Weights in a file beside the model are part of what it is known by. */
+static void open__refuses_weights_beside_that_have_changed(void **state)
+{
+    struct original o;
+    struct lr_onnx_file *f;
+    struct lr_graph *g, *other;
+    struct lr_err e = {0};
+    char path[400], before[65], after[65], *data, *bytes;
+    size_t n;
+    (void)state;
+    take(&o, residual());
+    lr_graph_free(save(split_one(&o, "c2"), &data, LIMIT));
+    ok(lr_onnx_read(&g, before, mb_path(path, "b.onnx"), NULL, &e), &e);
+    mb_infer(g);
+    bytes = bytes_of(data, &n);
+    bytes[0] ^= 1;
+    ok(lr_file_write(data, bytes, n, &e), &e);
+
+    ok(lr_onnx_read(&other, after, path, NULL, &e), &e);
+    assert_string_not_equal(before, after);
+    assert_int_equal(lr_onnx_open(&f, path, before, g, &e), LR_EINVAL);
+    assert_non_null(strstr(e.msg, "has changed since it was opened"));
+    bytes[0] ^= 1;
+    ok(lr_file_write(data, bytes, n, &e), &e);
+    ok(lr_onnx_open(&f, path, before, g, &e), &e);
+    lr_onnx_close(f);
+    lr_graph_free(g);
+    lr_graph_free(other);
+    lr_free(bytes);
+    unlink(data);
+    lr_free(data);
+    release(&o);
+}
+
+/* A model by itself is known by its file's bytes. */
+static void read__gives_the_hash_of_the_file__when_nothing_lies_beside(void **state)
+{
+    struct original o;
+    char sha256[65], *bytes;
+    size_t n;
+    (void)state;
+    take(&o, residual());
+    bytes = bytes_of(o.path, &n);
+    lr_sha256(sha256, bytes, n);
+    assert_string_equal(o.sha256, sha256);
+    lr_free(bytes);
+    release(&o);
+}
+
+/* ---- saving ---- */
 
 /* A file that is too large is cut in two; one that was in two and fits becomes one. */
 static void save__puts_weights_beside__when_they_do_not_fit(void **state)
@@ -158,6 +207,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open__refuses_a_file_that_has_changed),
+        cmocka_unit_test(open__refuses_weights_beside_that_have_changed),
+        cmocka_unit_test(read__gives_the_hash_of_the_file__when_nothing_lies_beside),
         cmocka_unit_test(save__puts_weights_beside__when_they_do_not_fit),
         cmocka_unit_test(save__leaves_the_old_files__when_the_check_fails),
         cmocka_unit_test(save__says_what_is_too_large),
