@@ -156,6 +156,12 @@ static void check_table(struct cmd_ctx *c, const char *text)
 
     if (!hex)
         return;
+    /* The command may not have varied when that was recorded. */
+    char *name = lr_strndup(text, n);
+    const struct cmd_row *row = name ? cmd_find(name, false, NULL) : NULL;
+    lr_free(name);
+    if (row && (row->flags & CMD_VARIES))
+        return;
     hex += strlen(" sha256 ");
     if (r->next == r->end) {
         differs(c, "the table %.*s was not printed", (int)n, text);

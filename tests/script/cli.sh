@@ -188,6 +188,8 @@ grep -v '^layers' again.rl >missing.rl
 check replay-missing 1 "the table layers was not printed" "$r" -b -e 'replay missing.rl'
 grep -v '^# table' again.rl >none.rl
 check replay-none 0 "holds no digests" "$r" -b -e 'replay none.rl'
+sed "s/^# table layers/# table data sha256 $(printf %064d 1)\\n&/" again.rl >varies.rl
+check replay-varies 0 "varies.rl: 1 table, it came out as recorded" "$r" -b -e 'replay varies.rl'
 sed 's/ranklab [0-9.]* session/ranklab 0.0.0 session/; s/threads [0-9]*$/threads 1/' again.rl >older.rl
 check replay-version 0 "recorded with version 0.0.0, this is" "$r" -b --threads 2 -e 'replay older.rl'
 check replay-threads 0 "threads 1, as it was recorded" "$r" -b --threads 2 -e 'replay older.rl'
