@@ -85,6 +85,58 @@ enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e)
     return LR_OK;
 }
 
+/* Whether value v is read, as it is or one number at a time changed, by what takes its
+ * second dimension for channels. */
+static bool is_read_channels_first(const struct lr_graph *g, int v, int depth)
+{
+    enum { MAX_DEPTH = 8 };
+
+    for (int k = 0; k < g->n_nodes; k++) {
+        const struct lr_node *n = &g->nodes[k];
+        bool is_reader = false;
+        for (int i = 0; i < n->n_in; i++)
+            is_reader = is_reader || n->in[i] == v;
+        if (!is_reader)
+            continue;
+        switch (n->op) {
+        case LR_OP_CONV:
+        case LR_OP_CONV_TRANSPOSE:
+        case LR_OP_MAX_POOL:
+        case LR_OP_AVERAGE_POOL:
+        case LR_OP_LP_POOL:
+        case LR_OP_GLOBAL_AVERAGE_POOL:
+        case LR_OP_GLOBAL_MAX_POOL:
+        case LR_OP_GLOBAL_LP_POOL:
+        case LR_OP_BATCH_NORMALIZATION:
+        case LR_OP_INSTANCE_NORMALIZATION:
+        case LR_OP_GROUP_NORMALIZATION:
+        case LR_OP_LRN:
+        case LR_OP_DEPTH_TO_SPACE:
+        case LR_OP_SPACE_TO_DEPTH:
+            return true;
+        case LR_OP_ADD:
+        case LR_OP_SUB:
+        case LR_OP_MUL:
+        case LR_OP_DIV:
+        case LR_OP_CAST:
+        case LR_OP_CLIP:
+        case LR_OP_RELU:
+        case LR_OP_IDENTITY:
+        case LR_OP_DROPOUT:
+        case LR_OP_PAD:
+        case LR_OP_QUANTIZE_LINEAR:
+        case LR_OP_DEQUANTIZE_LINEAR:
+            if (depth < MAX_DEPTH && n->n_out > 0 &&
+                is_read_channels_first(g, n->out[0], depth + 1))
+                return true;
+            break;
+        default:
+            break;
+        }
+    }
+    return false;
+}
+
 /* Networks made for channels that come last turn their input round first, or want more
  * rows than an image has channels. */
 static bool has_channels_last(const struct lr_graph *g, int v)

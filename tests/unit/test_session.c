@@ -408,6 +408,41 @@ static void session__warns_when_a_normalisation_stays(void **state)
         "before it is a Relu, no convolution");
 }
 
+/* 1 x 20 x 12 x 3, whose second dimension is too large for an image's channels; read as
+ * it is (first) or with the last one put there, after a subtraction if is_less. */
+static void open_wide(struct setting *t, bool is_first, bool is_less)
+{
+    struct lr_graph *g = fx_graph(12, 3);
+    struct lr_rng r;
+    char path[600];
+    int x = 0, c = is_first ? 20 : 3;
+
+    lr_rng_seed(&r, 1);
+    g->values[0].shape.dims[1] = 20;
+    if (is_less) {
+        int one = fx_weight(g, "one", (struct lr_shape){1, {1}}, 1, &r);
+        x = fx_node(g, LR_OP_SUB, "Sub", "less", 2, (int[]){x, one});
+    }
+    if (!is_first) {
+        x = fx_node(g, LR_OP_TRANSPOSE, "Transpose", "turn", 1, &x);
+        fx_ints(g, "perm", 4, (int64_t[]){0, 3, 1, 2});
+    }
+    int v = fx_conv(g, "conv", x, c, 8, 3, 1, &r);
+    fx_write_graph(&t->folder, "wide.onnx", fx_finish(g, v, 8, &r));
+    assert_ok(
+        lr_session_open(&t->s, fx_path(path, &t->folder, "wide.onnx"), NULL, NULL, fx_e));
+    assert_int_equal(t->s.is_channels_last, !is_first);
+    assert_int_equal(t->s.in_c, c);
+    assert_int_equal(t->s.in_h, is_first ? 12 : 20);
+    assert_int_equal(t->s.in_w, is_first ? 3 : 12);
+}
+
+static void session__channels_come_where_the_convolution_takes_them(void **state)
+{
+    for (int k = 0; k < 4; k++)
+        open_wide(*state, k & 1, k & 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +463,7 @@ int main(void)
         TEST(session__totals_saturate),
         TEST(session__starts_with_the_threads_it_is_given),
         TEST(session__warns_when_a_normalisation_stays),
+        TEST(session__channels_come_where_the_convolution_takes_them),
     };
     lr_la_set_threads(1); /* the networks are too small to share */
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
