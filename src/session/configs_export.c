@@ -60,6 +60,59 @@ static bool put_images(struct out_config_images *out, const struct lr_dataset *d
     return is_ok;
 }
 
+/* The images that were evaluated; of those that are not loaded any more, what is known.
+ */
+static bool put_eval_images(struct out_config_images *out, const struct lr_dataset *d,
+                            const struct lr_config *v)
+{
+    char now[65];
+
+    if (!v->has_eval)
+        return put_images(out, d);
+    const bool has_sha256 = v->eval_sha256 && v->eval_sha256[0];
+    bool is_loaded =
+        d && has_sha256 &&
+        strcmp(v->eval_sha256, lr_dataset_hash_first(now, d, v->eval.images)) == 0;
+    out->count = -1;
+    if (is_loaded
+            ? !put_images(out, d)
+            : !copy_text(&out->options, NULL) || !copy_text(&out->path, v->eval_path))
+        return false;
+    return copy_text(&out->sha256, has_sha256 ? v->eval_sha256 : NULL);
+}
+
+static bool has_factors(const struct lr_session *s)
+{
+    for (int i = 0; i < s->n_layers; i++)
+        if (s->plan[i].factors)
+            return true;
+    return false;
+}
+
+/* The images that the layers were solved from, if they are the same for all of them; each
+ * layer tells of its own besides. */
+static bool put_calib_images(struct out_config_images *out, const struct lr_session *s)
+{
+    const struct lr_factors *first = NULL;
+    bool is_shared = true;
+
+    for (int i = 0; i < s->n_layers; i++) {
+        const struct lr_factors *f = s->plan[i].factors;
+        if (!f || !f->calib_sha256[0])
+            continue;
+        if (!first)
+            first = f;
+        is_shared = is_shared && strcmp(f->calib_sha256, first->calib_sha256) == 0;
+    }
+    if (!first || (is_shared && s->calib &&
+                   strcmp(first->calib_sha256, lr_dataset_hash(s->calib)) == 0))
+        return put_images(out, s->calib);
+    if (!is_shared)
+        return true;
+    out->count = first->calib_images;
+    return copy_text(&out->sha256, first->calib_sha256);
+}
+
 bool session_config_layer(struct out_config_layer *out, const struct lr_session *s,
                           int layer)
 {
@@ -194,14 +247,15 @@ static bool put_head(struct out_config *k, const struct lr_session *s,
         !copy_text(&k->model_sha256, s->model_sha256) ||
         (!told && !copy_text(&k->model, s->model_name)))
         return false;
-    if ((!told || v->has_eval) && (!put_images(&k->eval, s->eval) || !put_result(k, v)))
+    if ((!told || v->has_eval) &&
+        (!put_eval_images(&k->eval, s->eval, v) || !put_result(k, v)))
         return false;
     if (told && !v->has_eval)
         return true;
     k->ms = v->ms;
     k->ms_original = v->ms_original;
     k->program.threads = lr_la_threads();
-    return (told || put_images(&k->calib, s->calib)) &&
+    return (told || put_calib_images(&k->calib, s)) &&
            copy_text(&k->program.version, PACKAGE_VERSION) &&
            copy_text(&k->program.blas, lr_la_version(blas, sizeof(blas))) &&
            copy_text(&k->program.engine, lr_engine_version(engine, sizeof(engine)));
@@ -226,6 +280,10 @@ enum lr_status lr_session_export_config(struct lr_session *s, const char *name,
     }
     if (rc != LR_OK)
         return rc;
+    /* Whether the layers were solved from the images that are loaded is written. */
+    if (s->calib && !lr_dataset_hash(s->calib)[0] && has_factors(&shown) &&
+        (rc = lr_dataset_settle(s->calib, 0, &s->notes, NULL, e)) != LR_OK)
+        goto out;
     const struct out_config *told = session_told_file(shown.told);
     k.layers = lr_calloc((size_t)s->n_layers + 1, sizeof(*k.layers));
     bool is_ok = k.layers && put_head(&k, &shown, v);
@@ -240,6 +298,7 @@ enum lr_status lr_session_export_config(struct lr_session *s, const char *name,
     }
     rc = is_ok ? out_config_write(&k, path, e)
                : lr_enomem(e, (size_t)s->n_layers * sizeof(*k.layers), "a configuration");
+out:
     out_config_free(&k);
     lr_config_view_free(&view);
     return rc;

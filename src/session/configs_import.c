@@ -36,16 +36,26 @@ static bool differs(const char *a, const char *b)
         (im)->is_whole = false;                                                          \
     } while (0)
 
+/* n_used: of the file's images, the first that its hash is of (0: all); files written
+ * before have that of all in any case. */
 static void tell_images(const struct import *im, const struct out_config_images *k,
-                        const struct lr_dataset *d, const char *role)
+                        const struct lr_dataset *d, int64_t n_used, const char *role)
 {
-    if (!k->sha256 || (d && strcmp(k->sha256, lr_dataset_hash(d)) == 0))
+    char first[65];
+
+    if (!k->sha256 ||
+        (d && (strcmp(k->sha256, lr_dataset_hash(d)) == 0 ||
+               strcmp(k->sha256, lr_dataset_hash_first(first, d, n_used)) == 0)))
         return;
-    lr_note(&im->s->notes, LR_NOTE_INFO,
-            "%s images: %s; the file's are %lld of %s (data %s %s %s)", role,
-            d ? "others are loaded" : "none are loaded", (long long)k->count,
-            k->path ? k->path : "?", role, k->path ? k->path : "?",
-            k->options ? k->options : "");
+    const char *loaded = d ? "others are loaded" : "none are loaded";
+    if (!k->path || k->count < 0)
+        lr_note(&im->s->notes, LR_NOTE_INFO, "%s images: %s; the file's are of %s", role,
+                loaded, k->path ? k->path : "a place that it does not tell");
+    else
+        lr_note(&im->s->notes, LR_NOTE_INFO,
+                "%s images: %s; the file's are %lld of %s (data %s %s %s)", role, loaded,
+                (long long)k->count, k->path, role, k->path,
+                k->options ? k->options : "");
 }
 
 static void tell_program(const struct import *im)
@@ -335,8 +345,8 @@ enum lr_status lr_session_import_config(struct lr_session *s, const char *path,
         goto out;
     take_settings(&im);
     const struct lr_deploy deploy = deploy_of(&im); /* told takes the file's strings */
-    tell_images(&im, &file.calib, s->calib, "calib");
-    tell_images(&im, &file.eval, s->eval, "eval");
+    tell_images(&im, &file.calib, s->calib, 0, "calib");
+    tell_images(&im, &file.eval, s->eval, file.result.images, "eval");
     tell_program(&im);
     if (is_consistent(&im) && !(told = session_told_new(&file))) {
         rc = lr_enomem(e, sizeof(file), "a configuration");

@@ -66,6 +66,9 @@ enum lr_status session_plan_replace(struct lr_session *s, struct lr_layer_plan *
  */
 enum lr_status session_config_step(struct lr_session *s, struct lr_config *dropped,
                                    int place, struct lr_err *e);
+/* The most evaluation images that what undo, redo or use gives back was measured on; 0:
+ * none. */
+int64_t session_most_measured(const struct lr_session *s);
 void session_measured_take(struct session_measured *m, const struct lr_session *s);
 void session_history_free(struct lr_session *s);
 

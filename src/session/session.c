@@ -147,7 +147,7 @@ static bool has_channels_last(const struct lr_graph *g, int v)
     if (d[3] > LR_MAX_CHANNELS)
         return false;
     if (d[1] > LR_MAX_CHANNELS)
-        return true;
+        return !is_read_channels_first(g, v, 0);
     for (int k = 0; k < g->n_nodes; k++)
         for (int i = 0; i < g->nodes[k].n_in; i++) {
             if (g->nodes[k].in[i] != v)
@@ -449,6 +449,9 @@ enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
     /* Whether they are the same is to be said. */
     if (rc == LR_OK && which == 0 && has_factors_of_images(s))
         rc = lr_dataset_settle(d, 0, &s->notes, o.progress, e);
+    const int64_t n_measured = which ? session_most_measured(s) : 0;
+    if (rc == LR_OK && n_measured)
+        rc = lr_dataset_settle(d, n_measured, &s->notes, o.progress, e);
     if (rc != LR_OK) {
         lr_dataset_free(d);
         goto out;

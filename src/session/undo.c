@@ -104,6 +104,27 @@ static void step_free(struct step *t, int n_layers)
     *t = (struct step){0};
 }
 
+static void take_more(int64_t *most, bool has_eval, const struct lr_eval *eval)
+{
+    if (has_eval && eval->images > *most)
+        *most = eval->images;
+}
+
+int64_t session_most_measured(const struct lr_session *s)
+{
+    const struct lr_history *h = s->history;
+    int64_t most = 0;
+
+    for (int i = 0; h && i < h->n_undo + h->n_redo; i++) {
+        const struct step *t = &h->steps[i];
+        take_more(&most, t->measured.has_eval, &t->measured.eval);
+        take_more(&most, t->config.has_eval, &t->config.eval);
+    }
+    for (int i = 0; s->configs && i < s->configs->n; i++)
+        take_more(&most, s->configs->items[i].has_eval, &s->configs->items[i].eval);
+    return most;
+}
+
 void session_history_free(struct lr_session *s)
 {
     struct lr_history *h = s->history;
