@@ -148,7 +148,8 @@ enum lr_status lr_session_settle(struct lr_session *s, const struct lr_progress 
                                  struct lr_err *e);
 
 /* States, in a note where it is much, what running g on n images besides the input given
- * will hold; LR_ENOMEM when max-memory does not allow the least of it. */
+ * will hold; LR_ENOMEM when max-memory does not allow the least of it, LR_EUNSUP when the
+ * network cannot be run. */
 enum lr_status lr_session_state_run(const struct lr_session *s, const struct lr_graph *g,
                                     int64_t n, struct lr_err *e);
 

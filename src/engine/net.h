@@ -122,6 +122,8 @@ enum lr_status lr_eng_add_unary(struct lr_eng_build *b, struct lr_dn_prim *prim,
                                 const struct lr_dn_desc *dst_desc);
 enum lr_status lr_eng_add_kernel(struct lr_eng_build *b, lr_eng_kernel kernel, void *arg,
                                  int n, const int *bufs);
+/* How many steps are plain kernels, not the library's primitives. */
+int lr_eng_count_kernels(const struct lr_net *net);
 /* Places the buffers, allocates, and sets every address but those of the inputs. */
 enum lr_status lr_eng_plan(struct lr_net *net, struct lr_err *e);
 

@@ -2,6 +2,7 @@
  * plain kernels do the rest (LR_EUNSUP). */
 #include "net.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "model/space.h"
@@ -128,18 +129,27 @@ enum lr_status lr_eng_build_conv_transpose(struct lr_eng_build *b,
     return emit(b, n, p, k, uses, descs);
 }
 
+/* How far a place computed in single precision may lie from x: the scale, its quotient
+ * and the difference to 0.5 are rounded, and so is every weight twice: five halves of an
+ * epsilon, relative to the place itself. The library's own place has no more steps. */
+static double place_error(double x)
+{
+    return 3 * (double)FLT_EPSILON * (fabs(x) + 1);
+}
+
 /* Whether the taps of an axis are those of the library. */
 static bool is_half_pixel(const struct lr_resize_axis *a, bool is_linear)
 {
     for (int64_t i = 0; i < a->out; i++) {
         double x = ((double)i + 0.5) * (double)a->in / (double)a->out - 0.5;
+        const double error = place_error(x);
         double last = (double)(a->in - 1), low = fmax(floor(x), 0),
                up = fmin(low + 1, last);
         double at = 0, want = is_linear ? fmin(fmax(x, 0), last) : 0;
         if (!is_linear) {
             double near = fmin(fmax(x, 0), last);
             /* at the middle the library's own rounding decides */
-            if (fabs(near - floor(near) - 0.5) < 1e-4 || a->taps != 1 ||
+            if (fabs(near - floor(near) - 0.5) <= error || a->taps != 1 ||
                 (double)a->index[i] != floor(near + 0.5))
                 return false;
             continue;
@@ -147,11 +157,11 @@ static bool is_half_pixel(const struct lr_resize_axis *a, bool is_linear)
         for (int t = 0; t < a->taps; t++) {
             double j = (double)a->index[i * a->taps + t];
             double w = (double)a->weight[i * a->taps + t];
-            if (j < 0 || (w > 1e-6 && (j < low || j > up)))
+            if (j < 0 || (w > error && (j < low || j > up)))
                 return false;
             at += w * j;
         }
-        if (fabs(at - want) > 1e-5)
+        if (fabs(at - want) > error)
             return false;
     }
     return true;

@@ -126,6 +126,14 @@ enum lr_status lr_eng_add_kernel(struct lr_eng_build *b, lr_eng_kernel kernel, v
     return st;
 }
 
+int lr_eng_count_kernels(const struct lr_net *net)
+{
+    int n = 0;
+    for (int i = 0; i < net->n_steps; i++)
+        n += !net->steps[i].prim;
+    return n;
+}
+
 static const struct lr_net *sort_net(void *p)
 {
     return *(const struct lr_net **)p;

@@ -6,6 +6,7 @@
 #include "ranklab/engine.h"
 #include "ranklab/mem.h"
 #include "session/calibrate.h"
+#include "session/internal.h"
 
 /* Below this nobody needs to be told. */
 static const int64_t MUCH = 2000000000;
@@ -181,6 +182,9 @@ enum lr_status session_state_eval(const struct lr_session *s, const struct lr_gr
 enum lr_status lr_session_state_run(const struct lr_session *s, const struct lr_graph *g,
                                     int64_t n, struct lr_err *e)
 {
+    enum lr_status rc = session_need_run(s, e);
+    if (rc)
+        return rc;
     int64_t out = n * (int64_t)plain_bytes(g, g->outputs[0]);
 
     return session_state_memory(s, "running", out + session_forward_bytes(g, n),

@@ -147,6 +147,7 @@ static bool is_inside(struct ui_rect r, const struct ui_key *key)
 static void mouse_key(struct ui_panes *p, const struct ui_key *key)
 {
     char name[16], command[24];
+    int tab;
 
     if (key->button == UI_WHEEL_UP || key->button == UI_WHEEL_DOWN) {
         int rows = key->button == UI_WHEEL_UP ? -3 : 3;
@@ -158,21 +159,12 @@ static void mouse_key(struct ui_panes *p, const struct ui_key *key)
     }
     if (key->button != 0)
         return;
-    if (key->y == p->at.tabs_y && key->x >= p->at.tabs_x) {
-        int x = p->at.tabs_x + (p->at.split_x < 0 ? 6 : 0);
-        if (key->x < x) {
+    if (ui_tab_at(&tab, p, key->y, key->x)) {
+        p->is_reading = false; /* another pane was asked for */
+        if (tab < 0)
             ui_go_to(p, UI_IN_TABLE);
-            return;
-        }
-        for (int i = 0; i < UI_N_TABS; i++) {
-            bool is_open =
-                (enum ui_tab)i == p->tab && (p->at.split_x >= 0 || p->is_detail);
-            x += (int)strlen(ui_tab_names[i]) + 3 + 2 * is_open;
-            if (key->x < x) {
-                ui_show_tab(p, i);
-                return;
-            }
-        }
+        else
+            ui_show_tab(p, tab);
     } else if (is_inside(p->at.table, key)) {
         ui_go_to(p, UI_IN_TABLE);
         ui_table_click(p, key->y, key->x);

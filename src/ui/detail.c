@@ -8,7 +8,25 @@
 
 #include "ranklab/text.h"
 
-const char *const ui_tab_names[UI_N_TABS] = {"plot", "spectrum", "cost", "error", "log"};
+static const char *const tab_names[UI_N_TABS] = {"plot", "spectrum", "cost", "error",
+                                                 "log"};
+
+/* The text of tab i behind the blank before it, and whether its pane is the one shown. -1
+ * is the table, a tab where one pane is shown at a time; elsewhere its text is empty. */
+static bool tab_text(char buf[16], const struct ui_panes *p, int i)
+{
+    const struct ui_layout *l = &p->at;
+
+    if (i < 0) {
+        snprintf(buf, 16, "%s", l->split_x < 0 ? "table" : "");
+        return l->table.h > 0;
+    }
+    bool is_here = p->is_reading
+                       ? i == UI_TAB_LOG
+                       : (enum ui_tab)i == p->tab && (l->split_x >= 0 || l->table.h == 0);
+    snprintf(buf, 16, is_here ? "[%d %s]" : "%d %s", i + 1, tab_names[i]);
+    return is_here;
+}
 
 void ui_tabs_draw(struct ui_panes *p)
 {
@@ -16,23 +34,37 @@ void ui_tabs_draw(struct ui_panes *p)
     int x = l->tabs_x, end = l->tabs_x + l->tabs_w;
     bool has_focus =
         p->focus == UI_IN_DETAIL || (p->tab == UI_TAB_LOG && p->focus == UI_IN_LOG);
+    char buf[16];
 
     if (l->tabs_y < 0)
         return;
-    if (l->split_x < 0) {
-        /* One pane at a time: the table is one of them. */
-        bool is_here = p->at.table.h > 0;
-        x += ui_put(l->tabs_y, x, end - x, is_here ? UI_TITLE : UI_DIM, " table", true);
-    }
-    for (int i = 0; i < UI_N_TABS; i++) {
-        bool is_here = p->is_reading ? i == UI_TAB_LOG
-                                     : (enum ui_tab)i == p->tab &&
-                                           (l->split_x >= 0 || l->table.h == 0);
-        enum ui_style style = !is_here ? UI_DIM : has_focus ? UI_TITLE : UI_HEAD;
+    for (int i = -1; i < UI_N_TABS; i++) {
+        bool is_here = tab_text(buf, p, i);
+        enum ui_style style = !is_here               ? UI_DIM
+                              : has_focus || i == -1 ? UI_TITLE
+                                                     : UI_HEAD;
+        if (!buf[0])
+            continue;
         x += ui_put(l->tabs_y, x, end - x, UI_NORMAL, " ", true);
-        x += ui_putf(l->tabs_y, x, end - x, style, true, is_here ? "[%d %s]" : "%d %s",
-                     i + 1, ui_tab_names[i]);
+        x += ui_put(l->tabs_y, x, end - x, style, buf, true);
     }
+}
+
+bool ui_tab_at(int *tab, const struct ui_panes *p, int y, int x)
+{
+    const struct ui_layout *l = &p->at;
+    int end = l->tabs_x;
+    char buf[16];
+
+    if (l->tabs_y < 0 || y != l->tabs_y || x < l->tabs_x)
+        return false;
+    for (*tab = -1; *tab < UI_N_TABS; ++*tab) {
+        tab_text(buf, p, *tab);
+        end += buf[0] ? 1 + (int)strlen(buf) : 0;
+        if (x < end)
+            return true;
+    }
+    return false;
 }
 
 /* ---- cost ---- */

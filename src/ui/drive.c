@@ -3,6 +3,7 @@
  *   <size 60x15>    another size of the screen
  *   <dump FILE>     writes the screen as text
  *   <paste TEXT>    a bracketed paste, \n in it a line end
+ *   <click X Y>     the mouse, counted from 0
  *   <nowait>        the keys that follow do not wait for work; <wait>: they do again
  *   <sleep MS>      only between keys that do not wait */
 #include "ui/panes.h"
@@ -83,7 +84,7 @@ static void paste(struct ui_panes *p, const char *text)
 static void special(struct ui_driver *d, struct ui_panes *p, const char *word)
 {
     char bytes[32];
-    int w, h, ms;
+    int w, h, ms, x, y;
 
     if (sscanf(word, "size %dx%d", &w, &h) == 2) {
         ui_terminal_set_size(w, h);
@@ -93,6 +94,9 @@ static void special(struct ui_driver *d, struct ui_panes *p, const char *word)
         dump(p, word + 5);
     } else if (strncmp(word, "paste ", 6) == 0) {
         paste(p, word + 6);
+    } else if (sscanf(word, "click %5d %5d", &x, &y) == 2) {
+        int n = snprintf(bytes, sizeof(bytes), "\033[<0;%d;%dM", x + 1, y + 1);
+        ui_decoder_feed(&p->decoder, bytes, (size_t)n);
     } else if (strcmp(word, "nowait") == 0 || strcmp(word, "wait") == 0) {
         d->is_impatient = word[0] == 'n';
     } else if (sscanf(word, "sleep %5d", &ms) == 1 && ms >= 0) {

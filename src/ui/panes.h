@@ -17,7 +17,6 @@ enum ui_tab {
     UI_TAB_LOG,
     UI_N_TABS
 };
-extern const char *const ui_tab_names[UI_N_TABS];
 
 /* Where everything stands; a rectangle without height is not shown. */
 struct ui_layout {
@@ -124,6 +123,8 @@ void ui_table_here(struct lr_strbuf *b, const struct ui_panes *p);
 
 void ui_detail_draw(struct ui_panes *p);
 void ui_tabs_draw(struct ui_panes *p);
+/* The tab that is drawn at a place, -1: the table; false: none. */
+bool ui_tab_at(int *tab, const struct ui_panes *p, int y, int x);
 void ui_plot_draw(struct ui_panes *p, struct ui_rect r);
 void ui_spectrum_draw(struct ui_panes *p, struct ui_rect r);
 /* A picture that gnuplot drew came; takes it over. */

@@ -1,10 +1,43 @@
 /* What makes maps larger: transposed convolution and resizing against loops, and the
  * functions that networks put between. */
+#include "engine/net.h"
 #include "engine_check.h"
 
 static int64_t between(struct build *b, int64_t lo, int64_t hi)
 {
     return lo + (int64_t)lr_rng_below(&b->rng, (uint64_t)(hi - lo + 1));
+}
+
+/* One wave down each map instead of noise: on a long axis the places, computed in single
+ * precision by either way, stray by more than noise between two pixels forgives. */
+static void make_smooth(struct trial *t)
+{
+    const struct nt *x = &t->want.t[t->g->inputs[0]];
+    const int64_t rows = x->d[2], cols = x->d[3];
+    for (int64_t k = 0; k < nt_count(x); k++) {
+        double phase = (double)(k / (rows * cols)) + (double)(k % cols);
+        double turn = 2 * M_PI * (double)(k / cols % rows) / (double)rows;
+        t->in[0][k] = (float)sin(turn + phase);
+    }
+    naive_free(&t->want);
+    t->want = naive_run(t->g, N_IMAGES, (const float *const *)t->in);
+}
+
+/* Ends the graph and checks it; the steps that were left to plain kernels. */
+static int check_and_count(struct build *b, int out, bool is_smooth)
+{
+    struct lr_err e = {0};
+    struct lr_net *net = NULL;
+    struct lr_net_opts opts = {.batch = 2};
+    struct trial t = trial_new(b, out);
+    if (is_smooth)
+        make_smooth(&t);
+    check_all(&t);
+    assert_int_equal(lr_net_compile(&net, t.g, &opts, &e), LR_OK);
+    int n = lr_eng_count_kernels(net);
+    lr_net_free(net);
+    trial_free(&t);
+    return n;
 }
 
 static void conv_transpose__matches_loops(void **state)
@@ -33,6 +66,19 @@ static void conv_transpose__matches_loops(void **state)
         set_int(&b, "group", group);
         check_graph(&b, seed % 5 ? relu(&b, y) : y);
     }
+}
+
+static void conv_transpose__is_done_by_the_library(void **state)
+{
+    (void)state;
+    struct build b = build_new(700, 13);
+    int x = input(&b, DIMS(-1, 16, 6, 7));
+    int y = node(&b, LR_OP_CONV_TRANSPOSE, "ConvTranspose", x,
+                 weight(&b, 0.3, DIMS(16, 8, 3, 3)), weight(&b, 0.5, DIMS(8)), -2);
+    set_ints(&b, "strides", DIMS(2, 2));
+    set_ints(&b, "pads", DIMS(1, 1, 1, 1));
+    set_ints(&b, "output_padding", DIMS(1, 1));
+    assert_int_equal(check_and_count(&b, relu(&b, y), false), 0);
 }
 
 static int resized(struct build *b, int x, float sh, float sw, const char *mode,
@@ -74,6 +120,50 @@ static void resize__matches_loops(void **state)
     }
 }
 
+static void resize__is_done_by_the_library_where_it_means_the_same(void **state)
+{
+    /* Places in single precision stray further the longer the axis. Nearest where no
+     * place is half-way between two pixels. */
+    static const struct {
+        int from, to;
+        bool has_nearest;
+    } axes[] = {{6, 12, true},     {6, 9, false},     {9, 6, true},
+                {224, 299, false}, {299, 224, true},  {480, 513, false},
+                {513, 1025, true}, {1025, 513, true}, {1999, 2003, false}};
+    (void)state;
+    for (int i = 0; i < (int)(sizeof axes / sizeof axes[0]) * 2; i++) {
+        const int from = axes[i / 2].from, to = axes[i / 2].to;
+        if (i % 2 == 0 && !axes[i / 2].has_nearest)
+            continue;
+        struct build b = build_new(800 + (uint64_t)i, 13);
+        int x = input(&b, DIMS(-1, 8, from, 3));
+        /* not below the quotient, so that there are as many places */
+        float scale = (float)to / (float)from;
+        if ((double)scale * from < to)
+            scale = nextafterf(scale, INFINITY);
+        int y = resized(&b, x, scale, 2, i % 2 ? "linear" : "nearest", "half_pixel",
+                        "round_prefer_floor");
+        int n = check_and_count(&b, y, from > 9);
+        if (n != 0)
+            print_error("%s, %d to %d\n", i % 2 ? "linear" : "nearest", from, to);
+        assert_int_equal(n, 0);
+    }
+}
+
+static void resize__is_done_by_loops_where_the_library_means_another(void **state)
+{
+    static const char *const coords[] = {"asymmetric", "align_corners"};
+    (void)state;
+    for (uint64_t i = 0; i < 4; i++) {
+        struct build b = build_new(900 + i, 13);
+        bool is_long = i >= 2;
+        int x = input(&b, DIMS(-1, 8, is_long ? 512 : 6, 3));
+        int y = resized(&b, x, is_long ? 513.001F / 512 : 2, 1, "linear", coords[i % 2],
+                        "floor");
+        assert_int_equal(check_and_count(&b, y, is_long), 1);
+    }
+}
+
 static void hard_sigmoid__matches_loops(void **state)
 {
     (void)state;
@@ -96,7 +186,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conv_transpose__matches_loops),
+        cmocka_unit_test(conv_transpose__is_done_by_the_library),
         cmocka_unit_test(resize__matches_loops),
+        cmocka_unit_test(resize__is_done_by_the_library_where_it_means_the_same),
+        cmocka_unit_test(resize__is_done_by_loops_where_the_library_means_another),
         cmocka_unit_test(hard_sigmoid__matches_loops),
     };
     return cmocka_run_group_tests_name("engine_upsample", tests, NULL, NULL);
