@@ -36,6 +36,12 @@ void lr_file_abort(struct lr_file *f);
 enum lr_status lr_file_write(const char *path, const void *data, size_t len,
                              struct lr_err *e);
 
+/* Removes files of the folder that nobody used for 14 days, whose names begin with head
+ * and have len characters. What fails is left. */
+void lr_file_remove_old(const char *folder, const char *head, size_t len);
+/* The file was used, now. */
+void lr_file_used(const char *path);
+
 /* Hexadecimal SHA-256 (64 characters and a 0) of len bytes. */
 void lr_sha256(char hex[65], const void *data, size_t len);
 

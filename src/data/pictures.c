@@ -340,7 +340,17 @@ enum lr_status data_pictures_get(unsigned char *out, struct data_pictures *p, in
          is_alone ? lr_mem_limit() : parallel_share());
     if (o.status == LR_OK)
         keep_pixels(p, i, out);
-    else if (e)
+    if (is_alone && o.status == LR_EPARSE && p->memo.known[p->order[i]].w > 0) {
+        /* Remembered, but it cannot be decoded: another library, perhaps. */
+        data_memo_forget(&p->memo, p->order[i]);
+        data_memo_save(&p->memo, &p->folder, NULL);
+        struct lr_err why = o.err;
+        lr_err_set(&o.err, LR_EPARSE,
+                   "%s; it could be read earlier: name the folder again by data, to go "
+                   "on without this picture",
+                   why.msg);
+    }
+    if (o.status != LR_OK && e)
         *e = o.err;
     return o.status;
 }

@@ -20,10 +20,12 @@
 /* Smaller folders are decoded as they are opened. */
 enum { LEAST = DATA_FIRST + 1, MAX_BYTES = 1 << 30, SETTLED_S = 2 };
 
-/* The libraries that judged the pictures. */
+/* The libraries that judged the pictures. TurboJPEG does not tell its version: it is that
+ * of the build. */
 static void put_head(struct lr_strbuf *b)
 {
-    lr_strbuf_printf(b, "pictures 1, %s, libpng %u, libwebp %d\n", PACKAGE_VERSION,
+    lr_strbuf_printf(b, "pictures 1, %s, libjpeg-turbo %s, libpng %u, libwebp %d\n",
+                     PACKAGE_VERSION, TURBOJPEG_VERSION,
                      (unsigned)png_access_version_number(), WebPGetDecoderVersion());
 }
 
@@ -126,6 +128,8 @@ enum lr_status data_memo_open(struct data_memo *m, const struct data_folder *f,
         strncmp(text, head.s, head.len) == 0 &&
         (st = read_lines(&lines, &n, text + head.len, e)) == LR_OK)
         assign(m, f, lines, n);
+    if (n > 0)
+        lr_file_used(path);
     lr_strbuf_free(&head);
     lr_free(lines);
     lr_free(text);
@@ -179,6 +183,12 @@ void data_memo_add(struct data_memo *m, int64_t k, const struct stat *info, int6
     m->n_new++;
 }
 
+void data_memo_forget(struct data_memo *m, int64_t k)
+{
+    m->known[k].w = -1;
+    m->n_new++;
+}
+
 /* What another data set of this session, or another session, has written since. */
 static enum lr_status merge(struct data_memo *m, const struct data_folder *f,
                             struct lr_err *e)
@@ -191,6 +201,15 @@ static enum lr_status merge(struct data_memo *m, const struct data_folder *f,
             m->known[k] = there.known[k];
     data_memo_free(&there);
     return st;
+}
+
+/* Of other folders, which are perhaps no more. path is cut at its last part. */
+static void remove_old(char *path)
+{
+    char *name = strrchr(path, '/');
+
+    *name++ = '\0';
+    lr_file_remove_old(path, "pictures-", strlen(name));
 }
 
 enum lr_status data_memo_save(struct data_memo *m, const struct data_folder *f,
@@ -206,7 +225,7 @@ enum lr_status data_memo_save(struct data_memo *m, const struct data_folder *f,
     put_head(&b);
     for (int64_t k = 0; k < f->n; k++) {
         const struct data_known *a = &m->known[k];
-        if (a->w == 0 || strchr(f->names[k], '\n'))
+        if (a->w <= 0 || strchr(f->names[k], '\n'))
             continue;
         lr_strbuf_printf(&b,
                          "%.64s %d %d %" PRId64 " %" PRId64 ".%09" PRId32 " %" PRId64
@@ -221,8 +240,10 @@ enum lr_status data_memo_save(struct data_memo *m, const struct data_folder *f,
         st = lr_enomem(e, b.len, "what is known of pictures");
     else
         st = lr_file_write(path, b.s, b.len, e);
-    if (st == LR_OK)
+    if (st == LR_OK) {
         m->n_new = 0;
+        remove_old(path);
+    }
     lr_free(path);
     lr_strbuf_free(&b);
     return st;

@@ -15,7 +15,7 @@ enum { DATA_DIGEST = 64, DATA_FIRST = 64 };
 /* Of a picture that could be decoded: its size and the hexadecimal SHA-256 of its file,
  * and what tells whether the file is still the same. */
 struct data_known {
-    int w, h; /* w 0: nothing is known */
+    int w, h; /* w 0: nothing is known; -1: it is to be forgotten */
     char digest[DATA_DIGEST];
     int64_t bytes, mtime_s, ctime_s;
     uint64_t inode, device;
@@ -39,6 +39,8 @@ const struct data_known *data_memo_find(const struct data_memo *m, int64_t k,
  * changed just then may change again without a new time, and is not remembered. */
 void data_memo_add(struct data_memo *m, int64_t k, const struct stat *info, int64_t now,
                    int w, int h, const char digest[DATA_DIGEST]);
+/* What is remembered of entry k does not hold. */
+void data_memo_forget(struct data_memo *m, int64_t k);
 /* Writes what was added, where the folder is large enough to be worth it. */
 enum lr_status data_memo_save(struct data_memo *m, const struct data_folder *f,
                               struct lr_err *e);

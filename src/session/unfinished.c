@@ -1,22 +1,16 @@
 #include "session/unfinished.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ranklab/engine.h"
 #include "ranklab/file.h"
 #include "ranklab/la.h"
 #include "ranklab/memo.h"
-
-/* What nobody took up again for so long goes when the next solve keeps something. */
-enum { MAX_AGE = 14 * 24 * 3600 };
 
 enum lr_status unfinished_key(char key[65], const struct lr_session *s,
                               const struct lr_solve_request *q,
@@ -113,21 +107,14 @@ enum lr_status unfinished_find(struct lr_factors **out, struct unfinished *u,
     return rc;
 }
 
+/* What nobody took up again goes when the next solve keeps something. */
 static void remove_old(void)
 {
     char *in = folder(false);
-    DIR *d = in ? opendir(in) : NULL;
-    time_t now = time(NULL);
 
-    for (struct dirent *x; d && (x = readdir(d));) {
-        struct stat st;
-        if (strlen(x->d_name) == 64 &&
-            fstatat(dirfd(d), x->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(st.st_mode) && st.st_mtime < now - MAX_AGE)
-            unlinkat(dirfd(d), x->d_name, 0);
-    }
-    if (d)
-        closedir(d);
+    /* the length of a key */
+    if (in)
+        lr_file_remove_old(in, "", 64);
     lr_free(in);
 }
 

@@ -74,6 +74,27 @@ done
 
 # ---- what is remembered ----
 
+# remembered, but not to be decoded: the digest of a file that was damaged, with its times
+run "open @fashion; data eval large; eval"
+printf 'P2\n28 28\n255\n1 2' >large/299.pgm
+sleep 3.2
+digest=$(sha256sum large/299.pgm | cut -c1-64)
+line="$digest 28 28 $(stat -c '%s %.9Y %.9Z %i %d' large/299.pgm) 299.pgm"
+sed -i "s/.* 299.pgm\$/$line/" cache/ranklab/pictures-*
+check "remembered wrongly" fails "open @fashion; data eval large; eval"
+check "the picture is named, and what helps" holds "299.pgm: .*name the folder again by data"
+check "and that helps" run "open @fashion; data eval large; eval"
+check "the picture is skipped" holds "skipped: .*299.pgm"
+
+touch -d '15 days ago' cache/ranklab/pictures-*
+cp -p cache/ranklab/pictures-* cache/ranklab/pictures-00000000000000000000000000000000
+cp cache/ranklab/pictures-0000* cache/ranklab/pictures-11111111111111111111111111111111
+run "open @fashion; data calib small; data eval large; spectra; eval"
+check "what is old goes" test ! -e cache/ranklab/pictures-00000000000000000000000000000000
+check "what is not stays" test -e cache/ranklab/pictures-11111111111111111111111111111111
+run "open @fashion; data eval large"
+check "what is used stays" test -z "$(find cache/ranklab -name 'pictures-*' -mtime +1)"
+
 no_cache() { XDG_CACHE_HOME=/dev/null/none run "$1"; }
 no_cache "set journal off; open @fashion; data calib large; data eval large; rank conv3 10"
 check "nothing can be remembered, said once" holds_once "is not remembered"
