@@ -14,6 +14,8 @@ enum { MAX_ROUNDS = 4 };
 /* A choice this near below the limit is not looked at again; one this far above it is
  * still within what a median can tell. */
 static const double NEAR = 0.97, NOISE = 1.01;
+/* With a choice this near to every layer at its fastest, hardly more can be reached. */
+static const double END = 1.03;
 
 struct job {
     struct lr_session *s;
@@ -208,6 +210,20 @@ static enum lr_status say_missed(const struct job *j, struct lr_err *e)
                       floor(speedup * 1000) / 1000);
 }
 
+/* Where all layers are near their fastest, the last percent of time costs the most
+ * accuracy, and how the network's parts fit together decides more than their ranks. */
+static enum lr_status say_end(struct job *j, struct lr_err *e)
+{
+    double chosen = j->table_ms * j->original;
+    enum lr_status rc = lr_ranks_cheapest(j->ranks, j->layers, j->n, &j->budget, e);
+
+    if (rc == LR_OK && chosen < j->original && chosen <= END * table_total(j))
+        lr_note(&j->s->notes, LR_NOTE_WARNING,
+                "these are nearly the fastest ranks that were found: accuracy is spent "
+                "for hardly any time, ask for less speed");
+    return rc;
+}
+
 enum lr_status session_select_ms(struct lr_ranks *ranks, const int *index, int n,
                                  struct lr_session *s, const struct lr_select_opts *o,
                                  int round, const struct lr_progress *progress,
@@ -222,7 +238,8 @@ enum lr_status session_select_ms(struct lr_ranks *ranks, const int *index, int n
     if (rc != LR_OK || (rc = measure_tables(&j, &tables, e)) != LR_OK)
         goto out;
     make_budget(&j, round, &rest);
-    if ((rc = search(&j, ranks, &rest, e)) != LR_OK || (rc = say_missed(&j, e)) != LR_OK)
+    if ((rc = search(&j, ranks, &rest, e)) != LR_OK ||
+        (rc = say_missed(&j, e)) != LR_OK || (rc = say_end(&j, e)) != LR_OK)
         goto out;
     if (o->promise)
         *o->promise =
