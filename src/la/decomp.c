@@ -89,20 +89,29 @@ static void fix_signs(double *v, size_t n_vec, size_t n)
             negate(v + i * n, n, 1);
 }
 
-enum lr_status lr_la_eigh(size_t n, double *a, double *w, struct lr_err *e)
+/* job 'V': a becomes the eigenvectors, in ascending order; 'N': a is destroyed. w is
+ * descending. */
+static enum lr_status decompose(char job, size_t n, double *a, double *w,
+                                const char *what, struct lr_err *e)
 {
-    const char *what = "eigendecomposition";
-
-    if (n == 0)
-        return LR_OK;
     enum lr_status st = check_symmetric(n, a, what, e);
+
     if (st != LR_OK)
         return st;
     lapack_int info =
-        LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'U', (lapack_int)n, a, (lapack_int)n, w);
+        LAPACKE_dsyevd(LAPACK_COL_MAJOR, job, 'U', (lapack_int)n, a, (lapack_int)n, w);
     if (info != 0)
         return lapack_error(info, what, e);
     descending(w, n);
+    return LR_OK;
+}
+
+enum lr_status lr_la_eigh(size_t n, double *a, double *w, struct lr_err *e)
+{
+    enum lr_status st = n ? decompose('V', n, a, w, "eigendecomposition", e) : LR_OK;
+
+    if (st != LR_OK)
+        return st;
     for (size_t i = 0; i < n / 2; i++)
         swap_rows(a + i * n, a + (n - 1 - i) * n, n);
     fix_signs(a, n, n);
@@ -111,19 +120,7 @@ enum lr_status lr_la_eigh(size_t n, double *a, double *w, struct lr_err *e)
 
 enum lr_status lr_la_eigenvalues(size_t n, double *a, double *w, struct lr_err *e)
 {
-    const char *what = "eigenvalues";
-
-    if (n == 0)
-        return LR_OK;
-    enum lr_status st = check_symmetric(n, a, what, e);
-    if (st != LR_OK)
-        return st;
-    lapack_int info =
-        LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'N', 'U', (lapack_int)n, a, (lapack_int)n, w);
-    if (info != 0)
-        return lapack_error(info, what, e);
-    descending(w, n);
-    return LR_OK;
+    return n ? decompose('N', n, a, w, "eigenvalues", e) : LR_OK;
 }
 
 bool lr_la_is_thin(size_t n, size_t d)

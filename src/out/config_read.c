@@ -437,8 +437,8 @@ enum lr_status out_config_read(struct out_config *c, const char *path,
     struct reader r = {.text = text, .words = words, .e = e ? e : &own};
     st = out_json_parse(&j, &problem, text, len, r.e);
     if (st == LR_EPARSE)
-        lr_err_set(r.e, LR_EPARSE, "%d: not JSON: %s", problem.line > 0 ? problem.line : 1,
-                   problem.text);
+        lr_err_set(r.e, LR_EPARSE, "%d: not JSON: %s",
+                   problem.line > 0 ? problem.line : 1, problem.text);
     else if (st == LR_OK)
         st = read_all(&r, c, j);
     if (st != LR_OK) {
