@@ -41,23 +41,35 @@ table()
         { for (i = 1; i <= NF; i++) if (i != skip) printf "%s,", $i; print "" }' "$1"
 }
 
-# killed CACHE COMMAND: kills the sweep once it has kept a point. False when it was over sooner.
+# killed JOB COUNT LEAST CACHE ARGUMENT: kills "JOB CACHE ARGUMENT" once "COUNT CACHE" says
+# LEAST. False when it was over sooner.
 killed()
 {
-    sweep "$1" "$2" &
+    "$1" "$4" "$5" &
     job=$!
     waited=0
-    while [ "$(lines "$1")" -lt 1 ]; do
-        kill -0 $job 2>/dev/null || fail "$2" "ended without a point"
-        [ $waited -lt $((deadline * 50)) ] || fail "$2" "no point within $deadline s"
+    while [ "$("$2" "$4")" -lt "$3" ] && kill -0 $job 2>/dev/null; do
+        [ $waited -lt $((deadline * 50)) ] || fail "$5" "nothing kept within $deadline s"
         sleep 0.02
         waited=$((waited + 1))
     done
-    # The program is the child of the subshell that sweep runs in, or that itself.
+    # The program is the child of the subshell that the job runs in, or that itself.
     program=$(ps -o pid= --ppid $job)
     kill -9 ${program:-$job} 2>/dev/null
     wait $job 2>/dev/null
-    [ $? -eq 137 ]
+    [ $? -eq 137 ] && [ "$("$2" "$4")" -ge "$3" ]
+}
+
+# kill_one NAME JOB COUNT LEAST ARGUMENT: tries until one was killed; cache is then its folder.
+kill_one()
+{
+    try=0
+    while :; do
+        cache=$work/killed-$1-$try
+        killed "$2" "$3" "$4" "$cache" "$5" && break
+        try=$((try + 1))
+        [ $try -lt $tries ] || fail "$1" "always over before it was killed"
+    done
 }
 
 # resumes NAME COMMAND: the command gives the same after a kill.
@@ -68,13 +80,7 @@ resumes()
     cp out whole.csv
     total=$(lines "$work/whole-$name")
     [ "$(wc -l <whole.csv)" -eq $((total + 1)) ] || fail "$name" "$total lines of the journal"
-    try=0
-    while :; do
-        cache=$work/killed-$name-$try
-        killed "$cache" "$2" && break
-        try=$((try + 1))
-        [ $try -lt $tries ] || fail "$name" "always over before it was killed"
-    done
+    kill_one "$name" sweep lines 1 "$2"
     known=$(lines "$cache")
     [ "$known" -ge 1 ] && [ "$known" -lt "$total" ] || fail "$name" "$known of $total points kept"
     cp "$cache/ranklab/journal.jsonl" before.jsonl
@@ -115,25 +121,7 @@ layers() { find "$1/ranklab/unfinished" -type f ! -name '.*' 2>/dev/null | wc -l
 
 solving "$work/solve-whole" whole.onnx || fail solve "it fails"
 [ "$(layers "$work/solve-whole")" -eq 0 ] || fail solve "layers stay after the end"
-try=0
-while :; do
-    cache=$work/solve-$try
-    solving "$cache" killed.onnx &
-    job=$!
-    waited=0
-    while [ "$(layers "$cache")" -lt 2 ]; do
-        kill -0 $job 2>/dev/null || break
-        [ $waited -lt $((deadline * 50)) ] || fail solve "nothing kept within $deadline s"
-        sleep 0.02
-        waited=$((waited + 1))
-    done
-    program=$(ps -o pid= --ppid $job)
-    kill -9 ${program:-$job} 2>/dev/null
-    wait $job 2>/dev/null
-    [ $? -eq 137 ] && [ "$(layers "$cache")" -ge 2 ] && break
-    try=$((try + 1))
-    [ $try -lt $tries ] || fail solve "always over before it was killed"
-done
+kill_one solve solving layers 2 killed.onnx
 known=$(layers "$cache")
 solving "$cache" again.onnx || fail solve "it fails after a kill"
 grep -q "taken up again: $known of 7 layers" out err || fail solve "not $known layers taken up"
