@@ -122,8 +122,9 @@ static uint64_t power(uint64_t x, int64_t y)
 {
     uint64_t p = 1;
 
+    /* 1 / x^-y, cut towards zero */
     if (y < 0)
-        return x == 1;
+        return x == 1 || (x == UINT64_MAX && y % 2 == 0) ? 1 : x == UINT64_MAX ? x : 0;
     for (; y > 0; y >>= 1, x *= x)
         if (y & 1)
             p *= x;

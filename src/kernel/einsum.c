@@ -11,35 +11,64 @@ struct einsum {
     int64_t size[MAX_LABELS];
     int64_t step[LR_EINSUM_MAX][MAX_LABELS];
     int64_t rows, terms;
+    enum lr_dtype t;
 };
+
+/* Where operand i's number of term t lies, counted from where its row starts. */
+static int64_t offset_of(const struct einsum *p, int i, int64_t t)
+{
+    int64_t at = 0;
+
+    for (int l = p->n_labels - 1; l >= p->n_out; l--) {
+        at += t % p->size[l] * p->step[i][l];
+        t /= p->size[l];
+    }
+    return at;
+}
+
+static float sum_floats(const struct einsum *p, void *const *bufs, const int64_t *base)
+{
+    double sum = 0;
+
+    for (int64_t t = 0; t < p->terms; t++) {
+        double term = 1;
+        for (int i = 0; i < p->n; i++)
+            term *= (double)((const float *)bufs[i])[base[i] + offset_of(p, i, t)];
+        sum += term;
+    }
+    return (float)sum;
+}
+
+static int64_t sum_ints(const struct einsum *p, void *const *bufs, const int64_t *base)
+{
+    uint64_t sum = 0;
+
+    for (int64_t t = 0; t < p->terms; t++) {
+        uint64_t term = 1;
+        for (int i = 0; i < p->n; i++)
+            term *= (uint64_t)((const int64_t *)bufs[i])[base[i] + offset_of(p, i, t)];
+        sum += term;
+    }
+    return lr_kernel_wrap(p->t, (int64_t)sum);
+}
 
 static void run(const void *arg, void *const *bufs)
 {
     const struct einsum *p = arg;
-    float *out = bufs[p->n];
+    const bool is_float = lr_kernel_is_float(p->t);
 
 #pragma omp parallel for schedule(static) if (p->rows * p->terms > 16384)
     for (int64_t r = 0; r < p->rows; r++) {
         int64_t base[LR_EINSUM_MAX] = {0}, rest = r;
-        double sum = 0;
         for (int l = p->n_out - 1; l >= 0; l--) {
             for (int i = 0; i < p->n; i++)
                 base[i] += rest % p->size[l] * p->step[i][l];
             rest /= p->size[l];
         }
-        for (int64_t t = 0; t < p->terms; t++) {
-            double term = 1;
-            for (int i = 0; i < p->n; i++) {
-                int64_t at = base[i], s = t;
-                for (int l = p->n_labels - 1; l >= p->n_out; l--) {
-                    at += s % p->size[l] * p->step[i][l];
-                    s /= p->size[l];
-                }
-                term *= (double)((const float *)bufs[i])[at];
-            }
-            sum += term;
-        }
-        out[r] = (float)sum;
+        if (is_float)
+            ((float *)bufs[p->n])[r] = sum_floats(p, bufs, base);
+        else
+            ((int64_t *)bufs[p->n])[r] = sum_ints(p, bufs, base);
     }
 }
 
@@ -59,9 +88,9 @@ static int label_of(char *seen, struct einsum *p, char c)
 enum lr_status lr_kernel_einsum(struct lr_kernel *k, int n,
                                 const struct lr_shape *const *in,
                                 const char *const *labels, const char *out,
-                                struct lr_err *e)
+                                enum lr_dtype t, struct lr_err *e)
 {
-    struct einsum p = {.n = n, .rows = 1, .terms = 1};
+    struct einsum p = {.n = n, .rows = 1, .terms = 1, .t = t};
     char seen[MAX_LABELS + 1] = "";
 
     if (n < 1 || n > LR_EINSUM_MAX)

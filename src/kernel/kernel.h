@@ -71,6 +71,9 @@ enum lr_map {
 };
 enum lr_status lr_kernel_map(struct lr_kernel *k, enum lr_map f, float a, float b,
                              int64_t count, enum lr_dtype t, struct lr_err *e);
+/* Integers of type t held between lo and hi. */
+enum lr_status lr_kernel_clip_ints(struct lr_kernel *k, int64_t lo, int64_t hi,
+                                   int64_t count, enum lr_dtype t, struct lr_err *e);
 /* A Dropout that drops nothing. bufs: x, y, the mask, all ones. */
 enum lr_status lr_kernel_keep_all(struct lr_kernel *k, int64_t count, bool is_float_mask,
                                   struct lr_err *e);
@@ -206,7 +209,7 @@ struct lr_norm {
 };
 enum lr_status lr_kernel_norm(struct lr_kernel *k, const struct lr_norm *n,
                               struct lr_err *e);
-/* x / |x|_p along an axis, p 1 or 2. */
+/* x / |x|_p along an axis, p 1 or 2; a vector of zeros stays one. */
 enum lr_status lr_kernel_lp_norm(struct lr_kernel *k, int p, int64_t outer, int64_t n,
                                  int64_t inner, struct lr_err *e);
 
@@ -280,11 +283,12 @@ enum lr_status lr_kernel_conv(struct lr_kernel *k, const struct lr_slide *s, int
 /* ---- einsum.c */
 
 /* Sums of products: operand i has labels[i] (letters, one per dimension; of a letter's
- * sizes all are equal or 1), out those of the result. bufs: the operands, out. */
+ * sizes all are equal or 1), out those of the result; t: the type of all. bufs: the
+ * operands, out. */
 enum { LR_EINSUM_MAX = 8, LR_EINSUM_LABELS = 64 };
 enum lr_status lr_kernel_einsum(struct lr_kernel *k, int n,
                                 const struct lr_shape *const *in,
                                 const char *const *labels, const char *out,
-                                struct lr_err *e);
+                                enum lr_dtype t, struct lr_err *e);
 
 #endif

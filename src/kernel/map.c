@@ -217,7 +217,7 @@ static float apply(enum lr_map f, float x, float a, float b)
     return x;
 }
 
-static int64_t apply_int(enum lr_map f, int64_t x, float a, float b)
+static int64_t apply_int(enum lr_map f, int64_t x)
 {
     switch (f) {
     case LR_MAP_RELU:
@@ -230,10 +230,6 @@ static int64_t apply_int(enum lr_map f, int64_t x, float a, float b)
         return (x > 0) - (x < 0);
     case LR_MAP_NOT:
         return x == 0;
-    case LR_MAP_CLIP:
-        return (double)x < (double)a   ? (int64_t)a
-               : (double)x > (double)b ? (int64_t)b
-                                       : x;
     default:
         return x;
     }
@@ -257,7 +253,7 @@ static void run_map_int(const void *arg, void *const *bufs)
     int64_t *y = bufs[1];
 
     for (int64_t i = 0; i < m->count; i++)
-        y[i] = lr_kernel_wrap(m->t, apply_int(m->f, x[i], m->a, m->b));
+        y[i] = lr_kernel_wrap(m->t, apply_int(m->f, x[i]));
 }
 
 enum lr_status lr_kernel_make(struct lr_kernel *k,
@@ -278,6 +274,35 @@ enum lr_status lr_kernel_map(struct lr_kernel *k, enum lr_map f, float a, float 
 
     return lr_kernel_make(k, lr_kernel_is_float(t) ? run_map : run_map_int, &m, sizeof(m),
                           e);
+}
+
+struct clip_ints {
+    int64_t lo, hi, count;
+    bool is_unsigned;
+};
+
+static void run_clip_ints(const void *arg, void *const *bufs)
+{
+    const struct clip_ints *c = arg;
+    /* with the highest bit turned over, unsigned numbers are in order as signed ones */
+    const uint64_t turn = c->is_unsigned ? (uint64_t)1 << 63 : 0;
+    const int64_t *x = bufs[0];
+    int64_t *y = bufs[1];
+
+    for (int64_t i = 0; i < c->count; i++) {
+        int64_t v = (int64_t)((uint64_t)x[i] ^ turn);
+        y[i] = v < (int64_t)((uint64_t)c->lo ^ turn)   ? c->lo
+               : v > (int64_t)((uint64_t)c->hi ^ turn) ? c->hi
+                                                       : x[i];
+    }
+}
+
+enum lr_status lr_kernel_clip_ints(struct lr_kernel *k, int64_t lo, int64_t hi,
+                                   int64_t count, enum lr_dtype t, struct lr_err *e)
+{
+    struct clip_ints c = {lo, hi, count, t == LR_DT_U64};
+
+    return lr_kernel_make(k, run_clip_ints, &c, sizeof(c), e);
 }
 
 struct keep {

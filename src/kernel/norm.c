@@ -65,7 +65,7 @@ static void run_lp(const void *arg, void *const *bufs)
             }
             sum = p->p == 1 ? sum : sqrt(sum);
             for (int64_t j = 0; j < p->n; j++)
-                y[j * p->inner] = (float)((double)x[j * p->inner] / sum);
+                y[j * p->inner] = sum != 0 ? (float)((double)x[j * p->inner] / sum) : 0;
         }
 }
 

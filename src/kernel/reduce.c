@@ -91,17 +91,25 @@ static float reduce_floats(const struct reduce *p, const float *x)
     return (float)finish(p, sum, shift);
 }
 
+/* Cut towards zero; what is no number of int64 becomes 0. */
+static int64_t whole(double x)
+{
+    return fabs(x) < 9.2e18 ? (int64_t)x : 0;
+}
+
 static int64_t reduce_ints(const struct reduce *p, const int64_t *x)
 {
     int64_t sum = p->f == LR_RED_PROD  ? 1
                   : p->f == LR_RED_MAX ? INT64_MIN
                   : p->f == LR_RED_MIN ? INT64_MAX
                                        : 0;
-    double squares = 0;
+    double squares = 0, powers = 0;
 
     for (int64_t j = 0; j < p->length; j++) {
         int64_t v = x[offset_of(j, p->n_gone, p->gone, p->gone_step)];
         squares += (double)v * (double)v;
+        if (p->f == LR_RED_LOG_SUM_EXP)
+            powers += exp((double)v);
         if (p->f == LR_RED_MAX)
             sum = v > sum ? v : sum;
         else if (p->f == LR_RED_MIN)
@@ -118,8 +126,10 @@ static int64_t reduce_ints(const struct reduce *p, const int64_t *x)
         sum = (int64_t)sqrt(squares);
     else if (p->f == LR_RED_MEAN)
         sum = p->length ? sum / p->length : 0;
-    else if (p->f == LR_RED_LOG_SUM || p->f == LR_RED_LOG_SUM_EXP)
-        sum = 0;
+    else if (p->f == LR_RED_LOG_SUM)
+        sum = whole(log((double)sum));
+    else if (p->f == LR_RED_LOG_SUM_EXP)
+        sum = whole(log(powers));
     return lr_kernel_wrap(p->t, sum);
 }
 

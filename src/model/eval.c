@@ -234,6 +234,24 @@ static bool map_of(enum lr_map *f, float *a, float *b, const struct lr_node *n)
     return true;
 }
 
+/* A bound of a Clip of integers, which a float may not hold. */
+static int64_t int_bound(const struct lr_eval_ctx *c, int i, int64_t otherwise)
+{
+    const struct lr_tensor *t =
+        lr_eval_has_in(c, i) ? c->g->values[c->n->in[i]].tensor : NULL;
+
+    return t && !lr_kernel_is_float(t->dtype) ? lr_tensor_int_at(t, 0) : otherwise;
+}
+
+static enum lr_status clip_ints(struct lr_eval_ctx *c, int64_t count, enum lr_dtype t)
+{
+    const bool is_unsigned = t == LR_DT_U64;
+
+    return lr_kernel_clip_ints(
+        &c->x->kernel, int_bound(c, 1, is_unsigned ? 0 : INT64_MIN),
+        int_bound(c, 2, is_unsigned ? -1 : INT64_MAX), count, t, c->e);
+}
+
 enum lr_status lr_eval_map(struct lr_eval_ctx *c)
 {
     struct lr_shape s = lr_eval_shape(c, 0);
@@ -244,12 +262,12 @@ enum lr_status lr_eval_map(struct lr_eval_ctx *c)
     c->x->n_in = 1;
     if (c->n->op == LR_OP_CLIP) {
         enum lr_status st = lr_node_clip(&a, &b, c->g, c->n, c->e);
-        if (st != LR_OK)
-            return st;
+        if (st != LR_OK || !lr_kernel_is_float(t))
+            return st == LR_OK ? clip_ints(c, lr_eval_count(&s), t) : st;
     } else if (!map_of(&f, &a, &b, c->n)) {
         return lr_eval_none(c);
     }
-    if (!lr_kernel_is_float(t) && f != LR_MAP_CLIP && f != LR_MAP_RELU && f < LR_MAP_ABS)
+    if (!lr_kernel_is_float(t) && f != LR_MAP_RELU && f < LR_MAP_ABS)
         return lr_err_set(c->e, LR_EUNSUP, "%s of %s", c->n->type, lr_dtype_name(t));
     return lr_kernel_map(&c->x->kernel, f, a, b, lr_eval_count(&s), t, c->e);
 }

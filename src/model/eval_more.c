@@ -53,13 +53,10 @@ enum lr_status lr_eval_reduce(struct lr_eval_ctx *c)
 {
     struct lr_shape in = lr_eval_shape(c, 0);
     unsigned axes;
-    bool is_noop;
-    enum lr_status st = lr_node_reduce_axes(&axes, &is_noop, c->g, c->n, in.n_dims, c->e);
+    enum lr_status st = lr_node_reduce_axes(&axes, c->g, c->n, in.n_dims, c->e);
 
     if (st != LR_OK)
         return st;
-    if (is_noop)
-        return lr_eval_copy(c);
     c->x->n_in = 1;
     return lr_kernel_reduce(&c->x->kernel, reduce_of(c->n->op), &in, axes,
                             lr_eval_type(c, 0),
@@ -182,7 +179,9 @@ enum lr_status lr_eval_einsum(struct lr_eval_ctx *c)
     enum lr_status st = lr_node_equation(&q, c->n, p, c->e);
     for (int i = 0; i < n; i++)
         labels[i] = q.in[i];
-    return st == LR_OK ? lr_kernel_einsum(&c->x->kernel, n, p, labels, q.out, c->e) : st;
+    return st == LR_OK ? lr_kernel_einsum(&c->x->kernel, n, p, labels, q.out,
+                                          lr_eval_type(c, 0), c->e)
+                       : st;
 }
 
 /* For constants and odd shapes: a sum over the last label of a. */
@@ -206,7 +205,7 @@ enum lr_status lr_eval_matmul(struct lr_eval_ctx *c)
         b[i] = is_column || i == s[1].n_dims - 2 ? 'z'
                : i == s[1].n_dims - 1            ? y[out.n_dims - 1]
                                                  : y[stack - (s[1].n_dims - 2) + i];
-    return lr_kernel_einsum(&c->x->kernel, 2, p, labels, y, c->e);
+    return lr_kernel_einsum(&c->x->kernel, 2, p, labels, y, lr_eval_type(c, 0), c->e);
 }
 
 enum lr_status lr_eval_resize(struct lr_eval_ctx *c)

@@ -154,6 +154,25 @@ static enum lr_status check_shape(const struct lr_infer *c, const struct lr_shap
     return LR_OK;
 }
 
+/* A constant that was computed as int64 in the type of its operands, wrapped to it. */
+static enum lr_status retype(struct lr_value *v, enum lr_dtype t, struct lr_err *e)
+{
+    struct lr_tensor *x = NULL;
+    int64_t count;
+    enum lr_status st = lr_tensor_new(&x, t, &v->tensor->shape, e);
+
+    if (st == LR_OK)
+        st = lr_shape_count(&count, &x->shape, e);
+    if (st != LR_OK) {
+        lr_tensor_free(x);
+        return st;
+    }
+    lr_kernel_store(x, v->tensor->data, count);
+    lr_tensor_free(v->tensor);
+    v->tensor = x;
+    return LR_OK;
+}
+
 enum lr_status lr_infer_out(struct lr_infer *c, int i, enum lr_dtype t,
                             const struct lr_shape *s, struct lr_err *e)
 {
@@ -166,6 +185,9 @@ enum lr_status lr_infer_out(struct lr_infer *c, int i, enum lr_dtype t,
     v->dtype = t;
     v->has_shape = true;
     v->shape = *s;
+    if (c->is_folded[c->node->out[i]] && v->tensor && v->tensor->dtype == LR_DT_I64 &&
+        t == LR_DT_I32)
+        return retype(v, t, e);
     return LR_OK;
 }
 

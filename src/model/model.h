@@ -206,6 +206,9 @@ enum lr_status lr_layer_find_follow(struct lr_layer *x, const struct lr_graph *g
 /* Does t add the same d numbers to every row of an [n, d] product: [d], [1, d], or a
  * single number? */
 bool lr_tensor_is_row(const struct lr_tensor *t, int64_t d);
+/* LR_ENUMERIC names a constant that is not finite and that a convolution, a matrix
+ * product or a batch normalisation computes with. */
+enum lr_status lr_graph_check_weights(const struct lr_graph *g, struct lr_err *e);
 
 /* ---- passes.c */
 

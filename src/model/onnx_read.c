@@ -395,7 +395,7 @@ static enum lr_status read_model(struct reader *r, const Onnx__ModelProto *m,
         st = lr_graph_sort(r->g, e);
     if (st == LR_OK)
         st = lr_graph_absorb_constants(r->g, e);
-    return st;
+    return st == LR_OK ? lr_graph_check_weights(r->g, e) : st;
 }
 
 char *lr_onnx_folder(const char *path)

@@ -241,27 +241,23 @@ static enum lr_status from_list(struct lr_tensor **out, const Onnx__TensorProto 
     return st;
 }
 
-static enum lr_status check_finite(const struct lr_tensor *t, const char *name,
-                                   size_t count, struct lr_err *e)
+/* Masks and bounds may be infinite; what must be finite lr_graph_check_weights tells. */
+static enum lr_status check_numbers(const struct lr_tensor *t, const char *name,
+                                    size_t count, struct lr_err *e)
 {
     struct lr_tensor *x = NULL;
-    bool is_ok = true;
+    bool is_nan = false;
 
-    if (!lr_dtype_is_float(t->dtype) || t->shape.n_dims == 0)
-        return LR_OK; /* bounds of Clip are scalars and may be infinite */
-    if (t->dtype == LR_DT_F32) {
-        is_ok = lr_all_finite(t->data, count);
-    } else if (t->dtype == LR_DT_F64) {
-        for (size_t i = 0; i < count && is_ok; i++)
-            is_ok = __builtin_isfinite(((const double *)t->data)[i]);
-    } else {
-        enum lr_status st = lr_tensor_to_f32(&x, t, e);
-        if (st != LR_OK)
-            return st;
-        is_ok = lr_all_finite(x->data, count);
-        lr_tensor_free(x);
-    }
-    if (!is_ok)
+    if (!lr_dtype_is_float(t->dtype) || t->shape.n_dims == 0 ||
+        (t->dtype == LR_DT_F32 && lr_all_finite(t->data, count)))
+        return LR_OK;
+    enum lr_status st = lr_tensor_to_f32(&x, t, e);
+    if (st != LR_OK)
+        return st;
+    for (size_t i = 0; i < count && !is_nan; i++)
+        is_nan = __builtin_isnan(((const float *)x->data)[i]);
+    lr_tensor_free(x);
+    if (is_nan)
         return lr_err_set(e, LR_ENUMERIC, "tensor %.100s holds NaN or infinity", name);
     return LR_OK;
 }
@@ -330,7 +326,7 @@ enum lr_status lr_onnx_tensor(struct lr_tensor **out, Onnx__TensorProto *t,
     if (st == LR_OK)
         st = lr_shape_count(&count, &(*out)->shape, e);
     if (st == LR_OK)
-        st = check_finite(*out, label(t), (size_t)count, e);
+        st = check_numbers(*out, label(t), (size_t)count, e);
     if (st != LR_OK) {
         lr_tensor_free(*out);
         *out = NULL;

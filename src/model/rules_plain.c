@@ -57,9 +57,7 @@ enum lr_status lr_rule_reduce(struct lr_infer *c, struct lr_err *e)
     struct lr_shape out = {0};
     struct lr_err why = {0};
     unsigned axes;
-    bool is_noop;
-    enum lr_status st =
-        lr_node_reduce_axes(&axes, &is_noop, c->g, c->node, s->n_dims, &why);
+    enum lr_status st = lr_node_reduce_axes(&axes, c->g, c->node, s->n_dims, &why);
 
     if (st != LR_OK)
         return lr_infer_demote(c, st, &why, e);

@@ -47,6 +47,27 @@ enum lr_status lr_infer_types(struct lr_infer *c, struct lr_err *e)
     case LR_OP_GATHER:
     case LR_OP_GATHER_ELEMENTS:
         return check_integers(c, 1, "indices", e);
+    case LR_OP_CONV:
+    case LR_OP_CONV_TRANSPOSE:
+    case LR_OP_AVERAGE_POOL:
+    case LR_OP_GLOBAL_AVERAGE_POOL:
+    case LR_OP_LP_POOL:
+    case LR_OP_GLOBAL_LP_POOL:
+    case LR_OP_SOFTMAX:
+    case LR_OP_LOG_SOFTMAX:
+    case LR_OP_HARDMAX:
+    case LR_OP_LAYER_NORMALIZATION:
+    case LR_OP_INSTANCE_NORMALIZATION:
+    case LR_OP_GROUP_NORMALIZATION:
+    case LR_OP_LP_NORMALIZATION:
+    case LR_OP_MEAN:
+        for (int i = 0; i < c->node->n_in; i++)
+            if (lr_infer_has(c, i) && !is_real(c, i))
+                return lr_infer_why(c, e, "%s of type %s", c->node->type,
+                                    lr_dtype_name(lr_infer_dtype(c, i)));
+        return LR_OK;
+    case LR_OP_EINSUM:
+        return check_alike(c, 0, c->node->n_in, e);
     default:
         return LR_OK;
     }

@@ -52,11 +52,10 @@ enum lr_status lr_node_resize(struct lr_resize_plan *p, const struct lr_graph *g
                               const struct lr_node *n, const struct lr_shape *in,
                               const int64_t *sizes, int n_sizes, struct lr_err *e);
 
-/* The axes a reduction (or ArgMax) runs over, as a bit set; is_noop: none, the data are
- * handed on. LR_EUNSUP when they are not constant. */
-enum lr_status lr_node_reduce_axes(unsigned *axes, bool *is_noop,
-                                   const struct lr_graph *g, const struct lr_node *n,
-                                   int n_dims, struct lr_err *e);
+/* The axes a reduction (or ArgMax) runs over, as a bit set. LR_EUNSUP when they are not
+ * constant. */
+enum lr_status lr_node_reduce_axes(unsigned *axes, const struct lr_graph *g,
+                                   const struct lr_node *n, int n_dims, struct lr_err *e);
 
 /* The equation of an Einsum with what it leaves out put in: dots become capital letters,
  * a missing result the sorted labels that occur once. in: of each operand. */

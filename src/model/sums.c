@@ -4,15 +4,13 @@
 #include "model.h"
 #include "model/space.h"
 
-enum lr_status lr_node_reduce_axes(unsigned *axes, bool *is_noop,
-                                   const struct lr_graph *g, const struct lr_node *n,
-                                   int n_dims, struct lr_err *e)
+enum lr_status lr_node_reduce_axes(unsigned *axes, const struct lr_graph *g,
+                                   const struct lr_node *n, int n_dims, struct lr_err *e)
 {
     int64_t list[LR_MAX_DIMS];
     int count;
 
     *axes = 0;
-    *is_noop = false;
     if (n->op == LR_OP_ARG_MAX || n->op == LR_OP_ARG_MIN) {
         list[0] = lr_node_int(n, "axis", 0);
         count = 1;
@@ -20,8 +18,9 @@ enum lr_status lr_node_reduce_axes(unsigned *axes, bool *is_noop,
         return lr_err_set(e, LR_EUNSUP, "%.100s: its axes are not constant", n->name);
     }
     if (count <= 0) {
-        *is_noop = lr_node_int(n, "noop_with_empty_axes", 0) != 0;
-        *axes = *is_noop ? 0 : (1U << n_dims) - 1;
+        /* over no axis every number is reduced by itself: to its square, its logarithm */
+        if (lr_node_int(n, "noop_with_empty_axes", 0) == 0)
+            *axes = (1U << n_dims) - 1;
         return LR_OK;
     }
     for (int i = 0; i < count; i++) {

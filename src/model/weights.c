@@ -11,6 +11,43 @@ bool lr_tensor_is_row(const struct lr_tensor *t, int64_t d)
     return n == 1 || (n == d && t->shape.dims[t->shape.n_dims - 1] == d);
 }
 
+static bool is_weight(enum lr_op op, int i)
+{
+    return op == LR_OP_CONV || op == LR_OP_CONV_TRANSPOSE || op == LR_OP_GEMM ||
+           op == LR_OP_MAT_MUL || (op == LR_OP_BATCH_NORMALIZATION && i > 0);
+}
+
+/* Every number as a float: what overflows there is none to compute with. */
+static enum lr_status check_weight(const struct lr_value *v, struct lr_err *e)
+{
+    const struct lr_tensor *t = v->tensor;
+    struct lr_tensor *x = NULL;
+    int64_t n;
+
+    if (!t || !lr_dtype_is_float(t->dtype))
+        return LR_OK;
+    enum lr_status st = lr_shape_count(&n, &t->shape, e);
+    if (st == LR_OK && t->dtype != LR_DT_F32) {
+        st = lr_tensor_to_f32(&x, t, e);
+        t = x;
+    }
+    if (st == LR_OK && !lr_all_finite(t->data, (size_t)n))
+        st = lr_err_set(e, LR_ENUMERIC, "tensor %.100s holds NaN or infinity", v->name);
+    lr_tensor_free(x);
+    return st;
+}
+
+enum lr_status lr_graph_check_weights(const struct lr_graph *g, struct lr_err *e)
+{
+    enum lr_status st = LR_OK;
+
+    for (int k = 0; k < g->n_nodes && st == LR_OK; k++)
+        for (int i = 0; i < g->nodes[k].n_in && st == LR_OK; i++)
+            if (g->nodes[k].in[i] >= 0 && is_weight(g->nodes[k].op, i))
+                st = check_weight(&g->values[g->nodes[k].in[i]], e);
+    return st;
+}
+
 /* scale times the d numbers, or d times the one number, of t. */
 static enum lr_status row(struct lr_tensor **out, const struct lr_tensor *t, int64_t d,
                           float scale, struct lr_err *e)

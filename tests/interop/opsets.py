@@ -342,6 +342,60 @@ def average_pool_ceil(n):
                  count_include_pad=1, pads=[1, 1, 1, 1])
 
 
+def integers(n, scale, kind=TensorProto.INT32):
+    return n.add("Cast", n.add("Mul", "x", np.float32(scale)), to=kind)
+
+
+def reals(n, x):
+    return n.add("Cast", x, to=TensorProto.FLOAT)
+
+
+@case(13)
+def matmul_integers(n):
+    y = n.add("MatMul", integers(n, 3), np.arange(20, dtype=np.int32).reshape(10, 2))
+    z = n.add("MatMul", np.arange(1, 4).reshape(1, 3), np.arange(6).reshape(3, 2))
+    return n.add("Mul", reals(n, y), reals(n, z))
+
+
+@case(13)
+def einsum_integers(n):
+    w = np.arange(20, dtype=np.int32).reshape(10, 2)
+    return reals(n, n.add("Einsum", integers(n, 3), w, equation="nchw,wk->nchk"))
+
+
+@case(13)
+def int32_constants(n):
+    total = n.add("Add", np.array([2147483647], np.int32), np.array([5], np.int32))
+    chosen = n.add("Gather", np.array([7, 8, 9], np.int32), ints(2))
+    return reals(n, n.add("Add", n.add("Sub", integers(n, 3), total), chosen))
+
+
+@case(13)
+def clip_integers(n):
+    x = n.add("Add", integers(n, 3, TensorProto.INT64), np.int64(16777217))
+    y = n.add("Clip", x, np.int64(16777217), np.int64(16777219))
+    return reals(n, n.add("Sub", y, np.int64(16777217)))
+
+
+@case(13)
+def power_negative(n):
+    return reals(n, n.add("Pow", n.add("Cast", n.add("Sign", "x"), to=6), np.int32(-1)))
+
+
+@case(13)
+def masked_softmax(n):
+    mask = np.where(np.arange(10) < 5, 0, -np.inf).astype(np.float32).reshape(1, 1, 1, 10)
+    return n.add("Softmax", n.add("Add", "x", mask), axis=-1)
+
+
+for p in (1, 2):
+    CASES.append(("zero_vectors_%d" % p, 13, lambda n, p=p: n.add(
+        "LpNormalization", n.add("Relu", n.add("Sub", "x", np.float32(1.5))), axis=3, p=p)))
+for reduce in ("L1", "L2", "SumSquare", "LogSum", "LogSumExp"):
+    CASES.append(("Reduce%s_noop_18" % reduce, 18, lambda n, r=reduce: n.add(
+        "Reduce" + r, n.add("Abs" if r == "LogSum" else "Neg", "x"), noop_with_empty_axes=1)))
+
+
 # What is refused, and by which words.
 REFUSED = []
 

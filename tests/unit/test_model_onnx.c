@@ -195,7 +195,7 @@ static void onnx__refuses_tensor_when_size_and_shape_differ(void **state)
     pb_message(&g, 5, &t);
     assert_parse_error(&g, LR_EUNSUP, "tensor w: element type 8");
 
-    float bad[2] = {1, INFINITY};
+    float bad[2] = {1, NAN};
     put_head(&t, "w", (int64_t[]){2, 0}, LR_DT_F32);
     pb_bytes(&t, 9, bad, sizeof(bad));
     pb_message(&g, 5, &t);
@@ -224,6 +224,29 @@ static void put_external(struct lr_strbuf *g, const char *location, const char *
     pb_message(g, 5, &t);
     put_frame(g);
     put_node(g, "Relu", "r", "x", NULL, "y");
+}
+
+/* A mask may hold infinities, weights may not. */
+static void onnx__allows_infinity_where_nothing_is_multiplied(void **state)
+{
+    (void)state;
+    float mask[4] = {0, -INFINITY, 0, 1};
+    for (int is_weight = 0; is_weight < 2; is_weight++) {
+        struct lr_strbuf graph = {0}, t = {0};
+        struct lr_graph *g = NULL;
+        struct lr_err e = {0};
+        put_frame(&graph);
+        put_node(&graph, is_weight ? "MatMul" : "Add", "n", "x", "w", "y");
+        put_head(&t, "w", (int64_t[]){4, 1, 0}, LR_DT_F32);
+        pb_bytes(&t, 9, mask, sizeof(mask));
+        pb_message(&graph, 5, &t);
+        if (is_weight) {
+            assert_parse_error(&graph, LR_ENUMERIC, "tensor w holds NaN or infinity");
+            continue;
+        }
+        assert_int_equal(parse(&g, &graph, &e), LR_OK);
+        lr_graph_free(g);
+    }
 }
 
 static void onnx__reads_external_data_when_inside_the_folder(void **state)
@@ -435,6 +458,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(onnx__reads_typed_lists_and_raw_bytes_alike),
         cmocka_unit_test(onnx__refuses_tensor_when_size_and_shape_differ),
+        cmocka_unit_test(onnx__allows_infinity_where_nothing_is_multiplied),
         cmocka_unit_test(onnx__reads_external_data_when_inside_the_folder),
         cmocka_unit_test(onnx__refuses_external_data_when_outside_the_folder),
         cmocka_unit_test(onnx__refuses_graph_when_inconsistent),

@@ -1,0 +1,172 @@
+/* Integers in the plain kernels, against numbers worked out by hand, and constants that
+ * keep their type while they are computed. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/kernel.h"
+#include "model_build.h"
+
+static void run(struct lr_kernel *k, void *const *bufs)
+{
+    k->run(k->arg, bufs);
+    lr_free(k->arg);
+}
+
+static void assert_ints(const int64_t *got, int n, const int64_t *want)
+{
+    for (int i = 0; i < n; i++)
+        assert_int_equal(got[i], want[i]);
+}
+
+static void einsum__multiplies_integers_and_wraps_when_the_type_is_narrow(void **state)
+{
+    (void)state;
+    static const struct {
+        enum lr_dtype t;
+        int64_t want[4];
+    } cases[] = {{LR_DT_I64, {211, -101, 483, -233}}, {LR_DT_I8, {-45, -101, -29, 23}}};
+    const struct lr_shape s = {.n_dims = 2, .dims = {2, 2}};
+    int64_t a[4] = {1, 2, 3, 4}, b[4] = {61, -31, 75, -35};
+    for (int i = 0; i < 2; i++) {
+        struct lr_kernel k;
+        struct lr_err e = {0};
+        int64_t y[4] = {0};
+        assert_int_equal(lr_kernel_einsum(&k, 2, (const struct lr_shape *[]){&s, &s},
+                                          (const char *[]){"ij", "jk"}, "ik", cases[i].t,
+                                          &e),
+                         LR_OK);
+        run(&k, (void *[]){a, b, y});
+        assert_ints(y, 4, cases[i].want);
+    }
+}
+
+/* Bounds next to 2^24, which floats do not tell apart, and beyond the signed range. */
+static void clip__is_exact_when_floats_cannot_hold_the_bounds(void **state)
+{
+    (void)state;
+    struct lr_kernel k;
+    struct lr_err e = {0};
+    int64_t x[4] = {0, 16777217, 16777218, 16777300}, y[4];
+    assert_int_equal(lr_kernel_clip_ints(&k, 16777217, 16777219, 4, LR_DT_I64, &e),
+                     LR_OK);
+    run(&k, (void *[]){x, y});
+    assert_ints(y, 4, (const int64_t[]){16777217, 16777217, 16777218, 16777219});
+
+    int64_t big[3] = {1, INT64_MIN, -1};
+    assert_int_equal(lr_kernel_clip_ints(&k, 2, INT64_MIN, 3, LR_DT_U64, &e), LR_OK);
+    run(&k, (void *[]){big, y});
+    assert_ints(y, 3, (const int64_t[]){2, INT64_MIN, INT64_MIN});
+}
+
+static void lp_norm__leaves_zeros_when_there_is_no_length(void **state)
+{
+    (void)state;
+    const float want[2][4] = {{0, 3.0F / 7, 0, -4.0F / 7}, {0, 0.6F, 0, -0.8F}};
+    for (int p = 1; p <= 2; p++) {
+        struct lr_kernel k;
+        struct lr_err e = {0};
+        float x[4] = {0, 3, 0, -4}, y[4];
+        assert_int_equal(lr_kernel_lp_norm(&k, p, 1, 2, 2, &e), LR_OK);
+        run(&k, (void *[]){x, y});
+        for (int i = 0; i < 4; i++)
+            assert_float_equal(y[i], want[p - 1][i], 1e-6);
+    }
+}
+
+static void reduce__takes_logarithms_of_integers(void **state)
+{
+    (void)state;
+    static const enum lr_reduce how[] = {LR_RED_LOG_SUM, LR_RED_LOG_SUM_EXP};
+    const struct lr_shape s = {.n_dims = 2, .dims = {2, 2}};
+    for (int i = 0; i < 2; i++) {
+        struct lr_kernel k;
+        struct lr_err e = {0};
+        int64_t x[4] = {100, 50, 7, 7}, y[2];
+        assert_int_equal(lr_kernel_reduce(&k, how[i], &s, 2, LR_DT_I32, false, &e),
+                         LR_OK);
+        run(&k, (void *[]){x, y});
+        assert_ints(y, 2, i ? (const int64_t[]){100, 7} : (const int64_t[]){5, 2});
+    }
+}
+
+static int narrow(struct lr_graph *g, const char *name, int n, const int32_t *v)
+{
+    const struct lr_shape s = {.n_dims = 1, .dims = {n}};
+    struct lr_tensor *t;
+    struct lr_err e = {0};
+    int at;
+    assert_int_equal(lr_tensor_new(&t, LR_DT_I32, &s, &e), LR_OK);
+    memcpy(t->data, v, (size_t)n * sizeof(*v));
+    assert_int_equal(lr_graph_add_value(g, &at, name, t, &e), LR_OK);
+    return at;
+}
+
+/* Small vectors of integers are followed as int64, whatever their type. */
+static void fold__keeps_int32_when_small_vectors_are_computed(void **state)
+{
+    (void)state;
+    struct lr_graph *g = mb_graph(13);
+    int x = mb_image(g, -1, 2, 3, 3);
+    int a = narrow(g, "a", 2, (const int32_t[]){INT32_MAX, 3});
+    int b = narrow(g, "b", 2, (const int32_t[]){5, 4});
+    int sum = mb_binary(g, "Add", "sum", a, b);
+    int turned = mb_binary(g, "Gather", "turned", sum,
+                           mb_ints(g, "order", 1, 2, (const int64_t[]){1, 0}));
+    int i = mb_unary(g, "Cast", "i", x);
+    mb_set_int(g, i, "to", LR_DT_I32);
+    int pair = mb_node(g, "Reshape", "pair", 2,
+                       (int[]){i, mb_ints(g, "to", 1, 2, (const int64_t[]){-1, 18})});
+    int first = mb_node(g, "Slice", "first", 4,
+                        (int[]){pair, mb_ints(g, "from", 1, 1, (const int64_t[]){0}),
+                                mb_ints(g, "end", 1, 1, (const int64_t[]){2}),
+                                mb_ints(g, "axis", 1, 1, (const int64_t[]){1})});
+    int y = mb_binary(g, "Add", "y", first, turned);
+    mb_output(g, y);
+    for (int pass = 0; pass < 2; pass++) {
+        mb_infer(g);
+        assert_null(mb_of(g, y)->why_unsupported);
+        const struct lr_tensor *t = g->values[turned].tensor;
+        assert_non_null(t);
+        assert_int_equal(t->dtype, LR_DT_I32);
+        assert_int_equal(lr_tensor_int_at(t, 0), 7);
+        assert_int_equal(lr_tensor_int_at(t, 1), INT32_MIN + 4);
+    }
+    lr_graph_free(g);
+}
+
+/* Reduced by itself a number still becomes its square. */
+static void fold__squares_when_a_reduction_has_no_axes(void **state)
+{
+    (void)state;
+    struct lr_graph *g = mb_graph(18);
+    int x = mb_image(g, -1, 2, 3, 3);
+    int y = mb_unary(g, "ReduceSumSquare", "y",
+                     mb_floats(g, "a", 1, 3, (const float[]){-3, 0.5F, 2}));
+    mb_set_int(g, y, "noop_with_empty_axes", 1);
+    mb_output(g, mb_binary(g, "Add", "z", x, y));
+    mb_infer(g);
+    const struct lr_tensor *t = g->values[y].tensor;
+    assert_non_null(t);
+    assert_int_equal(t->shape.dims[0], 3);
+    const float want[3] = {9, 0.25F, 4};
+    for (int i = 0; i < 3; i++)
+        assert_float_equal(((const float *)t->data)[i], want[i], 1e-6);
+    lr_graph_free(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(einsum__multiplies_integers_and_wraps_when_the_type_is_narrow),
+        cmocka_unit_test(clip__is_exact_when_floats_cannot_hold_the_bounds),
+        cmocka_unit_test(lp_norm__leaves_zeros_when_there_is_no_length),
+        cmocka_unit_test(reduce__takes_logarithms_of_integers),
+        cmocka_unit_test(fold__keeps_int32_when_small_vectors_are_computed),
+        cmocka_unit_test(fold__squares_when_a_reduction_has_no_axes),
+    };
+    return cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
+}
