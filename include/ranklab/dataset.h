@@ -8,6 +8,7 @@
 
 #include "ranklab/err.h"
 #include "ranklab/progress.h"
+#include "ranklab/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +35,9 @@ struct lr_data_opts {
      * middle. */
     int resize_h, resize_w;
     bool is_channels_last; /* images are given out as height x width x channels */
+    int n_dims; /* 0: images; else what is fed is an array of so many dimensions, the
+                   batch among them, dims[1..], and only a .npy of that shape will do */
+    int64_t dims[LR_MAX_DIMS];
     const struct lr_progress *progress; /* while the set is opened; may be NULL */
     /* Whether it was told that nothing can be remembered of pictures, which is told once;
      * NULL: by this set. It outlives the set. */

@@ -184,9 +184,10 @@ enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
 /* Makes input v of the graph a constant; t is taken over, also on failure. */
 enum lr_status lr_graph_bind_input(struct lr_graph *g, int v, struct lr_tensor *t,
                                    struct lr_err *e);
-/* Of several inputs the image is the first one of four dimensions and floating type; the
- * others become constants of ones (free sizes taken as 1), each with a note. Leaves
- * networks with one input, or with no such image, as they are. */
+/* Of several inputs the image is the first one of four dimensions and floating type, or
+ * else the first that looks most like it. Others that the file gives the same shape read
+ * the same image, the rest become constants of ones (free sizes taken as 1), each with a
+ * note. Leaves networks with one input, or whose inputs have no shape, as they are. */
 enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_notes *notes,
                                      struct lr_err *e);
 /* Whether input i of operators of this kind must be constant to be run here. */
@@ -299,7 +300,7 @@ enum lr_status lr_layer_weights(struct lr_tensor **w, struct lr_tensor **bias,
                                 struct lr_err *e);
 
 /* Nodes that the engine cannot run: NULL when there are none, else one line naming the
- * first and the number of others, in buf. */
+ * first, of operators not known if there are such, and the number of others, in buf. */
 const char *lr_graph_blocker(const struct lr_graph *g, char *buf, size_t size);
 
 #ifdef __cplusplus

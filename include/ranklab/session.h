@@ -75,7 +75,8 @@ struct lr_session {
     int n_layers;
     struct lr_layer *layers;
     struct lr_layer_plan *plan;
-    int in_c, in_h, in_w;
+    int in_c, in_h, in_w;  /* of other inputs than images, whose number of dimensions is
+                              the graph's: the second, those between, the last one */
     bool is_channels_last; /* the input is batch x height x width x channels */
     /* data */
     struct lr_dataset *calib, *eval;
@@ -132,6 +133,11 @@ extern const struct lr_embedded lr_embedded[];
 extern const int lr_n_embedded;
 const struct lr_embedded *lr_embedded_find(const char *name); /* with the @ */
 
+/* Whether the network can be run up to every layer that can be approximated. */
+bool lr_session_can_sample(const struct lr_session *s);
+/* What is fed for one image, "3x224x224": channels x height x width also where the
+ * network has its channels last. Returns buf. */
+const char *lr_session_input_text(char *buf, size_t size, const struct lr_session *s);
 /* Opens a path or @NAME, replacing what was open (its images too) only when all went
  * well.
  * @NAME also opens its calibration and evaluation images. input: NULL or the first

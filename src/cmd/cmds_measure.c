@@ -138,7 +138,7 @@ static enum lr_status read_input(struct job *j, const struct cmd_value *v,
                                  struct cmd_error *e)
 {
     const struct lr_session *s = j->c->session;
-    char *path = NULL, shape[8 * 21];
+    char *path = NULL, shape[8 * 21], wanted[8 * 21];
     enum lr_status st = cmd_path(&path, v, e);
 
     if (!st)
@@ -149,13 +149,14 @@ static enum lr_status read_input(struct job *j, const struct cmd_value *v,
     if (st)
         return cmd_blame(e, v);
     const struct lr_shape *d = &j->x->shape;
-    const int64_t *in = s->graph->values[s->graph->inputs[0]].shape.dims;
-    if (d->n_dims != 4 || d->dims[0] < 1 || d->dims[1] != in[1] || d->dims[2] != in[2] ||
-        d->dims[3] != in[3])
-        return cmd_fail_at(e, v->begin, LR_ESHAPE,
-                           "%s is %s; the network takes Nx%lldx%lldx%lld", v->text,
-                           lr_shape_text(shape, sizeof(shape), d), (long long)in[1],
-                           (long long)in[2], (long long)in[3]);
+    const struct lr_shape *in = &s->graph->values[s->graph->inputs[0]].shape;
+    bool is_fit = d->n_dims == in->n_dims && d->dims[0] >= 1;
+    for (int i = 1; is_fit && i < in->n_dims; i++)
+        is_fit = d->dims[i] == in->dims[i];
+    if (!is_fit)
+        return cmd_fail_at(e, v->begin, LR_ESHAPE, "%s is %s; the network takes %s",
+                           v->text, lr_shape_text(shape, sizeof(shape), d),
+                           lr_shape_text(wanted, sizeof(wanted), in));
     j->n = d->dims[0];
     j->per_in = (size_t)s->in_c * (size_t)s->in_h * (size_t)s->in_w;
     for (int64_t i = 0; i < j->n; i++)

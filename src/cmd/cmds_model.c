@@ -24,6 +24,33 @@ static const char *plural(int64_t n)
     return n == 1 ? "" : "s";
 }
 
+static const char *reason_of(const struct lr_layer *l)
+{
+    return l->reason ? l->reason : "cannot be approximated";
+}
+
+/* Why layer i stays whole. Of many with one reason the first tells it for all. */
+static void say_reason(struct cmd_ctx *c, int i)
+{
+    enum { MANY = 5 };
+    const struct lr_session *s = c->session;
+    const char *reason = reason_of(&s->layers[i]);
+    struct lr_strbuf names = {0};
+    int n = 0, before = 0;
+
+    for (int k = 0; k < s->n_layers; k++)
+        if (!s->layers[k].is_approximable &&
+            strcmp(reason_of(&s->layers[k]), reason) == 0) {
+            before += k < i;
+            lr_strbuf_printf(&names, "%s%s", n++ ? ", " : "", s->layers[k].name);
+        }
+    if (n < MANY)
+        cmd_say(c, "  %s: %s", s->layers[i].name, reason);
+    else if (before == 0 && !names.is_failed)
+        cmd_say(c, "  %d layers: %s: %s", n, reason, names.s);
+    lr_strbuf_free(&names);
+}
+
 /* Layers whose nonlinearity has no solver of its own, each with what follows it. */
 static void say_linear(struct cmd_ctx *c)
 {
@@ -55,7 +82,7 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
     const struct cmd_value *model = cmd_arg(call, "MODEL"),
                            *input = cmd_option(call, "input");
     struct lr_session *s = c->session;
-    char macs[32], params[40], *path = NULL;
+    char macs[32], params[40], shape[8 * 21], *path = NULL;
     struct lr_strbuf kept = {0};
     int n = 0, n_conv = 0, n_fc = 0;
     int n_kept = cmd_config_names(&kept, c);
@@ -82,8 +109,8 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
     cmd_amount(params, sizeof(params), (double)cost.params);
     /* An amount without a letter ends with the blank before a unit. */
     bool has_blank = params[strlen(params) - 1] == ' ';
-    cmd_say(c, "%s: input %dx%dx%d%s, %d convolution%s, %sMAC, %s%sparameter%s",
-            s->model_name, s->in_c, s->in_h, s->in_w,
+    cmd_say(c, "%s: input %s%s, %d convolution%s, %sMAC, %s%sparameter%s", s->model_name,
+            lr_session_input_text(shape, sizeof(shape), s),
             s->is_channels_last ? " (channels last)" : "", n_conv, plural(n_conv),
             cmd_amount(macs, sizeof(macs), (double)cost.macs), params,
             has_blank ? "" : " ", plural(cost.params));
@@ -101,8 +128,7 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
                 plural(n_conv));
     for (int i = 0; i < s->n_layers; i++)
         if (!s->layers[i].is_approximable)
-            cmd_say(c, "  %s: %s", s->layers[i].name,
-                    s->layers[i].reason ? s->layers[i].reason : "cannot be approximated");
+            say_reason(c, i);
     say_linear(c);
     if (n_fc)
         cmd_say(c, "%d fully connected layer%s, kept whole unless method says otherwise",
@@ -328,11 +354,8 @@ static enum lr_status run_info(struct cmd_ctx *c, const struct cmd_call *call,
     if (layer < 0)
         return cmd_fail_at(e, v->begin, LR_EINVAL, "%s are %d layers; name one", v->text,
                            n);
-    if (s->calib && s->layers[layer].is_approximable) {
-        char buf[256];
-        if (!lr_graph_blocker(s->graph, buf, sizeof(buf)))
-            st = lr_session_spectra(s, &c->progress, &e->err);
-    }
+    if (s->calib && s->layers[layer].is_approximable && lr_session_can_sample(s))
+        st = lr_session_spectra(s, &c->progress, &e->err);
     if (st)
         return st;
     if (!s->layers[layer].is_approximable || !is_for_one_table(c)) {
@@ -364,7 +387,13 @@ static const struct cmd_row rows[] = {
          "Reads an ONNX file, folds batch normalisation where that is exact, and says\n"
          "which convolutions can be approximated and why the others cannot. An\n"
          "embedded network (@fashion) brings its images along. What was open before is\n"
-         "replaced only when all went well.\n",
+         "replaced only when all went well. Sizes that the file leaves free are chosen\n"
+         "(images 224 x 224) and said; --input gives others. What is fed may be an "
+         "array\n"
+         "of any number of dimensions: data then takes .npy files of that shape. Of\n"
+         "several inputs one is the image; others of its shape get the same image, the\n"
+         "rest are constants of ones. With an operator that is not known the network is\n"
+         "run up to that one: the layers before can be solved and exported.\n",
      .examples = "open @fashion\nopen @fashion-resnet\n",
      .args = open_args,
      .options = open_options,

@@ -106,10 +106,7 @@ static enum lr_status ranks_of(struct lr_ranks *r, struct cmd_ctx *c, int i,
 /* Spectra make the answer complete; without images the ranks are set all the same. */
 static enum lr_status try_spectra(struct cmd_ctx *c, bool is_needed, struct cmd_error *e)
 {
-    char buf[256];
-
-    if (!is_needed &&
-        (!c->session->calib || lr_graph_blocker(c->session->graph, buf, sizeof(buf))))
+    if (!is_needed && (!c->session->calib || !lr_session_can_sample(c->session)))
         return LR_OK;
     return lr_session_spectra(c->session, &c->progress, &e->err);
 }

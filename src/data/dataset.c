@@ -26,7 +26,7 @@ static enum lr_status check_constants(const char *what, int n, const float *v, i
 static enum lr_status check_options(const struct lr_data_opts *o, int c, int h, int w,
                                     struct lr_err *e)
 {
-    if (c < 1 || c > LR_MAX_CHANNELS || h < 1 || w < 1)
+    if (c < 1 || (c > LR_MAX_CHANNELS && !o->n_dims) || h < 1 || w < 1)
         return lr_err_set(e, LR_EUNSUP,
                           "a network input of %dx%dx%d; 1 to %d channels of "
                           "images are supported",
@@ -55,6 +55,29 @@ static bool fits(const struct lr_dataset *d, int64_t c, int64_t h, int64_t w)
     return (c == d->c || (c == 1 && d->c == 3)) && h == d->h && w == d->w;
 }
 
+/* For a network that takes no images. */
+static enum lr_status match_array(struct lr_dataset *d, struct lr_err *e)
+{
+    const struct lr_shape *s = &d->images.shape;
+    struct lr_shape wanted = {.n_dims = d->opts.n_dims};
+    char text[LR_MAX_DIMS * 21], other[LR_MAX_DIMS * 21];
+    bool is_fit = s->n_dims == wanted.n_dims && !d->images.is_idx;
+
+    memcpy(wanted.dims, d->opts.dims, sizeof(wanted.dims));
+    for (int i = 1; is_fit && i < s->n_dims; i++)
+        is_fit = s->dims[i] == wanted.dims[i];
+    if (!is_fit)
+        return lr_err_set(e, LR_ESHAPE,
+                          "an array of shape %s does not fit a network input of %s",
+                          lr_shape_text(text, sizeof(text), s),
+                          lr_shape_text(other, sizeof(other), &wanted));
+    if (s->dims[0] == 0)
+        return lr_err_set(e, LR_EINVAL, "holds no images");
+    d->n_stored = s->dims[0];
+    d->stored_c = d->c;
+    return LR_OK;
+}
+
 static enum lr_status match_shape(struct lr_dataset *d, struct lr_err *e)
 {
     char text[8 * 21];
@@ -67,6 +90,8 @@ static enum lr_status match_shape(struct lr_dataset *d, struct lr_err *e)
         a->dtype != LR_DT_F16)
         return lr_err_set(e, LR_EUNSUP, "images of type %s; bytes or reals are supported",
                           lr_dtype_name(a->dtype));
+    if (d->opts.n_dims)
+        return match_array(d, e);
     if (s->n_dims != 3 && s->n_dims != 4)
         return lr_err_set(e, LR_ESHAPE, "an array of shape %s is no set of images",
                           lr_shape_text(text, sizeof(text), s));

@@ -75,6 +75,10 @@ enum lr_status data_folder_open(struct lr_dataset *d, const struct lr_data_opts 
 
     if (!p)
         return lr_enomem(e, sizeof(*p), "a folder");
+    if (d->opts.n_dims)
+        return lr_err_set(e, LR_ESHAPE,
+                          "the network takes arrays of %d dimensions, no pictures",
+                          d->opts.n_dims);
     if (d->c != 1 && d->c != 3)
         return lr_err_set(e, LR_ESHAPE,
                           "the network's input has %d channels; pictures have 1 or 3",

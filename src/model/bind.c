@@ -1,4 +1,4 @@
-/* Inputs of the network that become constants. */
+/* Several inputs: one is the image, the others become the same image or constants. */
 #include "kernel/kernel.h"
 #include "model.h"
 
@@ -24,14 +24,57 @@ enum lr_status lr_graph_bind_input(struct lr_graph *g, int v, struct lr_tensor *
     return LR_OK;
 }
 
+static bool is_like(const struct lr_value *x, int n_dims, bool is_float)
+{
+    return x->has_declared && x->declared.n_dims >= n_dims &&
+           (n_dims < 4 || x->declared.n_dims == n_dims) &&
+           (!is_float || lr_dtype_is_float(x->dtype));
+}
+
+/* The first input that looks like a batch of images, or else of something. */
 static int image_of(const struct lr_graph *g)
 {
-    for (int i = 0; i < g->n_inputs; i++) {
-        const struct lr_value *x = &g->values[g->inputs[i]];
-        if (x->has_declared && x->declared.n_dims == 4 && lr_dtype_is_float(x->dtype))
-            return g->inputs[i];
-    }
+    static const struct {
+        int n_dims;
+        bool is_float;
+    } wanted[] = {{4, true}, {4, false}, {5, true}, {2, true}, {1, true}, {1, false}};
+
+    for (size_t k = 0; k < sizeof(wanted) / sizeof(wanted[0]); k++)
+        for (int i = 0; i < g->n_inputs; i++)
+            if (is_like(&g->values[g->inputs[i]], wanted[k].n_dims, wanted[k].is_float))
+                return g->inputs[i];
     return -1;
+}
+
+/* Of one type and one size, the batch aside, where the file says so: a network that
+ * compares images gets the same one twice. */
+static bool is_second_image(const struct lr_value *a, const struct lr_value *b)
+{
+    if (a->dtype != b->dtype || !b->has_declared || a->declared.n_dims < 3 ||
+        a->declared.n_dims != b->declared.n_dims)
+        return false;
+    for (int i = 1; i < a->declared.n_dims; i++)
+        if (a->declared.dims[i] != b->declared.dims[i] &&
+            (a->declared.dims[i] > 0 || b->declared.dims[i] > 0))
+            return false;
+    return true;
+}
+
+/* Whatever read input v reads the image. */
+static void give_image(struct lr_graph *g, int v, int image)
+{
+    struct lr_value *x = &g->values[v];
+    int kept = 0;
+
+    for (int k = 0; k < g->n_nodes; k++)
+        for (int i = 0; i < g->nodes[k].n_in; i++)
+            if (g->nodes[k].in[i] == v)
+                g->nodes[k].in[i] = image;
+    x->is_input = x->has_declared = x->has_shape = false;
+    for (int i = 0; i < g->n_inputs; i++)
+        if (g->inputs[i] != v)
+            g->inputs[kept++] = g->inputs[i];
+    g->n_inputs = kept;
 }
 
 /* A tensor of ones for an input of this type and shape. */
@@ -70,12 +113,19 @@ enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_notes *
         struct lr_tensor *t = NULL;
         if (v == image)
             continue;
+        if (!x->is_output && is_second_image(&g->values[image], x)) {
+            lr_note(notes, LR_NOTE_WARNING,
+                    "input %.100s has the shape of %.100s: it is given the same image",
+                    x->name, g->values[image].name);
+            give_image(g, v, image);
+            continue;
+        }
         enum lr_status st = ones(&t, x, e);
         if (st == LR_OK) {
             lr_note(notes, LR_NOTE_WARNING,
-                    "input %.100s (%s %s) is no image: it is taken as a constant of ones",
+                    "input %.100s (%s %s) beside %.100s is taken as a constant of ones",
                     x->name, lr_dtype_name(x->dtype),
-                    lr_shape_text(text, sizeof(text), &t->shape));
+                    lr_shape_text(text, sizeof(text), &t->shape), g->values[image].name);
             st = lr_graph_bind_input(g, v, t, e);
         } else {
             lr_tensor_free(t);

@@ -348,6 +348,9 @@ const char *lr_graph_blocker(const struct lr_graph *g, char *buf, size_t size)
             first = &g->nodes[k];
         else
             others++;
+        /* One that is not known at all says more than those that want other sizes. */
+        if (first->op != LR_OP_UNKNOWN && g->nodes[k].op == LR_OP_UNKNOWN)
+            first = &g->nodes[k];
     }
     if (!first)
         return NULL;

@@ -304,11 +304,10 @@ enum lr_status session_refine_pairs(struct lr_ranks *ranks, const int *layers, i
                                     struct lr_err *e)
 {
     struct session_point *points = NULL;
-    char buf[256];
     int n_points = 0;
     enum lr_status rc;
 
-    if (!s->calib || lr_graph_blocker(s->graph, buf, sizeof(buf)))
+    if (!s->calib || !lr_session_can_sample(s))
         return LR_OK;
     points = lr_calloc((size_t)n * (N_SHARES + 1) + 1, sizeof(*points));
     if (!points)

@@ -17,6 +17,19 @@
 enum lr_status session_need_network(const struct lr_session *s, struct lr_err *e);
 /* LR_EUNSUP naming the node that the engine cannot run. */
 enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e);
+/* The same of what the layers that can be approximated depend on. */
+enum lr_status session_need_samples(const struct lr_session *s, struct lr_err *e);
+
+/* ---- input.c ---- */
+
+/* The shape to give the input where the file leaves sizes free, with a note; false where
+ * there is nothing to choose, or nothing to choose by. */
+bool session_choose_sizes(struct lr_shape *out, const struct lr_graph *g,
+                          const struct lr_notes *notes);
+/* Sets in_c, in_h, in_w and is_channels_last from the one input of the graph. */
+enum lr_status session_find_input(struct lr_session *s, struct lr_err *e);
+/* The input's dimensions behind the batch as they are, "3,224,224". */
+void session_input_list(char *buf, size_t size, const struct lr_session *s);
 
 /* ---- images.c ---- */
 

@@ -172,7 +172,7 @@ enum lr_status lr_session_spectra(struct lr_session *s,
         return LR_OK;
     if (!s->calib)
         return lr_err_set(e, LR_EINVAL, "no calibration images: use data calib");
-    if ((rc = session_need_run(s, e)) != LR_OK ||
+    if ((rc = session_need_samples(s, e)) != LR_OK ||
         (rc = session_settle(s->calib, s, 0, &progress, &rest, e)) != LR_OK)
         return rc;
     size_t most = 2 * (size_t)s->n_layers + 1;

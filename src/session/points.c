@@ -215,7 +215,7 @@ enum lr_status session_measure_points(struct session_point *points, int n,
         return LR_OK;
     if (!s->calib)
         return lr_err_set(e, LR_EINVAL, "no calibration images: use data calib");
-    if ((rc = session_need_run(s, e)) != LR_OK)
+    if ((rc = session_need_samples(s, e)) != LR_OK)
         return rc;
     if ((rc = session_settle(s->calib, s, N_IMAGES, &progress, &rest, e)) != LR_OK)
         return rc;

@@ -2,7 +2,6 @@
  * session structure that replaces the first only when everything went well. */
 #include "session/internal.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,115 +84,6 @@ enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e)
     return LR_OK;
 }
 
-/* Whether value v is read, as it is or one number at a time changed, by what takes its
- * second dimension for channels. */
-static bool is_read_channels_first(const struct lr_graph *g, int v, int depth)
-{
-    enum { MAX_DEPTH = 8 };
-
-    for (int k = 0; k < g->n_nodes; k++) {
-        const struct lr_node *n = &g->nodes[k];
-        bool is_reader = false;
-        for (int i = 0; i < n->n_in; i++)
-            is_reader = is_reader || n->in[i] == v;
-        if (!is_reader)
-            continue;
-        switch (n->op) {
-        case LR_OP_CONV:
-        case LR_OP_CONV_TRANSPOSE:
-        case LR_OP_MAX_POOL:
-        case LR_OP_AVERAGE_POOL:
-        case LR_OP_LP_POOL:
-        case LR_OP_GLOBAL_AVERAGE_POOL:
-        case LR_OP_GLOBAL_MAX_POOL:
-        case LR_OP_GLOBAL_LP_POOL:
-        case LR_OP_BATCH_NORMALIZATION:
-        case LR_OP_INSTANCE_NORMALIZATION:
-        case LR_OP_GROUP_NORMALIZATION:
-        case LR_OP_LRN:
-        case LR_OP_DEPTH_TO_SPACE:
-        case LR_OP_SPACE_TO_DEPTH:
-            return true;
-        case LR_OP_ADD:
-        case LR_OP_SUB:
-        case LR_OP_MUL:
-        case LR_OP_DIV:
-        case LR_OP_CAST:
-        case LR_OP_CLIP:
-        case LR_OP_RELU:
-        case LR_OP_IDENTITY:
-        case LR_OP_DROPOUT:
-        case LR_OP_PAD:
-        case LR_OP_QUANTIZE_LINEAR:
-        case LR_OP_DEQUANTIZE_LINEAR:
-            if (depth < MAX_DEPTH && n->n_out > 0 &&
-                is_read_channels_first(g, n->out[0], depth + 1))
-                return true;
-            break;
-        default:
-            break;
-        }
-    }
-    return false;
-}
-
-/* Networks made for channels that come last turn their input round first, or want more
- * rows than an image has channels. */
-static bool has_channels_last(const struct lr_graph *g, int v)
-{
-    const int64_t *d = g->values[v].shape.dims;
-    bool is_read = false;
-
-    if (d[3] > LR_MAX_CHANNELS)
-        return false;
-    if (d[1] > LR_MAX_CHANNELS)
-        return !is_read_channels_first(g, v, 0);
-    for (int k = 0; k < g->n_nodes; k++)
-        for (int i = 0; i < g->nodes[k].n_in; i++) {
-            if (g->nodes[k].in[i] != v)
-                continue;
-            const struct lr_attr *a = lr_node_attr(&g->nodes[k], "perm");
-            if (g->nodes[k].op != LR_OP_TRANSPOSE || !a || a->kind != LR_ATTR_INTS ||
-                a->n != 4 || a->ints[1] != 3 || a->ints[2] != 1)
-                return false;
-            is_read = true;
-        }
-    return is_read;
-}
-
-/* One image batch x channels x height x width, or with the channels last, everything but
- * the batch known. */
-static enum lr_status find_input(struct lr_session *s, struct lr_err *e)
-{
-    const struct lr_graph *g = s->graph;
-    char text[8 * 21];
-
-    if (g->n_inputs != 1)
-        return lr_err_set(e, LR_EUNSUP,
-                          "%s has %d inputs: networks with one are supported",
-                          s->model_name, g->n_inputs);
-    const struct lr_value *v = &g->values[g->inputs[0]];
-    const int64_t *d = v->shape.dims;
-    if (!v->has_shape || v->shape.n_dims != 4)
-        return lr_err_set(e, LR_ESHAPE,
-                          "input %s has shape %s: batch x channels x height x width is "
-                          "needed (--input gives it)",
-                          v->name,
-                          v->has_shape ? lr_shape_text(text, sizeof(text), &v->shape)
-                                       : "unknown");
-    for (int i = 1; i < 4; i++)
-        if (d[i] < 1 || d[i] > INT_MAX)
-            return lr_err_set(e, LR_ESHAPE,
-                              "input %s has shape %s: give its size, as in "
-                              "--input 1x3x224x224",
-                              v->name, lr_shape_text(text, sizeof(text), &v->shape));
-    s->is_channels_last = has_channels_last(g, g->inputs[0]);
-    s->in_c = (int)d[s->is_channels_last ? 3 : 1];
-    s->in_h = (int)d[s->is_channels_last ? 1 : 2];
-    s->in_w = (int)d[s->is_channels_last ? 2 : 3];
-    return LR_OK;
-}
-
 static enum lr_status default_plan(struct lr_session *s, struct lr_err *e)
 {
     s->plan = lr_calloc((size_t)s->n_layers, sizeof(*s->plan));
@@ -239,17 +129,57 @@ static void note_unfolded(const struct lr_session *s)
                 s->model_name, n, first->name, why);
 }
 
+bool lr_session_can_sample(const struct lr_session *s)
+{
+    return session_need_samples(s, NULL) == LR_OK;
+}
+
+enum lr_status session_need_samples(const struct lr_session *s, struct lr_err *e)
+{
+    const struct lr_graph *g = s->graph;
+    int *values = NULL, n = 0;
+    bool *mask = NULL;
+    char buf[256];
+    enum lr_status rc = LR_OK;
+
+    if (!lr_graph_blocker(g, buf, sizeof(buf)))
+        return LR_OK;
+    values = lr_calloc(2 * (size_t)s->n_layers + 1, sizeof(*values));
+    if (!values)
+        return lr_enomem(e, (size_t)s->n_layers * sizeof(*values), "a set of values");
+    for (int i = 0; i < s->n_layers; i++)
+        if (s->layers[i].is_approximable)
+            n += session_targets(values + n, &s->layers[i]);
+    if (n == 0)
+        rc = session_need_run(s, e);
+    else
+        rc = session_upstream(&mask, s, values, n, e);
+    for (int k = 0; rc == LR_OK && k < g->n_nodes; k++) {
+        const struct lr_node *x = &g->nodes[k];
+        for (int i = 0; i < x->n_out; i++)
+            if (x->why_unsupported && x->out[i] >= 0 && mask[x->out[i]])
+                rc = lr_err_set(e, LR_EUNSUP, "%s cannot be run up to its layers: %s: %s",
+                                s->model_name, x->name, x->why_unsupported);
+    }
+    lr_free(mask);
+    lr_free(values);
+    return rc;
+}
+
 /* Reads and prepares the network; is_fixed: with the batch of the file, one image a run.
  */
 static enum lr_status read_network(struct lr_session *s, const char *path,
                                    const struct lr_shape *input, bool is_fixed,
                                    const struct lr_notes *notes, struct lr_err *e)
 {
+    struct lr_shape chosen;
     enum lr_status rc;
 
     if ((rc = lr_onnx_read(&s->graph, s->model_sha256, path, notes, e)) != LR_OK ||
         (rc = lr_graph_choose_image(s->graph, notes, e)) != LR_OK)
         return rc;
+    if (!input && session_choose_sizes(&chosen, s->graph, notes))
+        input = &chosen;
     s->graph->convolution = s->settings.deploy.convolution;
     s->graph->is_batch_fixed = is_fixed;
     if ((rc = lr_graph_infer(s->graph, input, e)) != LR_OK ||
@@ -258,8 +188,20 @@ static enum lr_status read_network(struct lr_session *s, const char *path,
     return lr_graph_infer(s->graph, input, e);
 }
 
-/* What moves the batch about may still run when the batch is one image. Keeps the network
- * as it was read first where that does not help. */
+static int count_shapeless(const struct lr_graph *g)
+{
+    int n = 0;
+
+    for (int k = 0; k < g->n_nodes; k++)
+        for (int i = 0; i < g->nodes[k].n_out; i++) {
+            const int v = g->nodes[k].out[i];
+            n += v >= 0 && !g->values[v].has_shape && !g->values[v].tensor;
+        }
+    return n;
+}
+
+/* What moves the batch about may still run when the batch is one image, or at least be
+ * known further. Keeps the network as it was read first where that does not help. */
 static enum lr_status try_fixed(struct lr_session *s, const char *path,
                                 const struct lr_shape *input, const char *blocker,
                                 struct lr_err *e)
@@ -281,13 +223,16 @@ static enum lr_status try_fixed(struct lr_session *s, const char *path,
         goto out;
     }
     const struct lr_value *x = rc == LR_OK ? &t.graph->values[t.graph->inputs[0]] : NULL;
-    if (x && x->shape.dims[0] == 1 && !lr_graph_blocker(t.graph, buf, sizeof(buf))) {
+    const bool is_run = x && !lr_graph_blocker(t.graph, buf, sizeof(buf));
+    if (x && x->shape.dims[0] == 1 &&
+        (is_run || count_shapeless(t.graph) < count_shapeless(s->graph))) {
         struct lr_graph *g = s->graph;
         s->graph = t.graph;
         s->n_bn_folded = t.n_bn_folded;
         t.graph = g;
-        lr_note(&s->notes, LR_NOTE_WARNING, "%s runs one image at a time: %s",
-                s->model_name, blocker);
+        if (is_run)
+            lr_note(&s->notes, LR_NOTE_WARNING, "%s runs one image at a time: %s",
+                    s->model_name, blocker);
     }
     rc = LR_OK;
 out:
@@ -307,14 +252,19 @@ static enum lr_status load_network(struct lr_session *s, const char *path,
         return rc;
     const char *blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
     if ((blocker && (rc = try_fixed(s, path, input, blocker, e)) != LR_OK) ||
-        (rc = find_input(s, e)) != LR_OK ||
+        (rc = session_find_input(s, e)) != LR_OK ||
         (rc = lr_layers_find(&s->layers, &s->n_layers, s->graph, e)) != LR_OK ||
         (rc = default_plan(s, e)) != LR_OK)
         return rc;
     note_unfolded(s);
     lr_session_note_limits(s);
     blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
-    if (blocker)
+    if (blocker && lr_session_can_sample(s))
+        lr_note(&s->notes, LR_NOTE_WARNING,
+                "%s cannot be run to its end: %s; the layers before can be solved and "
+                "exported, not evaluated",
+                s->model_name, blocker);
+    else if (blocker)
         lr_note(&s->notes, LR_NOTE_WARNING, "%s cannot be run, only looked at: %s",
                 s->model_name, blocker);
     return LR_OK;
@@ -443,6 +393,9 @@ enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
         (rc = embedded_data(&images, &labels, &o, which, src, e)) != LR_OK)
         goto out;
     o.is_channels_last = s->is_channels_last;
+    const struct lr_shape *shape = &s->graph->values[s->graph->inputs[0]].shape;
+    o.n_dims = shape->n_dims == 4 && s->in_c <= LR_MAX_CHANNELS ? 0 : shape->n_dims;
+    memcpy(o.dims, shape->dims, sizeof(o.dims));
     o.is_forgetting_told = &s->is_forgetting_told;
     rc = lr_dataset_open(&d, images ? images : src, s->in_c, s->in_h, s->in_w, &o,
                          &s->notes, e);

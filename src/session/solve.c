@@ -221,14 +221,14 @@ static enum lr_status prepare(struct solve_job *j, const struct lr_progress **pr
     j->ys = lr_calloc((size_t)j->n + 1, sizeof(*j->ys));
     if (!j->spatial || !j->ys)
         return lr_enomem(e, (size_t)j->n * sizeof(*j->ys), "a set of layers");
-    j->has_samples = s->calib && session_need_run(s, NULL) == LR_OK;
+    j->has_samples = s->calib && session_need_samples(s, NULL) == LR_OK;
     for (int k = 0; k < j->n; k++)
         needs_samples =
             needs_samples || lr_method_info(s->plan[j->list[k]].method)->needs_samples;
     if (needs_samples && !s->calib)
         return lr_err_set(e, LR_EINVAL, "no calibration images: use data calib");
     if (needs_samples && !j->has_samples)
-        return session_need_run(s, e);
+        return session_need_samples(s, e);
     if (j->has_samples && j->n > 0 &&
         (rc = session_settle(s->calib, s, 0, progress, rest, e)) != LR_OK)
         return rc;

@@ -18,7 +18,7 @@ static enum lr_status measure(struct timing_runs *runs, char *version,
                               const char *dir, const struct lr_progress *progress,
                               struct lr_err *e)
 {
-    char threads[16], batch[16], shape[48];
+    char threads[16], batch[16], shape[8 * 21];
     struct lr_strbuf text = {0};
     char *helper = NULL;
     enum lr_status rc = lr_data_find(&helper, "ort-time.js", e);
@@ -33,8 +33,7 @@ static enum lr_status measure(struct timing_runs *runs, char *version,
         return rc;
     snprintf(threads, sizeof(threads), "%d", d->threads);
     snprintf(batch, sizeof(batch), "%d", d->batch);
-    const int64_t *in = s->graph->values[s->graph->inputs[0]].shape.dims;
-    snprintf(shape, sizeof(shape), "%d,%d,%d", (int)in[1], (int)in[2], (int)in[3]);
+    session_input_list(shape, sizeof(shape), s);
     rc = out_spawn(&text, &p, progress, e);
     if (rc == LR_OK)
         rc = timing_ort_parse(runs, version, text.s ? text.s : "", NULL, 2, 0, e);

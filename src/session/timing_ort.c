@@ -177,7 +177,7 @@ enum lr_status timing_measure_ort(struct timing_runs *out, char *version,
                                   const struct timing_effort *effort,
                                   const struct lr_progress *progress, struct lr_err *e)
 {
-    char dir[OUT_FOLDER_SIZE] = "", threads[16], batch[16], shape[48], least[16],
+    char dir[OUT_FOLDER_SIZE] = "", threads[16], batch[16], shape[8 * 21], least[16],
          most[16], target[32], files[MAX_NETS][24];
     const char *argv[32 + MAX_NETS] = {
         "node",  NULL,  "--threads", threads, "--batch",  batch,  "--shape", shape,
@@ -196,8 +196,7 @@ enum lr_status timing_measure_ort(struct timing_runs *out, char *version,
     argv[1] = helper;
     snprintf(threads, sizeof(threads), "%d", d->threads);
     snprintf(batch, sizeof(batch), "%d", d->batch);
-    const int64_t *in = s->graph->values[s->graph->inputs[0]].shape.dims;
-    snprintf(shape, sizeof(shape), "%d,%d,%d", (int)in[1], (int)in[2], (int)in[3]);
+    session_input_list(shape, sizeof(shape), s);
     snprintf(least, sizeof(least), "%d", effort->min_runs);
     snprintf(most, sizeof(most), "%d", effort->max_runs);
     snprintf(target, sizeof(target), "%.0f", effort->target_ms);

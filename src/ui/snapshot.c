@@ -240,7 +240,6 @@ struct ui_snapshot *ui_snapshot_take(const struct cmd_ctx *c,
 {
     const struct lr_session *s = c->session;
     struct ui_snapshot *out = lr_calloc(1, sizeof(*out));
-    char buf[256];
 
     if (!out)
         return NULL;
@@ -254,7 +253,7 @@ struct ui_snapshot *ui_snapshot_take(const struct cmd_ctx *c,
     if (is_ok && s->graph) {
         snprintf(out->model_sha256, sizeof(out->model_sha256), "%s", s->model_sha256);
         out->has_spectra = s->spectra != NULL;
-        out->can_have_spectra = s->calib && !lr_graph_blocker(s->graph, buf, sizeof(buf));
+        out->can_have_spectra = s->calib && lr_session_can_sample(s);
         out->n_calib = s->calib ? lr_dataset_count(s->calib) : -1;
         out->n_eval = s->eval ? lr_dataset_count(s->eval) : -1;
         out->layers = lr_calloc((size_t)s->n_layers, sizeof(*out->layers));

@@ -2,9 +2,31 @@
 // Runs ONNX models through ONNX Runtime on the CPU:
 //   node ort.js [--threads N] [--repeat R] MODEL IN.npy OUT.npy [MODEL IN.npy OUT.npy ...]
 // With --repeat, prints the best and the median time of R runs of each model in milliseconds.
+// Of several inputs the first gets IN, and so do those of the same shape; the rest are ones.
 // The module onnxruntime-node is found through NODE_PATH. --version prints its version.
 const ort = require('onnxruntime-node');
 const npy = require('./npy.js');
+
+function same(a, b) {
+  return a.type === b.type && a.shape.length === b.shape.length &&
+    a.shape.every((d, i) => i === 0 || d === b.shape[i]);
+}
+
+function feed(session, x) {
+  const feeds = {};
+  const first = session.inputMetadata[0];
+  for (const m of session.inputMetadata) {
+    if (same(m, first)) {
+      feeds[m.name] = new ort.Tensor('float32', x.data, x.dims);
+      continue;
+    }
+    const dims = m.shape.map((d) => (d > 0 ? d : 1));
+    const n = dims.reduce((a, b) => a * b, 1);
+    const data = m.type === 'int64' ? new BigInt64Array(n).fill(1n) : new Float32Array(n).fill(1);
+    feeds[m.name] = new ort.Tensor(m.type, data, dims);
+  }
+  return feeds;
+}
 
 async function main(args) {
   let threads = 2;
@@ -26,7 +48,7 @@ async function main(args) {
       logSeverityLevel: 3,
     });
     const x = npy.read(input);
-    const feeds = { [session.inputNames[0]]: new ort.Tensor('float32', x.data, x.dims) };
+    const feeds = feed(session, x);
     let result = await session.run(feeds);
     const times = [];
     for (let i = 0; i < repeat; i++) {
