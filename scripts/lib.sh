@@ -7,7 +7,7 @@ nettle-dev libjansson-dev libturbojpeg0-dev libpng-dev libwebp-dev libreadline-d
 test_packages='tmux procps'
 fuzz_packages='clang'
 bench_packages='python3-numpy python3-onnx python3-torch python3-torchvision'
-interop_packages='python3-onnx python3-numpy python3-pil libonnx-testdata ca-certificates'
+interop_packages='python3-onnx python3-numpy python3-pil python3-html5lib python3-markdown-it libonnx-testdata ca-certificates'
 
 # Installs what is missing of the Debian packages named; without the right to do so, prints
 # the list and stops. gnuplot-nox serves as gnuplot.

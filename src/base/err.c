@@ -1,39 +1,32 @@
 /* Messages are formatted into a local buffer first, so that the arguments may point into
  * the message being replaced. What does not fit is cut at a character boundary, and
- * control bytes become '?', so that a name from a hostile file can neither break the line
- * nor reach the terminal as a control sequence. */
+ * what a terminal would obey or not show is escaped, so that a name from a hostile file
+ * can neither break the line nor reach the terminal as a control sequence. */
 #include "ranklab/err.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "ranklab/text.h"
+
 enum { MSG_SIZE = sizeof((struct lr_err *)0)->msg };
 
-/* Removes a UTF-8 sequence that the cut left incomplete at the end of s. */
-static void trim_partial(char *s)
+static void store(struct lr_err *e, const char *text)
 {
-    size_t len = strlen(s);
-    size_t start = len;
+    size_t n = strlen(text), len = 0;
 
-    while (start > 0 && len - start < 3 && ((unsigned char)s[start - 1] & 0xC0) == 0x80)
-        start--;
-    if (start == 0)
-        return;
-    unsigned char lead = (unsigned char)s[start - 1];
-    size_t want = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-    if (want > len - (start - 1))
-        s[start - 1] = '\0';
-}
-
-static void store(struct lr_err *e, const char *text, int n_wanted)
-{
-    memcpy(e->msg, text, MSG_SIZE);
-    e->msg[MSG_SIZE - 1] = '\0';
-    if (n_wanted >= MSG_SIZE)
-        trim_partial(e->msg);
-    for (char *p = e->msg; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7F)
-            *p = '?';
+    for (size_t i = 0; i < n;) {
+        char one[16];
+        size_t taken = lr_text_escape_one(one, text + i, n - i);
+        /* The end that a cut left of a character is no news. */
+        bool is_cut = n == MSG_SIZE - 1 && n - i < 4 && taken == 1 && (text[i] & 0x80);
+        if (is_cut || len + strlen(one) >= MSG_SIZE)
+            break;
+        memcpy(e->msg + len, one, strlen(one));
+        len += strlen(one);
+        i += taken;
+    }
+    e->msg[len] = '\0';
 }
 
 enum lr_status lr_err_set(struct lr_err *e, enum lr_status code, const char *fmt, ...)
@@ -44,9 +37,9 @@ enum lr_status lr_err_set(struct lr_err *e, enum lr_status code, const char *fmt
     if (!e)
         return code;
     va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    store(e, text, n);
+    store(e, text);
     e->code = code;
     return code;
 }
@@ -59,12 +52,10 @@ void lr_err_prefix(struct lr_err *e, const char *fmt, ...)
     if (!e)
         return;
     va_start(ap, fmt);
-    int n = vsnprintf(prefix, sizeof(prefix), fmt, ap);
+    vsnprintf(prefix, sizeof(prefix), fmt, ap);
     va_end(ap);
-    if (n >= MSG_SIZE)
-        trim_partial(prefix);
-    n = snprintf(text, sizeof(text), "%s: %s", prefix, e->msg);
-    store(e, text, n);
+    if (snprintf(text, sizeof(text), "%s: %s", prefix, e->msg) >= 0)
+        store(e, text);
 }
 
 void lr_err_clear(struct lr_err *e)

@@ -6,6 +6,7 @@
 
 #include <langinfo.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -59,14 +60,15 @@ size_t lr_utf8_take(char one[5], const char *s, size_t n)
 }
 
 /* Code points above ASCII that must not reach the screen: C1 controls, line separators,
- * bidi controls, and characters that take no room at all (so that two names could look
- * alike). */
+ * bidi controls, and characters that show nothing (so that two names could look alike):
+ * joiners, fillers, variation selectors, tags. */
 static bool is_unsafe(unsigned cp)
 {
     static const unsigned ranges[][2] = {
-        {0x80, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},     {0x180E, 0x180E},
-        {0x200B, 0x200B}, {0x200E, 0x200F}, {0x2028, 0x202E},   {0x2060, 0x206F},
-        {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F},
+        {0x80, 0x9F},     {0xAD, 0xAD},     {0x34F, 0x34F},   {0x61C, 0x61C},
+        {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F}, {0x200B, 0x200F},
+        {0x2028, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164}, {0xFE00, 0xFE0F},
+        {0xFEFF, 0xFEFF}, {0xFFA0, 0xFFA0}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE0FFF},
     };
 
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
@@ -75,23 +77,44 @@ static bool is_unsafe(unsigned cp)
     return false;
 }
 
-void lr_text_escape(struct lr_strbuf *b, const char *s)
+size_t lr_text_escape_one(char out[16], const char *s, size_t n)
+{
+    unsigned cp = 0;
+    int len = lr_utf8_decode(s, n, &cp);
+
+    if (len == 0 || cp < 0x20 || cp == 0x7F)
+        snprintf(out, 16, "\\x%02x", (unsigned char)s[0]);
+    else if (is_unsafe(cp))
+        snprintf(out, 16, "\\u{%04x}", cp);
+    else
+        lr_utf8_take(out, s, n);
+    return len ? (size_t)len : 1;
+}
+
+static void escape(struct lr_strbuf *b, const char *s, bool keeps_lines)
 {
     size_t n = strlen(s);
 
     for (size_t i = 0; i < n;) {
-        unsigned cp = 0;
-        int len = lr_utf8_decode(s + i, n - i, &cp);
-        if (len == 0 || cp < 0x20 || cp == 0x7F)
-            lr_strbuf_printf(b, "\\x%02x", (unsigned char)s[i]);
-        else if (is_unsafe(cp))
-            lr_strbuf_printf(b, "\\u{%04x}", cp);
+        char one[16] = "\n";
+        if (keeps_lines && s[i] == '\n')
+            i++;
         else
-            lr_strbuf_add(b, s + i, (size_t)len);
-        i += len ? (size_t)len : 1;
+            i += lr_text_escape_one(one, s + i, n - i);
+        lr_strbuf_puts(b, one);
     }
     if (n == 0)
         lr_strbuf_add(b, "", 0);
+}
+
+void lr_text_escape(struct lr_strbuf *b, const char *s)
+{
+    escape(b, s, false);
+}
+
+void lr_text_escape_lines(struct lr_strbuf *b, const char *s)
+{
+    escape(b, s, true);
 }
 
 int lr_text_columns(const char *s)

@@ -153,7 +153,8 @@ void cmd_say(struct cmd_ctx *c, const char *fmt, ...)
 void cmd_check_memory(struct cmd_ctx *c, size_t refused_before);
 void cmd_warn(struct cmd_ctx *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* Text that was asked for (help, echo): like cmd_say, but not escaped and never quiet. */
+/* Text that was asked for (help, echo), of several lines perhaps: like cmd_say, but never
+ * quiet. */
 void cmd_text(struct cmd_ctx *c, const char *text);
 /* The table, in the format of the settings or into the file the user named after `>`. The
  * table is freed. */

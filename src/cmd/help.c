@@ -107,7 +107,13 @@ const struct cmd_topic cmd_topics[] = {
      "is\n"
      "one array of rows on one line. Columns have stable names; what is not known yet "
      "is\n"
-     "null in json and empty in csv.\n"},
+     "null in json and empty in csv. Names from files are shown with what a screen would "
+     "obey\n"
+     "or hide written out (\\x1b, \\u{202e}); json has them as they are. In csv a text "
+     "that a\n"
+     "spreadsheet would compute, or that begins with an apostrophe, gets an apostrophe "
+     "in\n"
+     "front.\n"},
     {"files", "files that are read and written",
      "  $XDG_CONFIG_HOME/ranklab/init.rl      commands run at the start (--no-init: "
      "not)\n"

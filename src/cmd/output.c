@@ -66,8 +66,12 @@ void cmd_warn(struct cmd_ctx *c, const char *fmt, ...)
 
 void cmd_text(struct cmd_ctx *c, const char *text)
 {
-    if (c->sink.write)
-        c->sink.write(c->sink.ctx, message_stream(c), CMD_PLAIN, text, strlen(text));
+    struct lr_strbuf b = {0};
+
+    lr_text_escape_lines(&b, text);
+    if (b.s && !b.is_failed && c->sink.write)
+        c->sink.write(c->sink.ctx, message_stream(c), CMD_PLAIN, b.s, b.len);
+    lr_strbuf_free(&b);
 }
 
 /* Gives the table out as rendered, which is released with it. */

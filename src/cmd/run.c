@@ -207,17 +207,21 @@ static enum lr_status run_call(struct cmd_ctx *c, const struct cmd_call *call,
 
 static void echo(struct cmd_ctx *c, const char *text, const struct cmd_tokens *ts)
 {
+    char *typed = lr_strndup(text + ts->begin, ts->end - ts->begin);
     struct lr_strbuf b = {0};
 
     for (int i = 0; i <= (c->origin ? c->origin->depth : 0); i++)
         lr_strbuf_putc(&b, '+');
     lr_strbuf_putc(&b, ' ');
-    for (size_t i = ts->begin; i < ts->end; i++)
-        lr_strbuf_putc(&b, text[i]);
+    for (char *p = typed; p && *p; p++)
+        if (*p == '\t')
+            *p = ' ';
+    lr_text_escape_lines(&b, typed ? typed : "");
     lr_strbuf_putc(&b, '\n');
-    if (b.s && c->sink.write)
+    if (b.s && !b.is_failed && c->sink.write)
         c->sink.write(c->sink.ctx, c->settings.format == OUT_TABLE ? CMD_OUT : CMD_ERR,
                       CMD_ECHO, b.s, b.len);
+    lr_free(typed);
     lr_strbuf_free(&b);
 }
 

@@ -53,8 +53,15 @@ static void make_valid(struct lr_strbuf *b, const char *s)
     }
 }
 
+/* jansson leaves DEL as it is, which is no text for a terminal. */
 static int append(const char *text, size_t n, void *ctx)
 {
+    for (const char *del; (del = memchr(text, 0x7F, n)) != NULL;) {
+        lr_strbuf_add(ctx, text, (size_t)(del - text));
+        lr_strbuf_puts(ctx, "\\u007F");
+        n -= (size_t)(del - text) + 1;
+        text = del + 1;
+    }
     lr_strbuf_add(ctx, text, n);
     return 0;
 }

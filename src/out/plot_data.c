@@ -306,6 +306,9 @@ void plot_quote(struct lr_strbuf *b, enum plot_quoting q, const char *s, size_t 
             lr_strbuf_putc(b, '\'');
         else if (q == PLOT_IN_DATA && *c == '\\')
             lr_strbuf_puts(b, "\\\\");
+        else if (*c == '>' && c - start >= 2 && c[-1] == ']' && c[-2] == ']')
+            lr_strbuf_puts(b,
+                           " >"); /* gnuplot leaves it as it is in SVG, XML has it not */
         else if (q == PLOT_IN_COMMAND && *c == '\'')
             lr_strbuf_puts(b, can_double(start, c) ? "''" : "\xE2\x80\x99");
         else

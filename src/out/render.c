@@ -22,8 +22,20 @@ static const struct out_cell *cell_at(const struct out_table *t, size_t row, siz
 
 /* ---- csv ---- */
 
-/* Quoted where needed. The apostrophe keeps a spreadsheet from taking text for a formula.
- */
+/* Spreadsheets compute what begins with one of these, full-width ones too. A text that
+ * begins with an apostrophe gets another one, so that taking one away gives it back. */
+static bool needs_apostrophe(const char *s)
+{
+    static const char *const wide[] = {"\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D",
+                                       "\xEF\xBC\xA0"};
+
+    for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
+        if (strncmp(s, wide[i], 3) == 0)
+            return true;
+    return *s && strchr("=+-@'", *s);
+}
+
+/* Quoted where needed, for those too that take semicolons for commas. */
 static void csv_text(struct lr_strbuf *b, const char *s)
 {
     struct lr_strbuf safe = {0};
@@ -33,13 +45,12 @@ static void csv_text(struct lr_strbuf *b, const char *s)
         b->is_failed = true;
         return;
     }
-    bool is_formula = *safe.s && strchr("=+-@", *safe.s);
     size_t n = safe.len;
     bool is_quoted =
-        n == 0 || strpbrk(safe.s, ",\"\n\r") || safe.s[0] == ' ' || safe.s[n - 1] == ' ';
+        n == 0 || strpbrk(safe.s, ",;\"\n\r") || safe.s[0] == ' ' || safe.s[n - 1] == ' ';
     if (is_quoted)
         lr_strbuf_putc(b, '"');
-    if (is_formula)
+    if (needs_apostrophe(safe.s))
         lr_strbuf_putc(b, '\'');
     for (const char *p = safe.s; *p; p++) {
         if (*p == '"')

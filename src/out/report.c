@@ -144,9 +144,13 @@ static void add_svg(struct lr_strbuf *b, const char *svg, size_t n)
     static const char *const before[] = {" id=\"", " id='", "href=\"#", "href='#",
                                          "url(#"};
 
+    bool is_tag = false; /* names in the text are left alone */
+
     while (*svg) {
         size_t len = 0;
-        for (size_t i = 0; len == 0 && i < sizeof(before) / sizeof(before[0]); i++)
+        is_tag = *svg == '<' || (is_tag && *svg != '>');
+        for (size_t i = 0; is_tag && len == 0 && i < sizeof(before) / sizeof(before[0]);
+             i++)
             if (strncmp(svg, before[i], strlen(before[i])) == 0)
                 len = strlen(before[i]);
         lr_strbuf_add(b, svg, len ? len : 1);

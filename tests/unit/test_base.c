@@ -47,8 +47,8 @@ static void err__keeps_code_and_cuts_at_a_character_when_too_long(void **state)
         assert_in_range(len, 508, 511);
         assert_int_equal((len - lead) % 3, 0);
     }
-    lr_err_set(&e, LR_EINVAL, "a\x1b[31m\nb");
-    assert_string_equal(e.msg, "a?[31m?b");
+    lr_err_set(&e, LR_EINVAL, "a\x1b[31m\n\xe2\x80\xae\xffz");
+    assert_string_equal(e.msg, "a\\x1b[31m\\x0a\\u{202e}\\xffz");
     assert_int_equal(lr_err_set(NULL, LR_EIO, "x"), LR_EIO);
     lr_err_prefix(NULL, "x");
     lr_err_clear(&e);
@@ -220,6 +220,8 @@ static void text_escape__leaves_nothing_to_obey_when_hostile(void **state)
                   "a\\u{202e}b\\u{2066}"); /* bidi */
     expect_escape("\xd8\x9c\xe2\x80\x8f\xef\xbb\xbf", "\\u{061c}\\u{200f}\\u{feff}");
     expect_escape("\xf3\xa0\x80\xa1", "\\u{e0021}"); /* tag character */
+    expect_escape("\xe2\x80\x8d\xe3\x85\xa4\xef\xb8\x8f",
+                  "\\u{200d}\\u{3164}\\u{fe0f}"); /* joiner, filler, variation selector */
     expect_escape("\x9b"
                   "31m\xff",
                   "\\x9b31m\\xff");          /* raw bytes */

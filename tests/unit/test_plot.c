@@ -74,6 +74,7 @@ static void quote__keeps_good_text_and_cuts_long_text(void **state)
         {"\xe2\x80\xae", "''"},
         {"'a'", "'\xe2\x80\x99"
                 "a'''"},
+        {"a]]>b", "'a]] >b'"},
         {"a''b", "'a\xe2\x80\x99\xe2\x80\x99"
                  "b'"},
     };

@@ -152,12 +152,22 @@ static void csv__quotes_by_rfc_4180_and_disarms_formulas(void **state)
     static const struct {
         const char *text, *wanted;
     } cases[] = {
-        {"a,b", "\"a,b\""},      {"say \"hi\"", "\"say \"\"hi\"\"\""},
-        {"=1+1", "'=1+1"},       {"@x,y", "\"'@x,y\""},
-        {"-1", "'-1"},           {"two\nlines", "two\\x0alines"},
-        {"\t=1", "\\x09=1"},     {"", "\"\""},
-        {" x", "\" x\""},        {"\xc3\xa9", "\xc3\xa9"},
-        {"a\x1b[m", "a\\x1b[m"}, {"a=b", "a=b"},
+        {"a,b", "\"a,b\""},
+        {"say \"hi\"", "\"say \"\"hi\"\"\""},
+        {"=1+1", "'=1+1"},
+        {"@x,y", "\"'@x,y\""},
+        {"-1", "'-1"},
+        {"two\nlines", "two\\x0alines"},
+        {"\t=1", "\\x09=1"},
+        {"", "\"\""},
+        {" x", "\" x\""},
+        {"\xc3\xa9", "\xc3\xa9"},
+        {"a\x1b[m", "a\\x1b[m"},
+        {"a=b", "a=b"},
+        {"'a", "''a"},
+        {"a;=1", "\"a;=1\""},
+        {"\xef\xbc\x9d", "'\xef\xbc\x9d"},
+        {"a'b", "a'b"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
