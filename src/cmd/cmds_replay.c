@@ -208,19 +208,16 @@ static const struct cmd_row rows[] = {
      .run = run_history},
     {.name = "rep$lay",
      .summary = "run a recorded session again and compare its tables",
-     .detail = "Each table is compared with the digest the script holds of it (times "
-               "aside), and\n"
-               "so are the hashes of the network and the images. The script runs in a "
-               "session of\n"
-               "its own, with as many threads as it was recorded with; the open one "
-               "stays as it\n"
-               "is. Files that the script writes are written again: with --here into the "
-               "working\n"
-               "folder, where its own files are looked for as well. The first difference "
-               "is the\n"
-               "error. The table of ranks chosen by milliseconds (select --ms) is not "
-               "compared;\n"
-               "what follows such a choice may differ on another machine.\n",
+     .detail =
+         "Each table is compared with the digest the script holds of it (times and\n"
+         "energies aside), and so are the hashes of the network and the images. The\n"
+         "script runs in a session of its own, with as many threads as it was recorded\n"
+         "with; the open one stays as it is. Files that the script writes are written\n"
+         "again: with --here into the working folder, where its own files are looked "
+         "for\n"
+         "as well. The first difference is the error. The table of ranks chosen by\n"
+         "milliseconds (select --ms) is not compared; what follows such a choice may\n"
+         "differ on another machine.\n",
      .args = source_args,
      .options = replay_options,
      .flags = CMD_NOT_RECORDED,

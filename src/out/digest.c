@@ -26,6 +26,11 @@ bool out_is_time(const char *key)
            ends_with(key, "_seconds") || ends_with(key, "_at");
 }
 
+static bool is_compared(const char *key)
+{
+    return !out_is_time(key) && strcmp(key, "energy") != 0;
+}
+
 static void add_cell(struct lr_strbuf *b, enum out_type type, const struct out_cell *c)
 {
     if (c->is_null) {
@@ -44,12 +49,12 @@ enum lr_status out_table_digest(char hex[65], const struct out_table *t, struct 
     enum lr_status st = LR_OK;
 
     for (size_t k = 0; k < t->n_columns; k++)
-        if (!out_is_time(t->columns[k].key))
+        if (is_compared(t->columns[k].key))
             lr_strbuf_printf(&b, "%s\t", t->columns[k].key);
     lr_strbuf_putc(&b, '\n');
     for (size_t i = 0; i < t->n_rows; i++) {
         for (size_t k = 0; k < t->n_columns; k++) {
-            if (out_is_time(t->columns[k].key))
+            if (!is_compared(t->columns[k].key))
                 continue;
             add_cell(&b, t->columns[k].type, &t->cells[i * t->n_columns + k]);
             lr_strbuf_putc(&b, '\t');

@@ -11,7 +11,9 @@ bool out_is_time(const char *key);
 /* SHA-256 of the table's canonical form: a line of the keys, then one line per row, cells
  * parted by tabs; text as a JSON string, integers exactly, reals as the shortest number
  * that reads back exactly, true, false, and "-" for what is not known. Columns of times
- * are left out; how the table was shown does not matter. */
+ * are left out, and "energy": whether it is known depends on what was sampled meanwhile,
+ * by the panes unasked and by commands that failed. How the table was shown does not
+ * matter. */
 enum lr_status out_table_digest(char hex[65], const struct out_table *t,
                                 struct lr_err *e);
 

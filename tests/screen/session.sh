@@ -62,6 +62,15 @@ grep -q "tables, all as recorded" screen.replay || fail "the panes: as recorded"
 grep -q '@fashion-resnet' screen.after || fail "what was open in the panes" screen.after
 cmp by-keys.onnx faster.onnx || fail "the file of the replay in the panes differs"
 
+# What the panes find out unasked, or a command that failed did, stands in no script.
+printf '%s\n' 'layers<Enter>select --speedup 1000<Enter>layers<Enter><F10>' >keys
+rm -rf "$XDG_STATE_HOME"
+"$ranklab" --no-init --size 100x30 --keys keys -i \
+    -e 'open @fashion; data calib @fashion --count 50' >log 2>&1 </dev/null || fail "looking" log
+"$ranklab" --batch --no-init -e "replay $(echo "$XDG_STATE_HOME"/ranklab/sessions/*.rl)" \
+    >log 2>&1 || fail "the replay of what was looked at" log
+grep -q "2 tables, all as recorded" log || fail "both tables as recorded" log
+
 # A script that says something else is told from it.
 sed 's/^keep fast/rank conv5 full/' script.rl >other.rl
 if "$ranklab" --batch --no-init -e 'replay other.rl' >log 2>&1; then

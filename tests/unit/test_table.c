@@ -387,16 +387,16 @@ static void digest__holds_raw_values_and_leaves_times_out(void **state)
 {
     static const struct out_column timed[] = {{"layer", "a", OUT_TEXT, 0, 0},
                                               {"rank", "b", OUT_INT, 0, 0},
-                                              {"energy", "c", OUT_REAL, 0.01, 2},
+                                              {"error", "c", OUT_REAL, 0.01, 2},
                                               {"seconds", "s", OUT_REAL, 0, 2}};
     static const struct out_column shown_otherwise[] = {
         {"layer", NULL, OUT_TEXT, 0, 0},
         {"rank", "r", OUT_INT, 1e3, 1},
-        {"energy", "e", OUT_REAL, 0, 9},
+        {"error", "e", OUT_REAL, 0, 9},
         {"seconds", NULL, OUT_REAL, 0, 0}};
     static const struct out_column renamed[] = {{"layer", "a", OUT_TEXT, 0, 0},
                                                 {"rank", "b", OUT_INT, 0, 0},
-                                                {"error", "c", OUT_REAL, 0.01, 2},
+                                                {"loss", "c", OUT_REAL, 0.01, 2},
                                                 {"seconds", "s", OUT_REAL, 0, 2}};
     char first[65], hex[65];
 
