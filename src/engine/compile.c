@@ -200,6 +200,24 @@ static enum lr_status build_any(struct lr_eng_build *b, const struct lr_node *n)
     return s == LR_EUNSUP && is_window ? lr_eng_build_plain(b, n) : s;
 }
 
+/* Pieces without elements, which only constants can be, add nothing. */
+static enum lr_status build_concat(struct lr_eng_build *b, const struct lr_node *n)
+{
+    struct lr_node some = *n;
+    some.in = lr_alloc((size_t)n->n_in, sizeof *some.in);
+    if (!some.in)
+        return lr_enomem(b->e, (size_t)n->n_in * sizeof *some.in, "a concatenation");
+    some.n_in = 0;
+    for (int i = 0; i < n->n_in; i++)
+        if (!lr_eng_is_const(b, n->in[i]) || b->vals[n->in[i]].count > 0)
+            some.in[some.n_in++] = n->in[i];
+    enum lr_status s = some.n_in > 0
+                           ? build_any(b, &some)
+                           : lr_err_set(b->e, LR_ESHAPE, "all its pieces are empty");
+    lr_free(some.in);
+    return s;
+}
+
 static enum lr_status build_node(struct lr_eng_build *b, int k)
 {
     const struct lr_node *n = &b->g->nodes[k];
@@ -210,7 +228,9 @@ static enum lr_status build_node(struct lr_eng_build *b, int k)
         if (n->in[j] >= 0)
             b->vals[b->vals[n->in[j]].root].uses--;
     if (!s)
-        s = lr_eng_is_alias_node(b, n) ? build_alias(b, n) : build_any(b, n);
+        s = lr_eng_is_alias_node(b, n) ? build_alias(b, n)
+            : n->op == LR_OP_CONCAT    ? build_concat(b, n)
+                                       : build_any(b, n);
     if (s)
         lr_err_prefix(b->e, "%s (%s)", n->name ? n->name : "?", n->type ? n->type : "?");
     return s;

@@ -92,9 +92,9 @@ static float apply(enum lr_binary f, float x, float y)
     case LR_BIN_POW:
         return powf(x, y);
     case LR_BIN_MAX:
-        return x > y ? x : y;
+        return x > y || isnan(x) ? x : y;
     case LR_BIN_MIN:
-        return x < y ? x : y;
+        return x < y || isnan(x) ? x : y;
     case LR_BIN_PRELU:
         return x < 0 ? x * y : x;
     default:

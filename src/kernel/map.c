@@ -217,8 +217,10 @@ static float apply(enum lr_map f, float x, float a, float b)
     return x;
 }
 
-static int64_t apply_int(enum lr_map f, int64_t x)
+static int64_t apply_int(enum lr_map f, int64_t x, bool is_unsigned)
 {
+    if (is_unsigned && (f == LR_MAP_RELU || f == LR_MAP_ABS || f == LR_MAP_SIGN))
+        return f == LR_MAP_SIGN ? x != 0 : x;
     switch (f) {
     case LR_MAP_RELU:
         return x > 0 ? x : 0;
@@ -253,7 +255,7 @@ static void run_map_int(const void *arg, void *const *bufs)
     int64_t *y = bufs[1];
 
     for (int64_t i = 0; i < m->count; i++)
-        y[i] = lr_kernel_wrap(m->t, apply_int(m->f, x[i]));
+        y[i] = lr_kernel_wrap(m->t, apply_int(m->f, x[i], m->t == LR_DT_U64));
 }
 
 enum lr_status lr_kernel_make(struct lr_kernel *k,
@@ -414,7 +416,8 @@ static void run_quantize(const void *arg, void *const *bufs)
     for (int64_t i = 0; i < q->count; i++) {
         int64_t c = scale_of(q, i);
         double v = (double)rintf(x[i] / scale[c]) + (zero ? (double)zero[c] : 0);
-        y[i] = v < (double)q->lo ? q->lo : v > (double)q->hi ? q->hi : (int64_t)v;
+        /* NaN becomes the least */
+        y[i] = !(v > (double)q->lo) ? q->lo : v > (double)q->hi ? q->hi : (int64_t)v;
     }
 }
 

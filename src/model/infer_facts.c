@@ -130,6 +130,19 @@ enum lr_status lr_infer_axis(const struct lr_infer *c, int *axis, int64_t given,
     return LR_OK;
 }
 
+/* Is some size 0, and the others possible? No value of a run is empty. */
+static bool has_no_elements(const struct lr_shape *s)
+{
+    bool is_empty = false;
+
+    for (int i = 0; i < s->n_dims && i < LR_MAX_DIMS; i++) {
+        if (s->dims[i] < (i == 0 ? -1 : 0))
+            return false;
+        is_empty = is_empty || s->dims[i] == 0;
+    }
+    return is_empty;
+}
+
 /* Sizes positive and within int, the element count of one image within int64. */
 static enum lr_status check_shape(const struct lr_infer *c, const struct lr_shape *s,
                                   struct lr_err *e)
@@ -179,6 +192,11 @@ enum lr_status lr_infer_out(struct lr_infer *c, int i, enum lr_dtype t,
     if (i >= c->node->n_out || c->node->out[i] < 0)
         return LR_OK;
     struct lr_value *v = &c->g->values[c->node->out[i]];
+    if (has_no_elements(s)) {
+        char text[LR_MAX_DIMS * 21];
+        return lr_infer_why(c, e, "its result has no elements (shape %s)",
+                            lr_shape_text(text, sizeof(text), s));
+    }
     enum lr_status st = check_shape(c, s, e);
     if (st != LR_OK)
         return st;

@@ -388,6 +388,17 @@ def masked_softmax(n):
     return n.add("Softmax", n.add("Add", "x", mask), axis=-1)
 
 
+@case(13)
+def empty_piece(n):
+    return n.add("Concat", "x", n.add("Slice", "x", ints(0), ints(0), ints(3)), axis=3)
+
+
+@case(13)
+def extremes_of_nan(n):
+    y = n.add("Sqrt", "x")
+    return n.add("Where", n.add("Equal", n.add("Max", y, np.float32(0)), y), "x", np.float32(9))
+
+
 for p in (1, 2):
     CASES.append(("zero_vectors_%d" % p, 13, lambda n, p=p: n.add(
         "LpNormalization", n.add("Relu", n.add("Sub", "x", np.float32(1.5))), axis=3, p=p)))
@@ -449,6 +460,11 @@ def wrong_blocks(n):
 def int4_weights(n):
     w = n.raw(bytes(108), 22, [6, 4, 3, 3])
     return n.add("Conv", "x", n.add("DequantizeLinear", w, np.float32(0.1)))
+
+
+@refused(13, "its result has no elements (shape Nx4x6x0)")
+def empty_split(n):
+    return n.add("Concat", *n.add("Split", "x", ints(10, 0), n_out=2, axis=3), axis=3)
 
 
 @refused(14, "target size 0")

@@ -93,6 +93,53 @@ static void reduce__takes_logarithms_of_integers(void **state)
     }
 }
 
+/* Numbers of uint64 with the highest bit set are no negative ones. */
+static void map__knows_no_sign_when_integers_are_unsigned(void **state)
+{
+    (void)state;
+    static const enum lr_map how[] = {LR_MAP_SIGN, LR_MAP_ABS, LR_MAP_RELU};
+    static const int64_t want[3][3] = {
+        {0, 1, 1}, {0, 5, INT64_MIN + 7}, {0, 5, INT64_MIN + 7}};
+    for (int i = 0; i < 3; i++) {
+        struct lr_kernel k;
+        struct lr_err e = {0};
+        int64_t x[3] = {0, 5, INT64_MIN + 7}, y[3];
+        assert_int_equal(lr_kernel_map(&k, how[i], 0, 0, 3, LR_DT_U64, &e), LR_OK);
+        run(&k, (void *[]){x, y});
+        assert_ints(y, 3, want[i]);
+    }
+}
+
+static void many__hands_nan_on_wherever_it_stands(void **state)
+{
+    (void)state;
+    const struct lr_shape s = {.n_dims = 1, .dims = {3}};
+    for (int i = 0; i < 2; i++) {
+        struct lr_kernel k;
+        struct lr_err e = {0};
+        float a[3] = {NAN, 1, 2}, b[3] = {0, NAN, 3}, y[3];
+        assert_int_equal(lr_kernel_many(&k, i ? LR_BIN_MIN : LR_BIN_MAX, 1, &s, LR_DT_F32,
+                                        2, (const struct lr_shape *[]){&s, &s}, &e),
+                         LR_OK);
+        run(&k, (void *[]){a, b, y});
+        assert_true(isnan(y[0]) && isnan(y[1]));
+        assert_float_equal(y[2], i ? 2 : 3, 0);
+    }
+}
+
+static void quantize__stays_in_range_when_the_number_is_none(void **state)
+{
+    (void)state;
+    const struct lr_shape s = {.n_dims = 1, .dims = {4}};
+    struct lr_kernel k;
+    struct lr_err e = {0};
+    float x[4] = {NAN, 5, 7, INFINITY}, scale = 2;
+    int64_t y[4];
+    assert_int_equal(lr_kernel_quantize(&k, &s, 0, false, 0, false, LR_DT_I8, &e), LR_OK);
+    run(&k, (void *[]){x, &scale, y});
+    assert_ints(y, 4, (const int64_t[]){-128, 2, 4, 127});
+}
+
 static int narrow(struct lr_graph *g, const char *name, int n, const int32_t *v)
 {
     const struct lr_shape s = {.n_dims = 1, .dims = {n}};
@@ -158,6 +205,27 @@ static void fold__squares_when_a_reduction_has_no_axes(void **state)
     lr_graph_free(g);
 }
 
+/* The rest of the network is shown all the same. */
+static void infer__says_why_when_a_value_has_no_elements(void **state)
+{
+    (void)state;
+    struct lr_graph *g = mb_graph(11);
+    int x = mb_image(g, -1, 2, 3, 3);
+    int c = mb_conv(g, "c", x, 2, 4, 3, 1, 0);
+    int s = mb_node(g, "Slice", "s", 4,
+                    (int[]){x, mb_ints(g, "from", 1, 1, (const int64_t[]){2}),
+                            mb_ints(g, "end", 1, 1, (const int64_t[]){2}),
+                            mb_ints(g, "axis", 1, 1, (const int64_t[]){1})});
+    mb_output(g, mb_unary(g, "Relu", "r", s));
+    mb_output(g, c);
+    mb_infer(g);
+    mb_assert_shape(g, c, "Nx4x1x1");
+    mb_assert_shape(g, s, "?");
+    assert_non_null(mb_of(g, s)->why_unsupported);
+    assert_non_null(strstr(mb_of(g, s)->why_unsupported, "no elements"));
+    lr_graph_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +233,10 @@ int main(void)
         cmocka_unit_test(clip__is_exact_when_floats_cannot_hold_the_bounds),
         cmocka_unit_test(lp_norm__leaves_zeros_when_there_is_no_length),
         cmocka_unit_test(reduce__takes_logarithms_of_integers),
+        cmocka_unit_test(map__knows_no_sign_when_integers_are_unsigned),
+        cmocka_unit_test(many__hands_nan_on_wherever_it_stands),
+        cmocka_unit_test(quantize__stays_in_range_when_the_number_is_none),
+        cmocka_unit_test(infer__says_why_when_a_value_has_no_elements),
         cmocka_unit_test(fold__keeps_int32_when_small_vectors_are_computed),
         cmocka_unit_test(fold__squares_when_a_reduction_has_no_axes),
     };
