@@ -156,6 +156,7 @@ static enum lr_status drop_node(struct lr_onnx_file *f, size_t k, struct loose *
             return lr_enomem(e, strlen(x->input[i]) + 1, "a name");
         }
     }
+    lr_onnx_touch(&f->calls, x);
     take_out(&p->node, &p->n_node, k);
     for (size_t i = 0; i < x->n_output; i++)
         if (*x->output[i] && lr_onnx_producer(p, x->output[i]) < 0)
@@ -450,10 +451,12 @@ enum lr_status lr_onnx_open(struct lr_onnx_file **out, const char *path,
     if (st != LR_OK)
         goto out;
     f->m = onnx__model_proto__unpack(&f->alloc, len, (const uint8_t *)data);
-    if (!f->m)
+    if (!f->m) {
         st = lr_enomem(e, len, "the model");
-    else
-        drop_training(f);
+        goto out;
+    }
+    drop_training(f);
+    st = lr_onnx_expand(f->m, &f->alloc, &f->calls, e);
 out:
     lr_free(data);
     if (st == LR_OK)
@@ -467,6 +470,7 @@ void lr_onnx_close(struct lr_onnx_file *f)
 {
     if (!f)
         return;
+    lr_onnx_calls_clear(&f->calls);
     if (f->m)
         onnx__model_proto__free_unpacked(f->m, &f->alloc);
     lr_graph_free(f->plain);

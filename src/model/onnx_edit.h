@@ -4,12 +4,14 @@
 #define RANKLAB_MODEL_ONNX_EDIT_H
 
 #include "model.h"
+#include "onnx_function.h"
 #include "onnx_int.h"
 #include "ranklab/onnx.h"
 
 struct lr_onnx_file {
     char *path, *folder;
-    Onnx__ModelProto *m;
+    Onnx__ModelProto *m; /* its functions expanded */
+    struct lr_onnx_calls calls;
     struct lr_graph *plain; /* the same file, nothing folded */
     bool has_failed;        /* an allocation of protobuf-c */
     ProtobufCAllocator alloc;

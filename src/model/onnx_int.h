@@ -10,6 +10,9 @@
 #include "ranklab/err.h"
 #include "ranklab/graph.h"
 
+/* Messages and strings in a file: each costs some hundred bytes. */
+enum { LR_ONNX_MAX_PARTS = 2 << 20 };
+
 /* Walks the wire format of len bytes as message desc, without recursion: every length
  * inside its parent, nesting at most 64, no group, a bounded number of fields, no zero
  * byte inside a string, no singular message twice. LR_EPARSE says what is wrong and
@@ -17,6 +20,15 @@
 enum lr_status lr_onnx_check_wire(const ProtobufCMessageDescriptor *desc,
                                   const unsigned char *data, size_t len,
                                   struct lr_err *e);
+
+/* How many parts such bytes have. */
+enum lr_status lr_onnx_count_parts(size_t *n, const ProtobufCMessageDescriptor *desc,
+                                   const unsigned char *data, size_t len,
+                                   struct lr_err *e);
+/* The next field of this number that holds bytes, from *at on, which moves behind it;
+ * false: there is none. */
+bool lr_onnx_next_field(const unsigned char **value, size_t *value_len,
+                        const unsigned char *data, size_t len, size_t *at, unsigned tag);
 
 /* An allocator on lr_alloc that remembers a failure in *has_failed. */
 ProtobufCAllocator lr_onnx_allocator(bool *has_failed);

@@ -1,12 +1,14 @@
-/* ONNX files to graphs: the wire format is checked, protobuf-c unpacks, then values are
- * made for initializers, inputs and node outputs, nodes are named, connected and sorted.
- * Every name in the file is untrusted; look-ups go through an ordered set. */
+/* ONNX files to graphs: the wire format is checked, protobuf-c unpacks, calls of local
+ * functions are expanded, then values are made for initializers, inputs and node outputs,
+ * nodes are named, connected and sorted. Every name in the file is untrusted; look-ups go
+ * through an ordered set. */
 #include "ranklab/onnx.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "onnx_attr.h"
+#include "onnx_function.h"
 #include "ranklab/file.h"
 
 struct reader {
@@ -365,8 +367,8 @@ static enum lr_status read_model_fields(struct reader *r, const Onnx__ModelProto
     return st;
 }
 
-static enum lr_status read_model(struct reader *r, const Onnx__ModelProto *m,
-                                 struct lr_err *e)
+static enum lr_status read_model(struct reader *r, Onnx__ModelProto *m,
+                                 ProtobufCAllocator *alloc, struct lr_err *e)
 {
     enum lr_status st;
 
@@ -374,13 +376,9 @@ static enum lr_status read_model(struct reader *r, const Onnx__ModelProto *m,
     if (!r->p || !m->has_ir_version)
         return lr_err_set(e, LR_EPARSE, "not an ONNX model (no %s in it)",
                           r->p ? "IR version" : "graph");
-    if (m->n_functions)
-        return lr_err_set(e, LR_EUNSUP,
-                          "%zu local function%s (%.80s ...): write the model with them "
-                          "inlined, as onnx.inliner does",
-                          m->n_functions, m->n_functions > 1 ? "s" : "",
-                          m->functions[0]->name ? m->functions[0]->name : "?");
-    st = read_model_fields(r, m, e);
+    st = lr_onnx_expand(m, alloc, NULL, e);
+    if (st == LR_OK)
+        st = read_model_fields(r, m, e);
     if (st == LR_OK)
         st = read_initializers(r, e);
     if (st == LR_OK)
@@ -434,7 +432,7 @@ enum lr_status lr_onnx_parse_known(struct lr_graph **out, char sha256[65],
                    : lr_err_set(e, LR_EPARSE, "not an ONNX model (cannot be unpacked)");
     st = lr_graph_new(&r.g, e);
     if (st == LR_OK)
-        st = read_model(&r, m, e);
+        st = read_model(&r, m, &alloc, e);
     for (size_t k = 0; r.node_names && k < r.p->n_node; k++)
         lr_free(r.node_names[k]);
     lr_free(r.node_names);

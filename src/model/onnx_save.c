@@ -57,9 +57,26 @@ static bool note_tensor(struct bulk *b, Onnx__TensorProto *t, bool is_wanted)
     return !is_wanted || lr_onnx_insert(&b->t, &b->n, b->n, t);
 }
 
-/* All external tensors, those inside of nodes too; with min > 0 also the initializers of
- * the network that have so many bytes. */
-static bool gather(struct bulk *b, Onnx__GraphProto *p, size_t min)
+static bool gather_graph(struct bulk *b, Onnx__GraphProto *p, size_t min);
+
+static bool gather_nodes(struct bulk *b, Onnx__NodeProto *const *nodes, size_t n)
+{
+    bool is_ok = true;
+
+    for (size_t k = 0; is_ok && k < n; k++)
+        for (size_t i = 0; is_ok && i < nodes[k]->n_attribute; i++) {
+            Onnx__AttributeProto *a = nodes[k]->attribute[i];
+            is_ok = !a->t || note_tensor(b, a->t, is_external(a->t));
+            for (size_t j = 0; is_ok && j < a->n_tensors; j++)
+                is_ok = note_tensor(b, a->tensors[j], is_external(a->tensors[j]));
+            is_ok = is_ok && (!a->g || gather_graph(b, a->g, 0));
+            for (size_t j = 0; is_ok && j < a->n_graphs; j++)
+                is_ok = gather_graph(b, a->graphs[j], 0);
+        }
+    return is_ok;
+}
+
+static bool gather_graph(struct bulk *b, Onnx__GraphProto *p, size_t min)
 {
     bool is_ok = true;
 
@@ -67,16 +84,17 @@ static bool gather(struct bulk *b, Onnx__GraphProto *p, size_t min)
         Onnx__TensorProto *t = p->initializer[i];
         is_ok = note_tensor(b, t, is_external(t) || (min && count_bytes(t) >= min));
     }
-    for (size_t k = 0; is_ok && k < p->n_node; k++)
-        for (size_t i = 0; is_ok && i < p->node[k]->n_attribute; i++) {
-            Onnx__AttributeProto *a = p->node[k]->attribute[i];
-            is_ok = !a->t || note_tensor(b, a->t, is_external(a->t));
-            for (size_t j = 0; is_ok && j < a->n_tensors; j++)
-                is_ok = note_tensor(b, a->tensors[j], is_external(a->tensors[j]));
-            is_ok = is_ok && (!a->g || gather(b, a->g, 0));
-            for (size_t j = 0; is_ok && j < a->n_graphs; j++)
-                is_ok = gather(b, a->graphs[j], 0);
-        }
+    return is_ok && gather_nodes(b, p->node, p->n_node);
+}
+
+/* All external tensors, those inside of nodes and functions too; with min > 0 also the
+ * initializers of the network that have so many bytes. */
+static bool gather(struct bulk *b, const Onnx__ModelProto *m, size_t min)
+{
+    bool is_ok = gather_graph(b, m->graph, min);
+
+    for (size_t i = 0; is_ok && i < m->n_functions; i++)
+        is_ok = gather_nodes(b, m->functions[i]->node, m->functions[i]->n_node);
     return is_ok;
 }
 
@@ -267,7 +285,7 @@ static enum lr_status move_out(struct lr_onnx_file *f, char **made, bool *is_new
     struct lr_strbuf sums = {0};
     struct stat info;
     char hash[65];
-    enum lr_status st = gather(&b, f->m->graph, MIN_EXTERNAL)
+    enum lr_status st = gather(&b, f->m, MIN_EXTERNAL)
                             ? place(&b, e)
                             : lr_enomem(e, b.n * sizeof(*b.t), "a list of tensors");
 
@@ -302,7 +320,7 @@ static enum lr_status gather_in(struct lr_onnx_file *f, bool *is_large, size_t m
 {
     struct bulk b = {0};
     size_t total = onnx__model_proto__get_packed_size(f->m);
-    enum lr_status st = gather(&b, f->m->graph, 0)
+    enum lr_status st = gather(&b, f->m, 0)
                             ? LR_OK
                             : lr_enomem(e, b.n * sizeof(*b.t), "a list of tensors");
 
@@ -391,7 +409,9 @@ enum lr_status lr_onnx_save(struct lr_onnx_file *f, char **data, const char *pat
     *data = NULL;
     lr_graph_free(f->plain); /* as large as all weights */
     f->plain = NULL;
-    st = gather_in(f, &is_large, max, e);
+    st = lr_onnx_restore(&f->calls, e);
+    if (st == LR_OK)
+        st = gather_in(f, &is_large, max, e);
     if (st != LR_OK)
         goto out;
     if (is_large && stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
@@ -423,6 +443,7 @@ enum lr_status lr_onnx_save(struct lr_onnx_file *f, char **data, const char *pat
         goto out;
     }
     onnx__model_proto__pack(f->m, (uint8_t *)bytes);
+    lr_onnx_calls_clear(&f->calls);
     onnx__model_proto__free_unpacked(f->m, &f->alloc);
     f->m = NULL;
     st = put_model(bytes, size, path, o, e);

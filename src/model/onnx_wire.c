@@ -8,11 +8,7 @@
 #include "onnx_int.h"
 #include "ranklab/mem.h"
 
-enum {
-    MAX_DEPTH = 64,
-    MAX_MESSAGES = 2 << 20, /* messages and strings: each costs some hundred bytes */
-    MAX_FIELDS = 64 << 20
-};
+enum { MAX_DEPTH = 64, MAX_MESSAGES = LR_ONNX_MAX_PARTS, MAX_FIELDS = 64 << 20 };
 
 struct frame {
     const ProtobufCMessageDescriptor *desc;
@@ -165,26 +161,69 @@ static enum lr_status field(struct walk *w, struct lr_err *e)
     }
 }
 
+static enum lr_status walk(long *n_parts, const ProtobufCMessageDescriptor *desc,
+                           const unsigned char *data, size_t len, struct lr_err *e)
+{
+    struct walk w;
+    enum lr_status st = LR_OK;
+
+    w.data = data;
+    w.at = 0;
+    w.len = len;
+    w.n_messages = w.n_fields = 0;
+    w.depth = 1;
+    w.stack[0] = (struct frame){desc, len, 0};
+    while (st == LR_OK && w.depth > 0) {
+        if (w.at == w.stack[w.depth - 1].end)
+            w.depth--;
+        else
+            st = field(&w, e);
+    }
+    *n_parts = w.n_messages;
+    return st;
+}
+
 enum lr_status lr_onnx_check_wire(const ProtobufCMessageDescriptor *desc,
                                   const unsigned char *data, size_t len, struct lr_err *e)
 {
-    struct walk *w = lr_calloc(1, sizeof(*w));
-    enum lr_status st = LR_OK;
+    long n_parts;
 
-    if (!w)
-        return lr_enomem(e, sizeof(*w), "the file check");
-    w->data = data;
-    w->len = len;
-    w->depth = 1;
-    w->stack[0] = (struct frame){desc, len, 0};
-    while (st == LR_OK && w->depth > 0) {
-        if (w->at == w->stack[w->depth - 1].end)
-            w->depth--;
-        else
-            st = field(w, e);
-    }
-    lr_free(w);
+    return walk(&n_parts, desc, data, len, e);
+}
+
+enum lr_status lr_onnx_count_parts(size_t *n, const ProtobufCMessageDescriptor *desc,
+                                   const unsigned char *data, size_t len,
+                                   struct lr_err *e)
+{
+    long n_parts = 0;
+    enum lr_status st = walk(&n_parts, desc, data, len, e);
+
+    *n = (size_t)n_parts;
     return st;
+}
+
+bool lr_onnx_next_field(const unsigned char **value, size_t *value_len,
+                        const unsigned char *data, size_t len, size_t *at, unsigned tag)
+{
+    struct walk w = {.data = data, .at = *at, .len = len};
+    uint64_t key, n;
+
+    while (w.at < len && varint(&w, len, &key)) {
+        n = (key & 7) == 1 ? 8 : 4;
+        if ((key & 7) == 0 || (key & 7) == 2)
+            if (!varint(&w, len, &n))
+                return false;
+        if ((key & 7) == 0)
+            continue;
+        if (n > len - w.at)
+            return false;
+        *value = data + w.at;
+        *value_len = (size_t)n;
+        *at = w.at += (size_t)n;
+        if (key == ((uint64_t)tag << 3 | 2))
+            return true;
+    }
+    return false;
 }
 
 static void *proto_alloc(void *has_failed, size_t size)

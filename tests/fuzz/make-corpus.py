@@ -174,3 +174,61 @@ save("onnx", "deep", number(1, 8) + chunk(7, deep))
 external = (number(1, 2) + number(2, 1) + chunk(8, "w") + number(14, 1)
             + chunk(13, chunk(1, "location") + chunk(2, "../../etc/passwd")))
 save("onnx", "external", model([node("Relu", ["x"], ["y"])], [external]))
+
+
+def part(field, op, ins, outs, *attributes, domain="", name=""):
+    """A node as this field of what it is in: 1 of a graph, 7 of a function."""
+    return chunk(field, b"".join(chunk(1, i) for i in ins) + b"".join(chunk(2, o) for o in outs)
+                 + chunk(3, name) + chunk(4, op) + chunk(7, domain) + b"".join(attributes))
+
+
+def refer(name, to, kind):
+    return chunk(5, chunk(1, name) + chunk(21, to) + number(20, kind))
+
+
+def function(name, ins, outs, nodes, attributes=(), opset=13, more=b""):
+    return chunk(25, chunk(1, name) + b"".join(chunk(4, i) for i in ins)
+                 + b"".join(chunk(5, o) for o in outs) + b"".join(chunk(6, a) for a in attributes)
+                 + b"".join(nodes) + chunk(9, chunk(1, "") + number(2, opset))
+                 + chunk(9, chunk(1, "f") + number(2, 1)) + chunk(10, "f") + more)
+
+
+def branch(name, nodes, out):
+    return chunk(5, chunk(1, name) + number(20, 5) + chunk(6, b"".join(nodes) + chunk(2, "b")
+                                                           + chunk(12, chunk(1, out))))
+
+
+block = function("Block", ["x", "w", "b"], ["y"], [
+    part(7, "Conv", ["x", "w", "b"], ["c"], refer("pads", "pads", 7), refer("group", "g", 2)),
+    part(7, "Relu", ["c"], ["y"])], ["pads", "g"])
+# a default, which is a field that older versions of onnx.proto do not have
+leaky = function("Leaky", ["x"], ["y", "x"], [
+    part(7, "LeakyRelu", ["x"], ["y"], refer("alpha", "alpha", 1))],
+    more=chunk(11, real("alpha", 0.25)[2:]) + chunk(13, "half"))
+twice = function("Twice", ["x", "w", "yes"], ["y"], [
+    part(7, "Block", ["x", "w"], ["a"], ints("pads", [1] * 4), domain="f", name="one"),
+    part(7, "If", ["yes"], ["d"], branch("then_branch", [
+        part(1, "Leaky", ["a"], ["t"], chunk(8, "half"), domain="f"),
+        part(1, "Neg", ["t"], ["u"])], "u"),
+        branch("else_branch", [part(1, "Identity", ["a"], ["e"])], "e")),
+    part(7, "Block", ["d", "w"], ["y"], ints("pads", [1] * 4), domain="f")])
+yes = number(1, 1) + number(2, 9) + chunk(8, "yes") + chunk(9, b"\1")
+imports = chunk(8, chunk(1, "f") + number(2, 1))
+save("onnx", "functions", model(
+    [part(1, "Block", ["x", "w", "b"], ["p"], ints("pads", [1] * 4), domain="f", name="p"),
+     part(1, "Twice", ["p", "v", "yes"], ["q"], domain="f", name="q"),
+     part(1, "Leaky", ["q"], ["", "y"], chunk(8, "half"), domain="f")],
+    [w, b, tensor("v", [3, 3, 3, 3]), yes]) + imports + block + twice + leaky)
+save("onnx", "functions-recursive", model(
+    [part(1, "A", ["x"], ["y"], domain="f")], []) + imports
+    + function("A", ["x"], ["y"], [part(7, "B", ["x"], ["y"], domain="f")])
+    + function("B", ["x"], ["y"], [part(7, "A", ["x"], ["y"], domain="f")]))
+save("onnx", "functions-many", model(
+    [part(1, "A0", ["x"], ["y"], domain="f")], []) + imports + b"".join(
+    function("A%d" % i, ["x"], ["y"], [
+        part(7, "A%d" % (i + 1), ["x"], ["a"], domain="f"),
+        part(7, "A%d" % (i + 1), ["a"], ["y"], domain="f")]) for i in range(40))
+    + function("A40", ["x"], ["y"], [part(7, "Relu", ["x"], ["y"])]))
+save("onnx", "functions-opset", model(
+    [part(1, "A", ["x"], ["y"], domain="f")], [], opset=13) + imports
+    + function("A", ["x"], ["y"], [part(7, "Squeeze", ["x"], ["y"])], opset=11))

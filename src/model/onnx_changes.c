@@ -1,0 +1,155 @@
+/* What changed in ONNX's operators between opsets 7 and 21, types aside. A function may
+ * be written for another opset than the model it is part of; its nodes are taken over
+ * only where both say the same. */
+#include <string.h>
+
+#include "onnx_function.h"
+
+struct change {
+    const char *op_type;
+    int64_t opset;
+};
+
+/* Old nodes mean something else from there on, or are none any more. */
+static const struct change breaks[] = {
+    {"BatchNormalization", 9},
+    {"BatchNormalization", 14},
+    {"Clip", 11},
+    {"Dropout", 10},
+    {"Dropout", 12},
+    {"GroupNormalization", 21},
+    {"Hardmax", 13},
+    {"LogSoftmax", 13},
+    {"Pad", 11},
+    {"ReduceL1", 18},
+    {"ReduceL2", 18},
+    {"ReduceLogSum", 18},
+    {"ReduceLogSumExp", 18},
+    {"ReduceMax", 18},
+    {"ReduceMean", 18},
+    {"ReduceMin", 18},
+    {"ReduceProd", 18},
+    {"ReduceSum", 13},
+    {"ReduceSumSquare", 18},
+    {"Resize", 11},
+    {"Slice", 10},
+    {"Softmax", 13},
+    {"Split", 13},
+    {"Split", 18},
+    {"Squeeze", 13},
+    {"Unsqueeze", 13},
+    {"Upsample", 9},
+    {"Upsample", 10},
+};
+
+/* New nodes may ask for what was not there before. */
+static const struct change additions[] = {
+    {"ArgMax", 11},
+    {"ArgMax", 12},
+    {"ArgMin", 11},
+    {"ArgMin", 12},
+    {"AveragePool", 10},
+    {"AveragePool", 11},
+    {"AveragePool", 19},
+    {"Cast", 19},
+    {"CastLike", 15},
+    {"CastLike", 19},
+    {"Celu", 12},
+    {"Concat", 11},
+    {"Constant", 11},
+    {"Constant", 12},
+    {"ConstantOfShape", 9},
+    {"CumSum", 11},
+    {"DepthToSpace", 11},
+    {"DequantizeLinear", 10},
+    {"DequantizeLinear", 13},
+    {"DequantizeLinear", 19},
+    {"DequantizeLinear", 21},
+    {"Einsum", 12},
+    {"Erf", 9},
+    {"Expand", 8},
+    {"Flatten", 11},
+    {"Gather", 11},
+    {"GatherElements", 11},
+    {"Gelu", 20},
+    {"Gemm", 11},
+    {"GreaterOrEqual", 12},
+    {"GroupNormalization", 18},
+    {"HardSwish", 14},
+    {"Hardmax", 11},
+    {"LayerNormalization", 17},
+    {"LessOrEqual", 12},
+    {"LogSoftmax", 11},
+    {"LpPool", 11},
+    {"LpPool", 18},
+    {"MaxPool", 8},
+    {"MaxPool", 10},
+    {"MaxPool", 11},
+    {"Max", 8},
+    {"Mean", 8},
+    {"Min", 8},
+    {"Mish", 18},
+    {"Mod", 10},
+    {"Pad", 18},
+    {"Pad", 19},
+    {"QuantizeLinear", 10},
+    {"QuantizeLinear", 13},
+    {"QuantizeLinear", 19},
+    {"QuantizeLinear", 21},
+    {"Range", 11},
+    {"ReduceL1", 11},
+    {"ReduceL2", 11},
+    {"ReduceLogSum", 11},
+    {"ReduceLogSumExp", 11},
+    {"ReduceMax", 11},
+    {"ReduceMean", 11},
+    {"ReduceMin", 11},
+    {"ReduceProd", 11},
+    {"ReduceSum", 11},
+    {"ReduceSumSquare", 11},
+    {"Reshape", 14},
+    {"Resize", 10},
+    {"Resize", 13},
+    {"Resize", 18},
+    {"Resize", 19},
+    {"Round", 11},
+    {"Shape", 15},
+    {"Shrink", 9},
+    {"Sign", 9},
+    {"Slice", 11},
+    {"Softmax", 11},
+    {"Split", 11},
+    {"Squeeze", 11},
+    {"Sum", 8},
+    {"ThresholdedRelu", 10},
+    {"Unsqueeze", 11},
+    {"Where", 9},
+};
+
+static int64_t find(const struct change *list, size_t n, const char *op_type, int64_t low,
+                    int64_t high)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i].opset > low && list[i].opset <= high &&
+            strcmp(list[i].op_type, op_type) == 0)
+            return list[i].opset;
+    return 0;
+}
+
+int64_t lr_onnx_changed(const char *op_type, int64_t from, int64_t to)
+{
+    enum { FIRST = 7, LAST = 21 };
+    int64_t low = from < to ? from : to, high = from < to ? to : from;
+
+    if (low == high)
+        return 0;
+    /* what changed before and after these is not listed here */
+    if (low < FIRST)
+        return FIRST;
+    if (high > LAST)
+        return high;
+    int64_t at = find(breaks, sizeof(breaks) / sizeof(*breaks), op_type, low, high);
+    if (at == 0 && from > to)
+        at = find(additions, sizeof(additions) / sizeof(*additions), op_type, low, high);
+    return at;
+}
