@@ -30,6 +30,10 @@ enum lr_status lr_file_begin(struct lr_file *f, const char *path, struct lr_err 
  * less umask), fsyncs the folder. On failure the temporary file is removed and the old
  * target is as it was. f is closed either way. */
 enum lr_status lr_file_commit(struct lr_file *f, struct lr_err *e);
+/* Flushes, fsyncs and gives the file its name beside the temporary one, which goes with
+ * lr_file_abort: who is killed in between leaves both. Where the target exists, or cannot
+ * be linked, the file is committed. */
+enum lr_status lr_file_link(struct lr_file *f, struct lr_err *e);
 /* Removes the temporary file. Safe on a zeroed or already closed f. */
 void lr_file_abort(struct lr_file *f);
 /* Writes len bytes to path by begin, write, commit. */

@@ -222,6 +222,10 @@ struct lr_conv_part {
     int pad_top, pad_left, pad_bottom, pad_right;
     const float *w, *b; /* b may be NULL: zeros, but for the last part always given */
 };
+/* Whether the layer producing value v can be replaced by these parts; LR_EINVAL says why
+ * not. */
+enum lr_status lr_graph_fits_split(const struct lr_graph *g, int v, int n,
+                                   const struct lr_conv_part *parts, struct lr_err *e);
 /* Replaces the layer producing value v by n parts in a row; the last part's output is v
  * itself, so consumers and graph outputs stay untouched. A convolution becomes
  * convolutions; a fully connected layer, whose parts are 1 x 1 without stride or padding,

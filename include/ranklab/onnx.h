@@ -70,6 +70,8 @@ struct lr_onnx_save {
      * returns other than LR_OK leaves the old file in place. May be NULL. */
     enum lr_status (*check)(void *arg, struct lr_graph *back, struct lr_err *e);
     void *arg;
+    /* While another export into the same folder is waited for. May be NULL. */
+    const struct lr_progress *progress;
 };
 /* Writes the file, all or nothing. A model that is too large keeps its weights in a file
  * beside it, written first; its name comes back in *data (lr_free it), else NULL. f can

@@ -233,6 +233,9 @@ enum lr_status lr_file_begin(struct lr_file *f, const char *path, struct lr_err 
         return lr_err_set(e, LR_EIO, "the name of the file to write is empty");
     int descriptor = descriptor_of(path);
     bool exists = stat(path, &old) == 0;
+    /* Where the system follows no links of others (in /tmp), neither is one resolved. */
+    if (!exists && errno != ENOENT)
+        return errno_error(e, path, "write", errno);
     bool is_direct = descriptor >= 0 || (exists && !S_ISREG(old.st_mode));
     if (exists && S_ISDIR(old.st_mode))
         return io_error(e, path, "write", "it is a directory");
@@ -302,19 +305,28 @@ void lr_sync_folder(const char *path)
     lr_free(folder);
 }
 
-enum lr_status lr_file_commit(struct lr_file *f, struct lr_err *e)
+/* 0, or why not all is on the disk. */
+static int flush(const struct lr_file *f)
 {
-    if (!f->fp)
-        return lr_err_set(e, LR_EINVAL, "the file to be written is not open");
-    int err = 0;
     /* An earlier failed write has lost its errno; flushing what is left usually repeats
      * it. */
     bool has_failed = ferror(f->fp) != 0;
+
     errno = 0;
     if (fflush(f->fp) != 0 || has_failed)
-        err = errno ? errno : EIO;
-    if (!err && f->temp && fsync(fileno(f->fp)) != 0)
-        err = errno;
+        return errno ? errno : EIO;
+    return f->temp && fsync(fileno(f->fp)) != 0 ? errno : 0;
+}
+
+static enum lr_status finish(struct lr_file *f, bool keeps_temp, struct lr_err *e)
+{
+    if (!f->fp)
+        return lr_err_set(e, LR_EINVAL, "the file to be written is not open");
+    int err = flush(f);
+    if (!err && keeps_temp && f->temp && link(f->temp, f->path) == 0) {
+        lr_sync_folder(f->path);
+        return LR_OK;
+    }
     /* Renamed while it is open, and so locked. What was flushed to the disk cannot be
      * lost by closing; for a device closing is the last word. */
     bool is_renamed = !err && f->temp && rename(f->temp, f->path) == 0;
@@ -334,6 +346,16 @@ enum lr_status lr_file_commit(struct lr_file *f, struct lr_err *e)
         lr_sync_folder(f->path);
     forget(f);
     return LR_OK;
+}
+
+enum lr_status lr_file_link(struct lr_file *f, struct lr_err *e)
+{
+    return finish(f, true, e);
+}
+
+enum lr_status lr_file_commit(struct lr_file *f, struct lr_err *e)
+{
+    return finish(f, false, e);
 }
 
 enum lr_status lr_file_write(const char *path, const void *data, size_t len,

@@ -20,7 +20,7 @@
 enum { MAX_TRIES = 100, N_DIGITS = 16 };
 static const char head[] = ".ranklab-", tail[] = ".tmp";
 
-static bool is_temp_name(const char *name)
+bool lr_temp_is_name(const char *name)
 {
     const size_t n = sizeof(head) - 1;
 
@@ -56,7 +56,8 @@ void lr_temp_remove_folder(const char *path)
     close(fd);
 }
 
-/* Removes name when nobody holds its lock. */
+/* Removes name when nobody holds its lock. A file that has another name as well says that
+ * the work it was for did not end: whoever knows that work removes both. */
 static void clean_entry(int folder, const char *name)
 {
     struct stat st;
@@ -67,7 +68,7 @@ static void clean_entry(int folder, const char *name)
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0) {
         if (S_ISDIR(st.st_mode))
             remove_entries(fd, folder, name);
-        else if (S_ISREG(st.st_mode))
+        else if (S_ISREG(st.st_mode) && st.st_nlink == 1)
             unlinkat(folder, name, 0);
     }
     close(fd);
@@ -82,7 +83,7 @@ static void clean(const char *folder)
     const struct dirent *x;
 
     while (d && (x = readdir(d)) != NULL)
-        if (is_temp_name(x->d_name))
+        if (lr_temp_is_name(x->d_name))
             clean_entry(dirfd(d), x->d_name);
     if (d)
         closedir(d);

@@ -42,4 +42,13 @@ enum lr_status lr_onnx_put_parts(struct lr_onnx_file *f, const struct lr_onnx_sw
                                  const struct lr_onnx_place *place,
                                  const struct lr_conv_part *parts, struct lr_err *e);
 
+/* ---- onnx_left.c */
+
+/* Waits until no other export writes weights into the folder of path. *lock: to be closed
+ * when done; -1 where there are no locks. */
+enum lr_status lr_onnx_take_turn(int *lock, const char *path,
+                                 const struct lr_progress *progress, struct lr_err *e);
+/* Removes weights that a killed export left in the folder of path. */
+void lr_onnx_remove_left(const char *path);
+
 #endif

@@ -1,8 +1,9 @@
 /* Writing a network file that was changed. Up to protobuf's 2 GB all of it is one file;
  * beyond, the larger weights go to a file of their own, named by what is in it, so that a
- * network written before keeps the weights it refers to. That file comes first. The model
- * is read back from its temporary file, byte by byte, and checked before it takes its
- * name. */
+ * network written before keeps the weights it refers to. That file comes first; until the
+ * model has its name too it can be told from one that is used (onnx_left.c). The model is
+ * read back from its temporary file, byte by byte, and checked before it takes its name.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,34 +257,57 @@ static enum lr_status place(struct bulk *b, struct lr_err *e)
     return LR_OK;
 }
 
-static enum lr_status write_data(const struct lr_onnx_file *f, const struct bulk *b,
-                                 const char *path, struct lr_err *e)
+/* The weights beside a model that is being written. */
+struct made {
+    char *path;
+    bool is_new; /* it was not there before */
+    struct stat info;
+    struct lr_file file; /* with a temporary name until the model has its own */
+};
+
+static enum lr_status write_data(struct made *m, const struct lr_onnx_file *f,
+                                 const struct bulk *b, struct lr_err *e)
 {
     static const char zeros[ALIGNMENT];
-    struct lr_file out = {0};
+    struct lr_file *out = &m->file;
+    struct stat old;
     int64_t at = 0;
-    enum lr_status st = lr_file_begin(&out, path, e);
+    bool is_there = stat(m->path, &old) == 0;
+    enum lr_status st = lr_file_begin(out, m->path, e);
 
+    if (st == LR_OK && fstat(fileno(out->fp), &m->info) != 0)
+        st = lr_err_set(e, LR_EIO, "%s: %s", m->path, strerror(errno));
     for (size_t i = 0; i < b->n && st == LR_OK; i++) {
-        st = append(&out, zeros, (size_t)(b->offset[i] - at), e);
+        st = append(out, zeros, (size_t)(b->offset[i] - at), e);
         if (st == LR_OK)
-            st = with_bytes(f, b->t[i], append, &out, e);
+            st = with_bytes(f, b->t[i], append, out, e);
         at = b->offset[i] + b->length[i];
     }
     if (st == LR_OK)
-        return lr_file_commit(&out, e);
-    lr_file_abort(&out);
+        st = lr_file_link(out, e);
+    m->is_new = st == LR_OK && !is_there;
     return st;
 }
 
-/* Writes the weights beside path and points the message at them. *made: the file, owned;
- * *is_new: it was not there before. */
-static enum lr_status move_out(struct lr_onnx_file *f, char **made, bool *is_new,
-                               const char *path, struct lr_err *e)
+/* Nothing refers to new weights when there is no model. Others may have put theirs there
+ * where folders have no locks. */
+static void made_end(struct made *m, bool is_kept)
+{
+    struct stat now;
+
+    if (m->is_new && !is_kept && stat(m->path, &now) == 0 &&
+        now.st_ino == m->info.st_ino && now.st_dev == m->info.st_dev)
+        unlink(m->path);
+    lr_file_abort(&m->file);
+    lr_free(m->path);
+}
+
+/* Writes the weights beside path and points the message at them. */
+static enum lr_status move_out(struct lr_onnx_file *f, struct made *m, const char *path,
+                               struct lr_err *e)
 {
     struct bulk b = {0};
     struct lr_strbuf sums = {0};
-    struct stat info;
     char hash[65];
     enum lr_status st = gather(&b, f->m, MIN_EXTERNAL)
                             ? place(&b, e)
@@ -294,20 +318,14 @@ static enum lr_status move_out(struct lr_onnx_file *f, char **made, bool *is_new
     if (st != LR_OK)
         goto out;
     lr_sha256(hash, sums.s ? sums.s : "", sums.len);
-    *made = data_path(path, hash);
-    if (!*made) {
-        st = lr_enomem(e, strlen(path), "a path");
+    m->path = data_path(path, hash);
+    st = m->path ? write_data(m, f, &b, e) : lr_enomem(e, strlen(path), "a path");
+    if (st != LR_OK)
         goto out;
-    }
-    *is_new = stat(*made, &info) != 0;
-    st = write_data(f, &b, *made, e);
-    if (st != LR_OK) {
-        *is_new = false; /* nothing was made */
-        goto out;
-    }
-    const char *slash = strrchr(*made, '/');
+    const char *slash = strrchr(m->path, '/');
     for (size_t i = 0; i < b.n && st == LR_OK; i++)
-        st = point_out(f, b.t[i], slash ? slash + 1 : *made, b.offset[i], b.length[i], e);
+        st = point_out(f, b.t[i], slash ? slash + 1 : m->path, b.offset[i], b.length[i],
+                       e);
 out:
     lr_strbuf_free(&sums);
     bulk_clear(&b);
@@ -401,9 +419,11 @@ enum lr_status lr_onnx_save(struct lr_onnx_file *f, char **data, const char *pat
                             const struct lr_onnx_save *o, struct lr_err *e)
 {
     size_t max = o->max_bytes && o->max_bytes < INT32_MAX ? o->max_bytes : INT32_MAX;
-    bool is_large = false, is_new = false;
+    bool is_large = false;
     struct stat info;
-    char *made = NULL, *bytes = NULL, *real = NULL;
+    struct made made = {0};
+    char *bytes = NULL, *real = NULL;
+    int lock = -1;
     enum lr_status st;
 
     *data = NULL;
@@ -425,8 +445,12 @@ enum lr_status lr_onnx_save(struct lr_onnx_file *f, char **data, const char *pat
         /* The target of a link is replaced where it lies: there go the weights. */
         real = realpath(path, NULL);
         path = real ? real : path;
-        st = move_out(f, &made, &is_new, path, e);
+        st = lr_onnx_take_turn(&lock, path, o->progress, e);
     }
+    if (st == LR_OK)
+        lr_onnx_remove_left(path);
+    if (st == LR_OK && is_large)
+        st = move_out(f, &made, path, e);
     if (st != LR_OK)
         goto out;
     size_t size = onnx__model_proto__get_packed_size(f->m);
@@ -448,13 +472,13 @@ enum lr_status lr_onnx_save(struct lr_onnx_file *f, char **data, const char *pat
     f->m = NULL;
     st = put_model(bytes, size, path, o, e);
 out:
-    if (st == LR_OK && made) {
-        *data = made;
-        made = NULL;
-    } else if (made && is_new) {
-        unlink(made); /* nothing refers to it */
+    if (st == LR_OK) {
+        *data = made.path;
+        made.path = NULL;
     }
-    lr_free(made);
+    made_end(&made, st == LR_OK);
+    if (lock >= 0)
+        close(lock);
     free(real);
     return st;
 }

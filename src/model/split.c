@@ -224,6 +224,17 @@ static enum lr_status check_layer(const struct lr_graph *g, int v, int n_parts,
     return LR_OK;
 }
 
+enum lr_status lr_graph_fits_split(const struct lr_graph *g, int v, int n,
+                                   const struct lr_conv_part *parts, struct lr_err *e)
+{
+    struct lr_shape shapes[MAX_PARTS];
+    enum lr_status st = check_layer(g, v, n, e);
+
+    return st == LR_OK
+               ? check_parts(shapes, g, &g->nodes[g->values[v].producer], n, parts, e)
+               : st;
+}
+
 /* Takes n nodes from position at on out of the graph. */
 static void remove_nodes(struct lr_graph *g, int at, int n)
 {

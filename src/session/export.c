@@ -158,7 +158,10 @@ static enum lr_status write_held(const struct job *j, int layer, const char *pat
 
 static enum lr_status export_job(struct job *j, const char *path, struct lr_err *e)
 {
-    struct lr_onnx_save save = {.max_bytes = j->o->max_bytes, .check = compare, .arg = j};
+    struct lr_onnx_save save = {.max_bytes = j->o->max_bytes,
+                                .check = compare,
+                                .arg = j,
+                                .progress = j->o->progress};
     struct lr_onnx_file *file = NULL;
     enum lr_status rc = session_layers_used(j->use, j->s, false, e);
 

@@ -130,6 +130,19 @@ enum lr_status solve_job_keep(struct solve_job *j, int layer, struct lr_err *e)
     return rc == LR_OK ? unfinished_keep(&j->kept, key, j->next[layer].factors, e) : rc;
 }
 
+/* Whatever a file in the cache says, it is a layer of this network and of this plan. */
+static bool is_believed(const struct solve_job *j, int layer, const struct lr_factors *f)
+{
+    const struct lr_session *s = j->s;
+    const struct lr_layer *l = &s->layers[layer];
+    struct lr_err ignored = {0};
+
+    return f->method == j->next[layer].method && f->rank <= l->d &&
+           f->rank_spatial <= lr_spatial_full(l) &&
+           lr_graph_fits_split(s->graph, l->value, f->n_parts, f->parts, &ignored) ==
+               LR_OK;
+}
+
 enum lr_status solve_job_take_up(struct solve_job *j, struct lr_err *e)
 {
     const struct lr_session *s = j->s;
@@ -143,6 +156,10 @@ enum lr_status solve_job_take_up(struct solve_job *j, struct lr_err *e)
             rc = unfinished_find(&f, &j->kept, key, e);
         if (rc != LR_OK)
             return rc;
+        if (f && !is_believed(j, j->list[0], f)) {
+            lr_factors_unref(f);
+            f = NULL;
+        }
         if (!f)
             break;
         solve_job_install(j, j->list[0], f);

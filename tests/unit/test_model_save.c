@@ -1,5 +1,12 @@
 /* Files that are written: weights beside them, checks that fail, sizes that do not fit.
  */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <time.h>
+
 #include "replace_fixture.h"
 
 static void open__refuses_a_file_that_has_changed(void **state)
@@ -151,7 +158,7 @@ static void save__leaves_the_old_files__when_the_check_fails(void **state)
 {
     struct original o;
     int n_asked = 0;
-    struct lr_onnx_save how = {LIMIT, refuse, &n_asked};
+    struct lr_onnx_save how = {.max_bytes = LIMIT, .check = refuse, .arg = &n_asked};
     struct lr_err e = {0};
     char path[400], *data, *none;
     size_t n, m;
@@ -183,6 +190,161 @@ static void save__leaves_the_old_files__when_the_check_fails(void **state)
     /* mb_remove_dir fails when anything else is left in the folder. */
 }
 
+/* ---- exports that are killed, or meet ---- */
+
+static enum lr_status die(void *arg, struct lr_graph *back, struct lr_err *e)
+{
+    (void)arg, (void)back, (void)e;
+    raise(SIGKILL);
+    return LR_OK;
+}
+
+static int count_files(const char *ending)
+{
+    char folder[400];
+    DIR *d = opendir(mb_path(folder, "."));
+    const struct dirent *x;
+    int n = 0;
+
+    while ((x = readdir(d)) != NULL) {
+        size_t len = strlen(x->d_name), m = strlen(ending);
+        n += len > m && strcmp(x->d_name + len - m, ending) == 0;
+    }
+    closedir(d);
+    return n;
+}
+
+/* A process of its own that saves b.onnx. */
+static pid_t save_apart(const struct original *o, const char *layer,
+                        const struct lr_onnx_save *how)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct lr_err e = {0};
+        char path[400], *data;
+        struct lr_onnx_file *f = split_one(o, layer);
+        enum lr_status st = lr_onnx_save(f, &data, mb_path(path, "b.onnx"), how, &e);
+        _exit((int)st);
+    }
+    return pid;
+}
+
+static void save__removes_weights__when_their_export_was_killed(void **state)
+{
+    struct original o;
+    struct lr_onnx_save how = {.max_bytes = LIMIT, .check = die};
+    char *data;
+    int status;
+    (void)state;
+    take(&o, residual());
+    lr_graph_free(save(split_one(&o, "c2"), &data, LIMIT));
+    waitpid(save_apart(&o, "c1", &how), &status, 0);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(count_files(".data"), 2);
+
+    /* Also when what is written next needs no weights beside it. The weights of the model
+     * that was there are not those that were left. */
+    lr_graph_free(save(split_one(&o, "c1"), NULL, 0));
+    assert_int_equal(count_files(".data"), 1);
+    assert_int_equal(count_files(".tmp"), 0);
+    assert_int_equal(access(data, F_OK), 0);
+    unlink(data);
+    lr_free(data);
+    release(&o);
+}
+
+/* Killed between the model's name and the end: all is there but one name too many. */
+static void save__keeps_weights__when_a_model_names_them(void **state)
+{
+    struct original o;
+    char path[400], temp[400], *data;
+    (void)state;
+    take(&o, residual());
+    lr_graph_free(save(split_one(&o, "c2"), &data, LIMIT));
+    mb_path(temp, ".ranklab-0123456789abcdef.tmp");
+    assert_int_equal(link(data, temp), 0);
+    struct lr_onnx_file *f = split_one(&o, "c1");
+    struct lr_err e = {0};
+    char *none;
+    ok(lr_onnx_save(f, &none, mb_path(path, "c.onnx"), &(struct lr_onnx_save){0}, &e),
+       &e);
+    lr_onnx_close(f);
+    assert_int_equal(access(data, F_OK), 0);
+    assert_int_equal(access(temp, F_OK), -1);
+
+    /* A name that is somebody's is left alone. */
+    assert_int_equal(link(data, temp), 0);
+    unlink(mb_path(path, "b.onnx"));
+    int fd = open(temp, O_RDONLY);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    f = split_one(&o, "c1");
+    ok(lr_onnx_save(f, &none, mb_path(path, "c.onnx"), &(struct lr_onnx_save){0}, &e),
+       &e);
+    lr_onnx_close(f);
+    assert_int_equal(access(data, F_OK), 0);
+    assert_int_equal(access(temp, F_OK), 0);
+    close(fd);
+    unlink(temp);
+    unlink(data);
+    unlink(mb_path(path, "c.onnx"));
+    lr_free(data);
+    release(&o);
+}
+
+static enum lr_status refuse_later(void *arg, struct lr_graph *back, struct lr_err *e)
+{
+    const struct timespec nap = {.tv_nsec = 300000000};
+    const int *fd = arg;
+    (void)back;
+
+    if (write(*fd, "x", 1) == 1)
+        nanosleep(&nap, NULL);
+    return lr_err_set(e, LR_ENUMERIC, "it is refused");
+}
+
+static int ask_to_stop(void *ctx, double fraction, const char *what)
+{
+    (void)fraction, (void)what;
+    ++*(int *)ctx;
+    return 1;
+}
+
+static void save__keeps_its_weights__when_another_one_to_the_name_fails(void **state)
+{
+    struct original o;
+    int ends[2], status, n_asked = 0;
+    char path[400], *data, *none, x;
+    struct lr_err e = {0};
+    (void)state;
+    take(&o, residual());
+    assert_int_equal(pipe(ends), 0);
+    struct lr_onnx_save how = {
+        .max_bytes = LIMIT, .check = refuse_later, .arg = &ends[1]};
+    pid_t pid = save_apart(&o, "c2", &how);
+    assert_int_equal(read(ends[0], &x, 1), 1);
+
+    /* Who waits can be stopped. */
+    struct lr_progress stops = {.tick = ask_to_stop, .ctx = &n_asked};
+    struct lr_onnx_save waits = {.max_bytes = LIMIT, .progress = &stops};
+    struct lr_onnx_file *f = split_one(&o, "c2");
+    assert_int_equal(lr_onnx_save(f, &none, mb_path(path, "b.onnx"), &waits, &e),
+                     LR_EINTR);
+    lr_onnx_close(f);
+    assert_int_equal(n_asked, 1);
+
+    lr_graph_free(save(split_one(&o, "c2"), &data, LIMIT));
+    waitpid(pid, &status, 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == LR_ENUMERIC);
+    assert_int_equal(access(data, F_OK), 0);
+    assert_int_equal(count_files(".data"), 1);
+    close(ends[0]);
+    close(ends[1]);
+    unlink(data);
+    lr_free(data);
+    release(&o);
+}
+
 static void save__says_what_is_too_large(void **state)
 {
     struct original o;
@@ -211,6 +373,9 @@ int main(void)
         cmocka_unit_test(read__gives_the_hash_of_the_file__when_nothing_lies_beside),
         cmocka_unit_test(save__puts_weights_beside__when_they_do_not_fit),
         cmocka_unit_test(save__leaves_the_old_files__when_the_check_fails),
+        cmocka_unit_test(save__removes_weights__when_their_export_was_killed),
+        cmocka_unit_test(save__keeps_weights__when_a_model_names_them),
+        cmocka_unit_test(save__keeps_its_weights__when_another_one_to_the_name_fails),
         cmocka_unit_test(save__says_what_is_too_large),
     };
     if (mb_fill_image(NULL) != 0)

@@ -208,6 +208,46 @@ static void factors_file__damage_is_seen(void **state)
     assert_int_equal(n_kept(path), 0);
 }
 
+/* A whole file that says what cannot be of this layer, or not of this plan. */
+static void solve__believes_no_layer_that_does_not_fit(void **state)
+{
+    struct setting *t = *state;
+    char path[400], key[65];
+
+    for (int k = 0; k < 7; k++) {
+        struct lr_factors *f = NULL;
+        begin(t, "chain.onnx");
+        stop_at(t, 2);
+        assert_int_equal(n_kept(path), 1);
+        snprintf(key, sizeof(key), "%s", strrchr(path, '/') + 1);
+        assert_ok(session_factors_read(&f, key, path, fx_e));
+        assert_non_null(f);
+        struct lr_conv_part *p = &f->parts[f->n_parts - 1];
+        if (k == 0)
+            f->n_parts = 0;
+        if (k == 1)
+            f->n_parts = 1;
+        if (k == 2)
+            p->stride_h = p->stride_w = 0;
+        if (k == 3)
+            p->pad_left = 1 << 28;
+        if (k == 4)
+            p->cout /= 2;
+        if (k == 5)
+            f->method = LR_METHOD_SVD;
+        if (k == 6)
+            f->rank = 1 << 28;
+        f->digest[0] = '\0';
+        assert_ok(session_factors_write(f, key, path, fx_e));
+        lr_factors_unref(f);
+        begin(t, "chain.onnx");
+        solve_all(t, LR_MODE_ASYM);
+        if (strstr(t->note, "taken up"))
+            fail_msg("case %d was believed", k);
+        assert_int_equal(n_kept(path), 0);
+    }
+}
+
 static void factors_file__a_note_and_no_mode_come_back(void **state)
 {
     struct setting *t = *state;
@@ -253,6 +293,7 @@ int main(void)
         CASE(solve__other_settings_are_another_solve),
         CASE(solve__short_work_keeps_nothing_by_itself),
         CASE(factors_file__damage_is_seen),
+        CASE(solve__believes_no_layer_that_does_not_fit),
         CASE(factors_file__a_note_and_no_mode_come_back),
     };
     return cmocka_run_group_tests(tests, make_cache, remove_cache);
