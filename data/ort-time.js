@@ -1,7 +1,8 @@
 'use strict';
 // Times ONNX networks in ONNX Runtime on the CPU, in turn, in the folder it is started in:
-//   node ort-time.js --threads N --batch B --shape C,H,W --min R --max R --target MS
+//   node ort-time.js --threads N --batch B --shape C,H,W --type T --min R --max R --target MS
 //     [--whole] [--no-profile] MODEL.onnx...
+// T: the input's type, as NumPy calls it.
 // Prints `version X`, and with models lines `KIND MODEL NAME MS...`: NAME is the number that stands in
 // a node's or value's name (v12_, n7_), or - for the whole. Kinds: run (by the clock around
 // whole runs, with --whole), node and all (from the profile of other runs, but for
@@ -31,6 +32,7 @@ function options(args) {
     if (a === '--whole') o.whole = true;
     else if (a === '--no-profile') o.bare = true;
     else if (a === '--shape') o.shape = args.shift().split(',').map(Number);
+    else if (a === '--type') o.type = args.shift();
     else if (a.startsWith('--')) o[a.slice(2)] = Number(args.shift());
     else o.models.push(a);
   }
@@ -38,6 +40,29 @@ function options(args) {
 }
 
 const now = () => Number(process.hrtime.bigint()) / 1e6;
+
+// The bits of a 16-bit float; what is too small for a normal one is 0.
+function half(x) {
+  const bits = new Uint32Array(Float32Array.of(x).buffer)[0];
+  const exponent = (bits >>> 23 & 255) - 112;
+  return bits >>> 16 & 0x8000 | (exponent > 0 ? exponent << 10 | bits >>> 13 & 1023 : 0);
+}
+
+// x as the input's type has it; whole numbers are those of pictures.
+function tensor(ort, x, type, dims) {
+  const byte = (v) => Math.max(0, Math.min(127, Math.round(64 + 32 * v)));
+  const made = {
+    float32: () => x,
+    float64: () => Float64Array.from(x),
+    float16: () => Uint16Array.from(x, half),
+    uint8: () => Uint8Array.from(x, byte),
+    int8: () => Int8Array.from(x, byte),
+    int32: () => Int32Array.from(x, byte),
+    int64: () => BigInt64Array.from(x, (v) => BigInt(byte(v))),
+  }[type];
+  if (!made) throw new Error(`inputs of type ${type} are not timed`);
+  return new ort.Tensor(type, made(), dims);
+}
 
 // Values of a normal distribution, the same each time.
 function images(o) {
@@ -157,7 +182,7 @@ async function main(o) {
   const [ort, version] = load();
   process.stdout.write(`version ${version}\n`);
   if (!o.models.length) return;
-  const x = new ort.Tensor('float32', images(o), [o.batch, ...o.shape]);
+  const x = tensor(ort, images(o), o.type, [o.batch, ...o.shape]);
   const open = (profiled) => Promise.all(o.models.map((m, i) => ort.InferenceSession.create(m, {
     executionProviders: ['cpu'], intraOpNumThreads: o.threads, interOpNumThreads: 1,
     logSeverityLevel: 3, enableProfiling: profiled, profileFilePrefix: `profile${i}`,

@@ -60,7 +60,8 @@ struct preset {
     bool is_bgr;
 };
 /* imagenet: torchvision's constants. caffe: the blue-green-red means of the networks that
- * were trained with it. Both resize the shorter side to 256 for an input of 224. */
+ * were trained with it. Both resize the shorter side to 256 for an input of 224; what is
+ * not square is just covered, whatever side of a picture is the shorter one. */
 static const struct preset presets[] = {
     {"imagenet", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}, 0, false},
     {"caffe", {103.939f, 116.779f, 123.68f}, {1, 1, 1}, 1, true},
@@ -72,7 +73,7 @@ static enum lr_status take_preset(struct lr_data_opts *o, const struct cmd_ctx *
                                   struct cmd_error *e)
 {
     const struct preset *p;
-    int least = c->session->in_h < c->session->in_w ? c->session->in_h : c->session->in_w;
+    const int side = c->session->in_h;
 
     if (!v->is_set || (size_t)v->i >= sizeof(presets) / sizeof(presets[0]))
         return LR_OK;
@@ -89,8 +90,8 @@ static enum lr_status take_preset(struct lr_data_opts *o, const struct cmd_ctx *
         o->has_scale = true;
         o->scale = p->scale;
     }
-    if (is_folder)
-        o->resize_h = (int)((least * 256LL + 112) / 224);
+    if (is_folder && side == c->session->in_w)
+        o->resize_h = (int)((side * 256LL + 112) / 224);
     return LR_OK;
 }
 

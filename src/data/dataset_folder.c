@@ -68,6 +68,25 @@ static void tell_missing(const struct lr_dataset *d, const struct lr_notes *note
                 (long long)p->n, (long long)p->want);
 }
 
+/* What no picture could be cut from. */
+static enum lr_status check_resize(const struct data_fit *f, struct lr_err *e)
+{
+    const int least = f->crop_h < f->crop_w ? f->crop_h : f->crop_w;
+
+    if (f->resize_w ? f->resize_h >= f->crop_h && f->resize_w >= f->crop_w
+                    : !f->resize_h || f->resize_h >= least)
+        return LR_OK;
+    return f->resize_w
+               ? lr_err_set(e, LR_EINVAL,
+                            "pictures resized to %d,%d are smaller than the network's "
+                            "input, %d,%d",
+                            f->resize_h, f->resize_w, f->crop_h, f->crop_w)
+               : lr_err_set(e, LR_EINVAL,
+                            "pictures whose shorter side is %d are smaller than the "
+                            "network's input, %d,%d",
+                            f->resize_h, f->crop_h, f->crop_w);
+}
+
 enum lr_status data_folder_open(struct lr_dataset *d, const struct lr_data_opts *o,
                                 const struct lr_notes *notes, struct lr_err *e)
 {
@@ -83,14 +102,16 @@ enum lr_status data_folder_open(struct lr_dataset *d, const struct lr_data_opts 
         return lr_err_set(e, LR_ESHAPE,
                           "the network's input has %d channels; pictures have 1 or 3",
                           d->c);
-    enum lr_status st = data_folder_list(&p->folder, d->path, notes, e);
+    p->fit = (struct data_fit){d->c, o->resize_h, o->resize_w, d->h, d->w};
+    enum lr_status st = check_resize(&p->fit, e);
+    if (st == LR_OK)
+        st = data_folder_list(&p->folder, d->path, notes, e);
     if (st != LR_OK)
         return st;
     d->n_stored = p->folder.n;
     d->stored_c = d->c;
     d->is_channels_last = true;
     d->images.dtype = LR_DT_U8;
-    p->fit = (struct data_fit){d->c, o->resize_h, o->resize_w, d->h, d->w};
     /* Bad labels are known before the work. */
     if ((st = make_labels(d, o, e)) != LR_OK)
         return st;

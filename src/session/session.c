@@ -375,6 +375,26 @@ static void note_other_images(const struct lr_session *s)
                 n, n == 1 ? "" : "s", first);
 }
 
+/* A network that reads whole numbers does what else is to be done itself: it gets them as
+ * they are stored. asked: whether mean or std were given. */
+static enum lr_status integer_input(struct lr_data_opts *o, const struct lr_session *s,
+                                    bool asked, struct lr_err *e)
+{
+    const struct lr_value *x = &s->graph->values[s->graph->inputs[0]];
+
+    if (lr_dtype_is_float(x->dtype))
+        return LR_OK;
+    if (asked)
+        return lr_err_set(e, LR_EINVAL,
+                          "input %.100s takes images as %s, as they are stored: mean, std "
+                          "and presets that have them are not for it",
+                          x->name, lr_dtype_name(x->dtype));
+    o->n_mean = o->n_std = 0;
+    o->scale = o->has_scale ? o->scale : 1;
+    o->has_scale = true;
+    return LR_OK;
+}
+
 enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
                                const struct lr_data_opts *opts, struct lr_err *e)
 {
@@ -391,6 +411,9 @@ enum lr_status lr_session_data(struct lr_session *s, int which, const char *src,
         o.seed = s->settings.seed;
     if (src[0] == '@' &&
         (rc = embedded_data(&images, &labels, &o, which, src, e)) != LR_OK)
+        goto out;
+    rc = integer_input(&o, s, opts && (opts->n_mean || opts->n_std), e);
+    if (rc != LR_OK)
         goto out;
     o.is_channels_last = s->is_channels_last;
     const struct lr_shape *shape = &s->graph->values[s->graph->inputs[0]].shape;

@@ -30,14 +30,16 @@ static void spread(bool *mask, const struct lr_graph *g)
     }
 }
 
-/* Elements of v an image; 0: it cannot be fed. */
+/* Elements of v an image; 0: it cannot be fed. Images are fed as reals, whatever the
+ * type of the input. */
 static size_t elements(const struct lr_graph *g, int v)
 {
     const struct lr_value *x = &g->values[v];
     struct lr_shape shape = x->shape;
     int64_t n = 0;
 
-    if (!x->has_shape || x->dtype != LR_DT_F32 || shape.n_dims < 2 || shape.dims[0] != -1)
+    if (!x->has_shape || (x->dtype != LR_DT_F32 && v != g->inputs[0]) ||
+        shape.n_dims < 2 || shape.dims[0] != -1)
         return 0;
     shape.dims[0] = 1;
     return lr_shape_count(&n, &shape, NULL) == LR_OK && n > 0 ? (size_t)n : 0;

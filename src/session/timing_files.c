@@ -22,11 +22,13 @@ static enum lr_status measure(struct timing_runs *runs, char *version,
     struct lr_strbuf text = {0};
     char *helper = NULL;
     enum lr_status rc = lr_data_find(&helper, "ort-time.js", e);
-    const char *argv[] = {"node",        helper,     "--threads", threads,
-                          "--batch",     batch,      "--shape",   shape,
-                          "--min",       min_runs,   "--max",     max_runs,
-                          "--target",    target_ms,  "--whole",   "--no-profile",
-                          s->model_path, "now.onnx", NULL};
+    const struct lr_value *in = &s->graph->values[s->graph->inputs[0]];
+    const char *argv[] = {
+        "node",    helper,    "--threads",    threads,       "--batch",
+        batch,     "--shape", shape,          "--type",      lr_dtype_name(in->dtype),
+        "--min",   min_runs,  "--max",        max_runs,      "--target",
+        target_ms, "--whole", "--no-profile", s->model_path, "now.onnx",
+        NULL};
     struct out_program p = {argv, dir, TIMEOUT_MS, "timing in ONNX Runtime"};
 
     if (rc != LR_OK)

@@ -179,12 +179,14 @@ enum lr_status timing_measure_ort(struct timing_runs *out, char *version,
 {
     char dir[OUT_FOLDER_SIZE] = "", threads[16], batch[16], shape[8 * 21], least[16],
          most[16], target[32], files[MAX_NETS][24];
+    const struct lr_value *in = &s->graph->values[s->graph->inputs[0]];
     const char *argv[32 + MAX_NETS] = {
-        "node",  NULL,  "--threads", threads, "--batch",  batch,  "--shape", shape,
-        "--min", least, "--max",     most,    "--target", target, NULL};
+        "node",   NULL, "--threads", threads, "--batch", batch,
+        "--type", NULL, "--shape",   shape,   "--min",   least,
+        "--max",  most, "--target",  target,  NULL};
     struct lr_strbuf text = {0};
     char *helper = NULL;
-    int n_argv = 14;
+    int n_argv = 16;
     enum lr_status rc = lr_data_find(&helper, "ort-time.js", e);
 
     if (rc != LR_OK || (rc = out_folder_make(dir, "time", e)) != LR_OK)
@@ -196,6 +198,7 @@ enum lr_status timing_measure_ort(struct timing_runs *out, char *version,
     argv[1] = helper;
     snprintf(threads, sizeof(threads), "%d", d->threads);
     snprintf(batch, sizeof(batch), "%d", d->batch);
+    argv[7] = lr_dtype_name(in->dtype);
     session_input_list(shape, sizeof(shape), s);
     snprintf(least, sizeof(least), "%d", effort->min_runs);
     snprintf(most, sizeof(most), "%d", effort->max_runs);
