@@ -61,6 +61,8 @@ struct lr_value {
     bool is_input, is_output; /* of the graph */
     bool has_declared;        /* the file states a shape for this output or input: */
     struct lr_shape declared; /* -1 for every free dimension */
+    int names[LR_MAX_DIMS];   /* of an input: the same number for free dimensions that
+                                 have the same name, 0 without */
     char *doc;                /* or NULL */
 };
 
@@ -184,12 +186,16 @@ enum lr_status lr_graph_infer(struct lr_graph *g, const struct lr_shape *input,
 /* Makes input v of the graph a constant; t is taken over, also on failure. */
 enum lr_status lr_graph_bind_input(struct lr_graph *g, int v, struct lr_tensor *t,
                                    struct lr_err *e);
-/* Of several inputs the image is the first one of four dimensions and floating type, or
- * else the first that looks most like it. Others that the file gives the same shape read
- * the same image, the rest become constants of ones (free sizes taken as 1), each with a
- * note. Leaves networks with one input, or whose inputs have no shape, as they are. */
-enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_notes *notes,
-                                     struct lr_err *e);
+/* The input that is the image: the only one, or the first of four dimensions and floating
+ * type, rather with three channels than with others, or else the first that looks most
+ * like it; -1: none has a shape. */
+int lr_graph_image(const struct lr_graph *g);
+/* Other inputs that the file gives the same shape read the same image, the rest become
+ * constants of ones, each with a note. Their free sizes are those of size, the image's
+ * (NULL: not known), where both are free or have one name; else 1. Leaves networks with
+ * one input, or whose inputs have no shape, as they are. */
+enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_shape *size,
+                                     const struct lr_notes *notes, struct lr_err *e);
 /* Whether input i of operators of this kind must be constant to be run here. */
 bool lr_op_needs_constant(enum lr_op op, int i);
 

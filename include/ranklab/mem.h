@@ -28,6 +28,8 @@ void lr_free(void *p);
 void lr_mem_set_limit(size_t bytes);
 size_t lr_mem_limit(void);
 size_t lr_mem_held(void);
+/* Bytes that the machine has, 0 where that is not known. More than that is not given. */
+size_t lr_mem_machine(void);
 /* How many requests have failed so far. Some of them cost no more than a detail of what
  * is shown; who shows it can tell by this number that something is missing. */
 size_t lr_mem_refused(void);

@@ -18,20 +18,25 @@ static const size_t LARGE_BYTES = (size_t)1 << 30;
 static const size_t MAX_BYTES =
     SIZE_MAX / 4 < ((size_t)1 << 39) ? SIZE_MAX / 4 : (size_t)1 << 39;
 
-/* Linux promises more memory than there is and ends the process that takes it at its
- * word. */
-static bool is_beyond_memory(size_t bytes)
+size_t lr_mem_machine(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
 
-    return pages > 0 && page > 0 && bytes / (size_t)page >= (size_t)pages;
+    return pages > 0 && page > 0 ? (size_t)pages * (size_t)page : 0;
+}
+
+/* Linux promises more memory than there is and ends the process that takes it at its
+ * word. */
+static bool is_beyond_memory(size_t held, size_t bytes)
+{
+    const size_t all = lr_mem_machine();
+
+    return all > 0 && (held >= all || bytes >= all - held);
 }
 
 static bool product(size_t *bytes, size_t n, size_t size)
 {
-    if (__builtin_mul_overflow(n, size, bytes) || *bytes > MAX_BYTES)
-        return false;
-    return *bytes < LARGE_BYTES || !is_beyond_memory(*bytes);
+    return !__builtin_mul_overflow(n, size, bytes) && *bytes <= MAX_BYTES;
 }
 
 /* The account of the process's memory: what the limit bounds is the sum of all blocks,
@@ -76,7 +81,8 @@ void *lr_alloc(size_t n, size_t size)
     size_t bytes;
 
     void *p = NULL;
-    if (product(&bytes, n, size) && (!most || (have <= most && bytes <= most - have))) {
+    if (product(&bytes, n, size) && (!most || (have <= most && bytes <= most - have)) &&
+        (bytes < LARGE_BYTES || !is_beyond_memory(have, bytes))) {
         size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         p = aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
     }

@@ -27,6 +27,7 @@ static const size_t MAX_FILE = (size_t)1 << 28, MAX_CACHE = (size_t)1 << 30,
                     MAX_SHARED = (size_t)1 << 32, BLOCK_BYTES = (size_t)1 << 22;
 /* At opening what is remembered is taken over, and the first pictures are decoded, so
  * that what is wrong with all of them is told at once. */
+static const size_t PIECE_BYTES = (size_t)1 << 28;
 enum { PIECE = 16, MAX_NAMED = 100, BYTES_PER_PIXEL = 16 };
 
 struct one {
@@ -227,13 +228,16 @@ static enum lr_status settle(struct data_pictures *p, int64_t n, int64_t budget,
                              const struct lr_progress *progress, struct lr_err *e)
 {
     const int64_t before = p->n;
-    struct one *ones = lr_calloc(PIECE, sizeof(*ones));
-    unsigned char *images = lr_alloc(PIECE, p->size);
+    const size_t few = PIECE_BYTES / p->size, piece = few < 1       ? 1
+                                                      : few < PIECE ? few
+                                                                    : PIECE;
+    struct one *ones = lr_calloc(piece, sizeof(*ones));
+    unsigned char *images = lr_alloc(piece, p->size);
     enum lr_status st =
-        ones && images ? LR_OK : lr_enomem(e, PIECE * p->size, "pictures");
+        ones && images ? LR_OK : lr_enomem(e, piece * p->size, "pictures");
 
     while (st == LR_OK && budget > 0 && p->n < n && p->at < p->folder.n) {
-        int64_t size = n - p->n < PIECE ? n - p->n : PIECE;
+        int64_t size = n - p->n < (int64_t)piece ? n - p->n : (int64_t)piece;
         st = lr_progress_tick(progress, (double)(p->n - before) / (double)(n - before),
                               "reading pictures", e);
         if (st == LR_OK)

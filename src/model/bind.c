@@ -31,19 +31,43 @@ static bool is_like(const struct lr_value *x, int n_dims, bool is_float)
            (!is_float || lr_dtype_is_float(x->dtype));
 }
 
-/* The first input that looks like a batch of images, or else of something. */
-static int image_of(const struct lr_graph *g)
+static bool has_colours(const struct lr_value *x)
+{
+    return x->declared.dims[1] == 3 || x->declared.dims[3] == 3;
+}
+
+int lr_graph_image(const struct lr_graph *g)
 {
     static const struct {
         int n_dims;
         bool is_float;
     } wanted[] = {{4, true}, {4, false}, {5, true}, {2, true}, {1, true}, {1, false}};
 
+    if (g->n_inputs == 1)
+        return g->inputs[0];
+    for (int i = 0; i < g->n_inputs; i++)
+        if (is_like(&g->values[g->inputs[i]], 4, true) &&
+            has_colours(&g->values[g->inputs[i]]))
+            return g->inputs[i];
     for (size_t k = 0; k < sizeof(wanted) / sizeof(wanted[0]); k++)
         for (int i = 0; i < g->n_inputs; i++)
             if (is_like(&g->values[g->inputs[i]], wanted[k].n_dims, wanted[k].is_float))
                 return g->inputs[i];
     return -1;
+}
+
+/* The sizes that x has in common with the image. */
+static void share_sizes(struct lr_shape *s, const struct lr_value *x,
+                        const struct lr_value *image, const struct lr_shape *size)
+{
+    for (int i = 0; i < s->n_dims; i++) {
+        for (int k = 1; k < size->n_dims; k++)
+            if (s->dims[i] < 1 && x->names[i] && x->names[i] == image->names[k])
+                s->dims[i] = size->dims[k];
+        if (s->dims[i] < 1 && i > 0 && s->n_dims == size->n_dims &&
+            image->declared.n_dims == size->n_dims && image->declared.dims[i] < 1)
+            s->dims[i] = size->dims[i];
+    }
 }
 
 /* Of one type and one size, the batch aside, where the file says so: a network that
@@ -79,12 +103,15 @@ static void give_image(struct lr_graph *g, int v, int image)
 
 /* A tensor of ones for an input of this type and shape. */
 static enum lr_status ones(struct lr_tensor **out, const struct lr_value *x,
+                           const struct lr_value *image, const struct lr_shape *size,
                            struct lr_err *e)
 {
     struct lr_shape s = x->declared;
     const bool is_float = lr_dtype_is_float(x->dtype);
     int64_t count = 0;
 
+    if (size)
+        share_sizes(&s, x, image, size);
     for (int i = 0; i < s.n_dims; i++)
         s.dims[i] = s.dims[i] < 1 ? 1 : s.dims[i];
     enum lr_status st = lr_tensor_new(out, x->dtype, &s, e);
@@ -93,18 +120,18 @@ static enum lr_status ones(struct lr_tensor **out, const struct lr_value *x,
     for (int64_t i = 0; st == LR_OK && i < count; i++) {
         const float f = 1;
         const int64_t k = 1;
-        const size_t size = lr_dtype_size(x->dtype);
+        const size_t bytes = lr_dtype_size(x->dtype);
         struct lr_tensor one = {.dtype = x->dtype,
-                                .data = (char *)(*out)->data + (size_t)i * size};
+                                .data = (char *)(*out)->data + (size_t)i * bytes};
         lr_kernel_store(&one, is_float ? (const void *)&f : (const void *)&k, 1);
     }
     return st;
 }
 
-enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_notes *notes,
-                                     struct lr_err *e)
+enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_shape *size,
+                                     const struct lr_notes *notes, struct lr_err *e)
 {
-    const int image = g->n_inputs > 1 ? image_of(g) : -1;
+    const int image = g->n_inputs > 1 ? lr_graph_image(g) : -1;
     char text[LR_MAX_DIMS * 21];
 
     for (int i = g->n_inputs - 1; image >= 0 && i >= 0; i--) {
@@ -120,7 +147,7 @@ enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_notes *
             give_image(g, v, image);
             continue;
         }
-        enum lr_status st = ones(&t, x, e);
+        enum lr_status st = ones(&t, x, &g->values[image], size, e);
         if (st == LR_OK) {
             lr_note(notes, LR_NOTE_WARNING,
                     "input %.100s (%s %s) beside %.100s is taken as a constant of ones",

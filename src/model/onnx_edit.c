@@ -407,7 +407,7 @@ static enum lr_status read_plain(struct lr_onnx_file *f, const char *sha256,
         return lr_err_set(e, LR_EINVAL,
                           "%s has changed since it was opened: open it again", f->path);
     if (st == LR_OK)
-        st = lr_graph_choose_image(f->plain, NULL, e);
+        st = lr_graph_choose_image(f->plain, s, NULL, e);
     if (st != LR_OK)
         return st;
     f->plain->is_batch_fixed = g->is_batch_fixed;

@@ -15,9 +15,11 @@ struct reader {
     struct lr_graph *g;
     Onnx__GraphProto *p;
     struct lr_names values; /* name -> value index */
+    struct lr_names sizes;  /* names of free dimensions of inputs -> 1, 2... */
     char **node_names;      /* per node of the file */
     struct lr_onnx_beside beside;
     const struct lr_notes *notes;
+    int n_sizes;
 };
 
 static enum lr_status read_shape(struct lr_shape *s, const Onnx__TensorShapeProto *p,
@@ -95,6 +97,25 @@ static enum lr_status read_initializers(struct reader *r, struct lr_err *e)
     return st;
 }
 
+/* Takes down which free sizes of an input have a name, and the same one. */
+static enum lr_status read_size_names(struct reader *r, struct lr_value *x,
+                                      const Onnx__TensorShapeProto *p, struct lr_err *e)
+{
+    for (int i = 0; i < x->declared.n_dims; i++) {
+        const Onnx__TensorShapeProto__Dimension *d = p->dim[i];
+        bool is_new = false;
+        if (d->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM ||
+            !d->dim_param || !*d->dim_param)
+            continue;
+        const int *known = lr_names_put(&r->sizes, d->dim_param, r->n_sizes + 1, &is_new);
+        if (!known)
+            return lr_enomem(e, 64, "names");
+        r->n_sizes += is_new;
+        x->names[i] = *known;
+    }
+    return LR_OK;
+}
+
 /* Inputs that are also initializers (IR 3 lists them) are constants and are left out. */
 static enum lr_status read_inputs(struct reader *r, struct lr_err *e)
 {
@@ -124,6 +145,10 @@ static enum lr_status read_inputs(struct reader *r, struct lr_err *e)
             return lr_err_set(e, LR_EPARSE, "input %.100s has no element type", p->name);
         x->has_shape = x->has_declared;
         x->shape = x->declared;
+        if (x->has_declared)
+            st = read_size_names(r, x, p->type->tensor_type->shape, e);
+        if (st != LR_OK)
+            return st;
         if (r->g->n_inputs > 1 || !x->has_shape || x->shape.n_dims < 1)
             continue;
         const Onnx__TensorShapeProto__Dimension *d = p->type->tensor_type->shape->dim[0];
@@ -437,6 +462,7 @@ enum lr_status lr_onnx_parse_known(struct lr_graph **out, char sha256[65],
         lr_free(r.node_names[k]);
     lr_free(r.node_names);
     lr_names_clear(&r.values);
+    lr_names_clear(&r.sizes);
     onnx__model_proto__free_unpacked(m, &alloc);
     if (st == LR_OK)
         *out = r.g;

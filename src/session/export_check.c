@@ -22,7 +22,7 @@ enum lr_status session_prepare(struct lr_graph *g, const struct lr_session *s,
                                struct lr_err *e)
 {
     const struct lr_shape *in = &s->graph->values[s->graph->inputs[0]].shape;
-    enum lr_status rc = lr_graph_choose_image(g, NULL, e);
+    enum lr_status rc = lr_graph_choose_image(g, in, NULL, e);
 
     if (rc != LR_OK)
         return rc;

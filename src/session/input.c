@@ -20,7 +20,7 @@ static const struct lr_node *first_layer(const struct lr_graph *g, bool is_conv)
         const struct lr_node *n = &g->nodes[k];
         if ((is_conv ? n->op == LR_OP_CONV
                      : (n->op == LR_OP_GEMM || n->op == LR_OP_MAT_MUL) &&
-                           n->in[0] == g->inputs[0]) &&
+                           n->in[0] == lr_graph_image(g)) &&
             n->n_in > 1 && n->in[1] >= 0 && g->values[n->in[1]].tensor &&
             g->values[n->in[1]].tensor->shape.n_dims >= 2)
             return n;
@@ -45,14 +45,56 @@ static int64_t channels_of(const struct lr_graph *g, bool is_conv, int64_t other
     return c > 0 && c <= INT_MAX ? c : otherwise;
 }
 
+/* Whether a Transpose on the way from value v to the first convolution puts the last axis
+ * first. */
+static bool is_turned(const struct lr_graph *g, int v)
+{
+    for (int k = 0; k < g->n_nodes; k++) {
+        const struct lr_node *n = &g->nodes[k];
+        const struct lr_attr *a = lr_node_attr(n, "perm");
+        bool is_reader = false;
+        for (int i = 0; i < n->n_in; i++)
+            is_reader = is_reader || n->in[i] == v;
+        if (!is_reader)
+            continue;
+        switch (n->op) {
+        case LR_OP_TRANSPOSE:
+            return a && a->kind == LR_ATTR_INTS && a->n == 4 && a->ints[1] == 3 &&
+                   a->ints[2] == 1;
+        case LR_OP_ADD:
+        case LR_OP_SUB:
+        case LR_OP_MUL:
+        case LR_OP_DIV:
+        case LR_OP_CAST:
+        case LR_OP_CLIP:
+        case LR_OP_IDENTITY:
+        case LR_OP_DROPOUT:
+        case LR_OP_PAD:
+        case LR_OP_QUANTIZE_LINEAR:
+        case LR_OP_DEQUANTIZE_LINEAR:
+            v = n->out[0];
+            break;
+        default:
+            return false;
+        }
+    }
+    return false;
+}
+
+/* The side of an image that is not known is that of the other. */
 static int64_t size_for(const struct lr_graph *g, const struct lr_shape *s, int i)
 {
     if (s->n_dims == 2)
         return channels_of(g, false, LENGTH);
-    if (s->n_dims == 4 && i == 1 && (s->dims[3] < 1 || s->dims[3] > 4))
-        return channels_of(g, true, 3);
-    if (s->n_dims == 4)
-        return SIDE;
+    if (s->n_dims == 4) {
+        const bool is_last = is_turned(g, lr_graph_image(g)) ||
+                             (s->dims[1] < 1 && s->dims[3] > 0 && s->dims[3] <= 4);
+        const int channel = is_last ? 3 : 1;
+        const int other = (is_last ? 1 + 2 : 2 + 3) - i;
+        if (i == channel)
+            return channels_of(g, true, 3);
+        return s->dims[other] > 0 ? s->dims[other] : SIDE;
+    }
     if (i == 1)
         return channels_of(g, true, s->n_dims == 3 ? 1 : 3);
     if (s->n_dims == 3)
@@ -74,7 +116,8 @@ static void declared_text(struct lr_strbuf *b, const struct lr_shape *s)
 bool session_choose_sizes(struct lr_shape *out, const struct lr_graph *g,
                           const struct lr_notes *notes)
 {
-    const struct lr_value *x = g->n_inputs > 0 ? &g->values[g->inputs[0]] : NULL;
+    const int image = lr_graph_image(g);
+    const struct lr_value *x = image >= 0 ? &g->values[image] : NULL;
     const struct lr_node *conv = first_layer(g, true);
     char text[LR_MAX_DIMS * 21];
     struct lr_strbuf free_text = {0};
@@ -164,23 +207,10 @@ static bool is_read_channels_first(const struct lr_graph *g, int v, int depth)
 static bool has_channels_last(const struct lr_graph *g, int v)
 {
     const int64_t *d = g->values[v].shape.dims;
-    bool is_read = false;
 
     if (d[3] > LR_MAX_CHANNELS)
         return false;
-    if (d[1] > LR_MAX_CHANNELS)
-        return !is_read_channels_first(g, v, 0);
-    for (int k = 0; k < g->n_nodes; k++)
-        for (int i = 0; i < g->nodes[k].n_in; i++) {
-            if (g->nodes[k].in[i] != v)
-                continue;
-            const struct lr_attr *a = lr_node_attr(&g->nodes[k], "perm");
-            if (g->nodes[k].op != LR_OP_TRANSPOSE || !a || a->kind != LR_ATTR_INTS ||
-                a->n != 4 || a->ints[1] != 3 || a->ints[2] != 1)
-                return false;
-            is_read = true;
-        }
-    return is_read;
+    return d[1] > LR_MAX_CHANNELS ? !is_read_channels_first(g, v, 0) : is_turned(g, v);
 }
 
 /* Channels, height and width of what is fed; an array of other dimensions keeps its

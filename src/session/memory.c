@@ -19,8 +19,14 @@ bool session_is_much(int64_t bound)
 enum lr_status session_refuse(const char *what, int64_t least, const char *hint,
                               struct lr_err *e)
 {
-    const int64_t most = (int64_t)lr_mem_limit(), held = (int64_t)lr_mem_held();
+    const int64_t most = (int64_t)lr_mem_limit(), held = (int64_t)lr_mem_held(),
+                  machine = (int64_t)lr_mem_machine();
 
+    if (machine > 0 && least > machine - held)
+        return lr_err_set(e, LR_ENOMEM,
+                          "%s holds at least %.2f GB, this machine has %.2f GB%s%s", what,
+                          (double)(held + least) / 1e9, (double)machine / 1e9,
+                          hint ? ": " : "", hint ? hint : "");
     if (most == 0 || least <= most - held)
         return LR_OK;
     return lr_err_set(e, LR_ENOMEM,

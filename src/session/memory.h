@@ -6,8 +6,8 @@
 
 /* Whether a bound is worth telling. */
 bool session_is_much(int64_t bound);
-/* LR_ENOMEM when max-memory does not allow `least` bytes more than are held; what, as in
- * "evaluating", begins the message, hint (or NULL) ends it. */
+/* LR_ENOMEM when max-memory or the machine does not allow `least` bytes more than are
+ * held; what, as in "evaluating", begins the message, hint (or NULL) ends it. */
 enum lr_status session_refuse(const char *what, int64_t least, const char *hint,
                               struct lr_err *e);
 /* The same, and else a note of what the program will hold at most when bytes are added to

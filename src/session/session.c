@@ -175,11 +175,12 @@ static enum lr_status read_network(struct lr_session *s, const char *path,
     struct lr_shape chosen;
     enum lr_status rc;
 
-    if ((rc = lr_onnx_read(&s->graph, s->model_sha256, path, notes, e)) != LR_OK ||
-        (rc = lr_graph_choose_image(s->graph, notes, e)) != LR_OK)
+    if ((rc = lr_onnx_read(&s->graph, s->model_sha256, path, notes, e)) != LR_OK)
         return rc;
     if (!input && session_choose_sizes(&chosen, s->graph, notes))
         input = &chosen;
+    if ((rc = lr_graph_choose_image(s->graph, input, notes, e)) != LR_OK)
+        return rc;
     s->graph->convolution = s->settings.deploy.convolution;
     s->graph->is_batch_fixed = is_fixed;
     if ((rc = lr_graph_infer(s->graph, input, e)) != LR_OK ||
@@ -385,10 +386,11 @@ static enum lr_status integer_input(struct lr_data_opts *o, const struct lr_sess
     if (lr_dtype_is_float(x->dtype))
         return LR_OK;
     if (asked)
-        return lr_err_set(e, LR_EINVAL,
-                          "input %.100s takes images as %s, as they are stored: mean, std "
-                          "and presets that have them are not for it",
-                          x->name, lr_dtype_name(x->dtype));
+        return lr_err_set(
+            e, LR_EINVAL,
+            "input %.100s takes images as %s, as they are stored: mean, std "
+            "and presets that have them are not for it",
+            x->name, lr_dtype_name(x->dtype));
     o->n_mean = o->n_std = 0;
     o->scale = o->has_scale ? o->scale : 1;
     o->has_scale = true;

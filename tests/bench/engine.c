@@ -31,7 +31,7 @@ static enum lr_status open_graph(struct lr_graph **g, const char *path, struct l
     enum lr_status rc = lr_onnx_read(g, NULL, path, NULL, e);
 
     if (rc == LR_OK)
-        rc = lr_graph_choose_image(*g, NULL, e);
+        rc = lr_graph_choose_image(*g, NULL, NULL, e);
     if (rc == LR_OK)
         rc = lr_graph_infer(*g, NULL, e);
     if (rc == LR_OK)

@@ -1,5 +1,5 @@
 # Shared by the scripts beside it: a clean environment and a working folder that
-# holds the scripts, the small networks maps.onnx, net.onnx and odd.onnx (see make-net.py), and damaged files.
+# holds the scripts, the small networks beside it (see make-net.py), and damaged files.
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -32,7 +32,7 @@ new_folder()
 {
     rm -rf "$work/run"
     mkdir -p "$work/run/folder.onnx"
-    cp -R "$here"/*.rl "$here/sub" "$here/maps.onnx" "$here/net.onnx" "$here/odd.onnx" \
+    cp -R "$here"/*.rl "$here/sub" "$here"/*.onnx \
         "$work/run/"
     chmod -R u+w "$work/run" # the source tree may be read-only
     (

@@ -7,7 +7,9 @@ odd.onnx: half of stem's filters are zero; flat's response never varies and is a
 input; gate's is added to every position of a map; depth has a group per channel; thin has one
 filter; nothing follows last.
 maps.onnx: three outputs with height and width: scores of five classes, their shares, and a
-grey picture."""
+grey picture.
+picture.onnx: one output, a grey picture of half the size.
+last.onnx: colour images of any size as bytes, channels last."""
 import struct
 import sys
 
@@ -63,10 +65,10 @@ def node(op, name, inputs, output, attributes=b""):
                  + chunk(3, name) + chunk(4, op) + attributes)
 
 
-def info(field, name, dims):
+def info(field, name, dims, dtype=1):
     shape = b"".join(chunk(1, chunk(2, d) if isinstance(d, str) else number(1, d))
                      for d in dims)
-    return chunk(field, chunk(1, name) + chunk(2, chunk(1, number(1, 1) + chunk(2, shape))))
+    return chunk(field, chunk(1, name) + chunk(2, chunk(1, number(1, dtype) + chunk(2, shape))))
 
 
 def net():
@@ -134,14 +136,37 @@ def maps():
             conv("picture", "r2", 1, 16)]
 
 
+def picture():
+    return [conv("one", "image", 16, 1, stride=2), unary("Relu", "r1", "one"),
+            conv("two", "r1", 16, 16), unary("Relu", "r2", "two"),
+            conv("picture", "r2", 1, 16)]
+
+
+def scalar(name, x):
+    return chunk(5, number(2, 1) + chunk(8, name) + chunk(9, struct.pack("<f", x)))
+
+
+def last():
+    return [(node("Cast", "cast", ["image"], "reals", one_int("to", 1)), b""),
+            (node("Mul", "scale", ["reals", "by"], "scaled"), scalar("by", 1 / 64)),
+            (node("Transpose", "turn", ["scaled"], "turned", ints("perm", [0, 3, 1, 2])), b""),
+            conv("one", "turned", 16, 3, stride=2), unary("Relu", "r1", "one"),
+            conv("two", "r1", 16, 16), unary("Relu", "r2", "two")] + classifier("r2", 16)
+
+
 kind = sys.argv[1] if len(sys.argv) > 1 else "net"
-parts = {"odd": odd, "maps": maps}.get(kind, net)()
+parts = {"odd": odd, "maps": maps, "picture": picture, "last": last}.get(kind, net)()
+image = info(11, "image", ["N", 1, 28, 28])
 outputs = info(12, "scores", ["N", 10])
 if kind == "maps":
     outputs = b"".join(info(12, name, ["N", c, 14, 14])
                        for name, c in (("scores", 5), ("shares", 5), ("picture", 1)))
+if kind == "picture":
+    outputs = info(12, "picture", ["N", 1, 14, 14])
+if kind == "last":
+    image = info(11, "image", ["N", "side", "side", 3], 2)
 nodes, weights = (b"".join(p[i] for p in parts) for i in (0, 1))
-graph = nodes + chunk(2, "net") + weights + info(11, "image", ["N", 1, 28, 28]) + outputs
+graph = nodes + chunk(2, "net") + weights + image + outputs
 model = number(1, 8) + chunk(2, "make-net.py") + chunk(7, graph) \
     + chunk(8, chunk(1, "") + number(2, 13))
 with open(sys.argv[2] if len(sys.argv) > 2 else "net.onnx", "wb") as f:
