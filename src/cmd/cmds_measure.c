@@ -174,14 +174,25 @@ static enum lr_status make_output(struct job *j, struct cmd_error *e)
     const struct lr_value *v = &j->g->values[j->g->outputs[0]];
 
     j->shape = v->shape;
-    const bool is_one = j->g->is_batch_fixed && v->shape.dims[0] == 1;
-    if (!v->has_shape || v->shape.n_dims < 1 || (v->shape.dims[0] != -1 && !is_one))
+    const bool is_one = j->g->is_batch_fixed;
+    if (!v->has_shape || (!is_one && (v->shape.n_dims < 1 || v->shape.dims[0] != -1)))
         return lr_err_set(&e->err, LR_EUNSUP, "the output %s has no batch dimension",
                           v->name);
     j->per_out = 1;
-    for (int i = 1; i < v->shape.n_dims; i++)
+    for (int i = is_one ? 0 : 1; i < v->shape.n_dims; i++)
         j->per_out *= (size_t)v->shape.dims[i];
-    j->shape.dims[0] = j->n;
+    /* What has the batch elsewhere gets a dimension in front for several images. */
+    const bool has_front = v->shape.n_dims > 0 && (!is_one || v->shape.dims[0] == 1);
+    if (!has_front && j->n > 1) {
+        if (v->shape.n_dims == LR_MAX_DIMS)
+            return lr_err_set(&e->err, LR_EUNSUP, "the output %s has %d dimensions",
+                              v->name, v->shape.n_dims);
+        memmove(j->shape.dims + 1, v->shape.dims,
+                (size_t)v->shape.n_dims * sizeof(v->shape.dims[0]));
+        j->shape.n_dims++;
+    }
+    if (has_front || j->n > 1)
+        j->shape.dims[0] = j->n;
     j->out = lr_alloc((size_t)j->n * j->per_out, sizeof(float));
     if (!j->out)
         return lr_enomem(&e->err, (size_t)j->n * j->per_out * sizeof(float),
@@ -296,7 +307,8 @@ static const struct cmd_row rows[] = {
      .summary = "push a tensor through the approximated network",
      .detail =
          "The values go in as they stand, without mean and std. The first output of the\n"
-         "network is written as float32.\n",
+         "network is written as float32; where its batch is not the first dimension,\n"
+         "several images get one more in front.\n",
      .args = run_args,
      .options = run_options,
      .flags = CMD_NEEDS_MODEL,

@@ -153,7 +153,10 @@ static enum lr_status check_node(struct lr_eng_build *b, const struct lr_node *n
         (!lr_eng_builder_of(n->op) && !lr_eng_is_alias(n->op) && !lr_eval_has(n->op)))
         return lr_err_set(b->e, LR_EUNSUP, "operator %s is not supported",
                           n->type ? n->type : "?");
-    if (n->n_in < 1 || n->in[0] < 0 || n->n_out < 1 || n->out[0] < 0)
+    bool has_out = false;
+    for (int j = 0; j < n->n_out; j++)
+        has_out = has_out || (n->out[j] >= 0 && (j == 0 || !lr_eng_builder_of(n->op)));
+    if (n->n_in < 1 || n->in[0] < 0 || !has_out)
         return lr_err_set(b->e, LR_ESHAPE, "it needs an input and an output");
     for (int j = 1; j < n->n_out && !lr_eval_has(n->op); j++)
         if (n->out[j] >= 0 && b->vals[n->out[j]].is_needed)

@@ -59,6 +59,15 @@ enum lr_map {
     LR_MAP_ERF,
     LR_MAP_SIN,
     LR_MAP_COS,
+    LR_MAP_TAN,
+    LR_MAP_ASIN,
+    LR_MAP_ACOS,
+    LR_MAP_ATAN,
+    LR_MAP_SINH,
+    LR_MAP_COSH,
+    LR_MAP_ASINH,
+    LR_MAP_ACOSH,
+    LR_MAP_ATANH,
     LR_MAP_RECIPROCAL,
     LR_MAP_FLOOR,
     LR_MAP_CEIL,
@@ -168,6 +177,73 @@ enum lr_status lr_kernel_concat(struct lr_kernel *k, int64_t rows, int n,
 /* The other way round. bufs: in, the pieces. */
 enum lr_status lr_kernel_split(struct lr_kernel *k, int64_t rows, int n,
                                const int64_t *size, bool is_float, struct lr_err *e);
+
+/* ---- scatter.c: indices are counted as for gather */
+enum lr_scatter {
+    LR_SCATTER_PUT,
+    LR_SCATTER_ADD,
+    LR_SCATTER_MUL,
+    LR_SCATTER_MAX,
+    LR_SCATTER_MIN
+};
+/* Rows chosen by the vectors that the last axis of index holds, the first n_batch axes of
+ * both being the same. bufs: data, indices, out. */
+enum lr_status lr_kernel_gather_nd(struct lr_kernel *k, const struct lr_shape *data,
+                                   const struct lr_shape *index, int n_batch,
+                                   bool is_float, struct lr_err *e);
+/* data with rows changed by those of updates, one after the other. bufs: data, indices,
+ * updates, out; so for single numbers along an axis. */
+enum lr_status lr_kernel_scatter_nd(struct lr_kernel *k, const struct lr_shape *data,
+                                    const struct lr_shape *index,
+                                    const struct lr_shape *updates, enum lr_scatter f,
+                                    bool is_float, struct lr_err *e);
+enum lr_status lr_kernel_scatter_elements(struct lr_kernel *k,
+                                          const struct lr_shape *data,
+                                          const struct lr_shape *index,
+                                          const struct lr_shape *updates, int axis,
+                                          enum lr_scatter f, bool is_float,
+                                          struct lr_err *e);
+/* The count largest (or smallest) of n numbers, in order. bufs: in, then values and
+ * indices as asked for. */
+enum lr_status lr_kernel_top(struct lr_kernel *k, int64_t outer, int64_t n, int64_t inner,
+                             int64_t count, bool is_largest, bool is_float,
+                             bool has_values, bool has_places, struct lr_err *e);
+/* out[o, d, i] = values[index[o, i] is d], negative ones from the end. bufs: indices, the
+ * depth, values, out. */
+enum lr_status lr_kernel_one_hot(struct lr_kernel *k, int64_t outer, int64_t depth,
+                                 int64_t inner, bool is_float_index, bool is_float,
+                                 struct lr_err *e);
+/* Zeros below (is_upper) or above a diagonal. bufs: in, out. */
+enum lr_status lr_kernel_triangle(struct lr_kernel *k, int64_t matrices, int64_t rows,
+                                  int64_t columns, int64_t diagonal, bool is_upper,
+                                  bool is_float, struct lr_err *e);
+
+/* ---- grid.c */
+enum lr_grid_mode { LR_GRID_LINEAR, LR_GRID_NEAREST, LR_GRID_CUBIC };
+enum lr_grid_pad { LR_GRID_ZEROS, LR_GRID_BORDER, LR_GRID_REFLECTION };
+struct lr_grid {
+    int64_t n, c, h, w, places; /* places: per image, a pair (x, y) each */
+    enum lr_grid_mode mode;
+    enum lr_grid_pad pad;
+    bool is_aligned; /* -1 and 1 are the middles of the outermost values */
+};
+/* bufs: images, places, out. */
+enum lr_status lr_kernel_grid(struct lr_kernel *k, const struct lr_grid *g,
+                              struct lr_err *e);
+
+/* ---- recurrent.c */
+enum lr_recurrent_kind { LR_RNN, LR_GRU, LR_LSTM };
+/* As ONNX has them, the activations sigmoid and tanh (of the plain one ReLU too). bufs: x,
+ * W, R, then bias, lengths (not read), first states and peepholes as there are, then all
+ * states, the last h and the last c as asked for. */
+struct lr_recurrent {
+    enum lr_recurrent_kind kind;
+    int64_t length, batch, input, hidden, directions;
+    bool is_batch_first, is_reverse, is_reset_after, is_relu;
+    bool has_bias, has_lengths, has_h, has_c, has_peepholes, has_y, has_y_h, has_y_c;
+};
+enum lr_status lr_kernel_recurrent(struct lr_kernel *k, const struct lr_recurrent *r,
+                                   struct lr_err *e);
 
 /* ---- reduce.c */
 enum lr_reduce {

@@ -197,6 +197,24 @@ static float apply(enum lr_map f, float x, float a, float b)
         return sinf(x);
     case LR_MAP_COS:
         return cosf(x);
+    case LR_MAP_TAN:
+        return tanf(x);
+    case LR_MAP_ASIN:
+        return asinf(x);
+    case LR_MAP_ACOS:
+        return acosf(x);
+    case LR_MAP_ATAN:
+        return atanf(x);
+    case LR_MAP_SINH:
+        return sinhf(x);
+    case LR_MAP_COSH:
+        return coshf(x);
+    case LR_MAP_ASINH:
+        return asinhf(x);
+    case LR_MAP_ACOSH:
+        return acoshf(x);
+    case LR_MAP_ATANH:
+        return atanhf(x);
     case LR_MAP_RECIPROCAL:
         return 1 / x;
     case LR_MAP_FLOOR:

@@ -184,7 +184,14 @@ bool lr_op_needs_constant(enum lr_op op, int i)
     case LR_OP_REDUCE_SUM_SQUARE:
     case LR_OP_REDUCE_LOG_SUM:
     case LR_OP_REDUCE_LOG_SUM_EXP:
+    case LR_OP_TOP_K:
+    case LR_OP_ONE_HOT:
+    case LR_OP_TRILU:
         return i == 1;
+    case LR_OP_LSTM:
+    case LR_OP_GRU:
+    case LR_OP_RNN:
+        return i == 4;
     case LR_OP_SLICE:
     case LR_OP_PAD:
     case LR_OP_RESIZE:

@@ -23,7 +23,8 @@ static bool is_foldable(const struct lr_infer *c)
     int64_t in = FOLD_FREELY, work = 1, count;
 
     if (n->why_unsupported || !lr_eval_has(n->op) || n->op == LR_OP_MAX_POOL ||
-        n->op == LR_OP_AVERAGE_POOL || n->op == LR_OP_LP_POOL)
+        n->op == LR_OP_AVERAGE_POOL || n->op == LR_OP_LP_POOL || n->op == LR_OP_LSTM ||
+        n->op == LR_OP_GRU || n->op == LR_OP_RNN)
         return false;
     for (int i = 0; i < n->n_in; i++) {
         const struct lr_tensor *t = lr_infer_const(c, i);

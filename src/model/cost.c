@@ -80,6 +80,20 @@ static int64_t cost_matmul(const struct lr_graph *g, const struct lr_node *n)
     return inner(g, n, false);
 }
 
+/* Every step multiplies all gates with the input and with the state. */
+static int64_t cost_recurrent(const struct lr_graph *g, const struct lr_node *n)
+{
+    const struct lr_value *x = in_value(g, n, 0), *w = in_value(g, n, 1),
+                          *r = in_value(g, n, 2);
+
+    if (!x || !w || !r)
+        return 0;
+    struct lr_shape s = w->tensor ? w->tensor->shape : w->shape;
+    if (s.n_dims < 3 || s.dims[2] < 1)
+        return 0;
+    return lr_sat_mul(elements(x) / s.dims[2], lr_sat_add(elements(w), elements(r)));
+}
+
 static int64_t (*const rules[LR_OP_COUNT])(const struct lr_graph *,
                                            const struct lr_node *) = {
     [LR_OP_UNKNOWN] = cost_none,

@@ -204,6 +204,33 @@ static bool map_of(enum lr_map *f, float *a, float *b, const struct lr_node *n)
     case LR_OP_COS:
         *f = LR_MAP_COS;
         break;
+    case LR_OP_TAN:
+        *f = LR_MAP_TAN;
+        break;
+    case LR_OP_ASIN:
+        *f = LR_MAP_ASIN;
+        break;
+    case LR_OP_ACOS:
+        *f = LR_MAP_ACOS;
+        break;
+    case LR_OP_ATAN:
+        *f = LR_MAP_ATAN;
+        break;
+    case LR_OP_SINH:
+        *f = LR_MAP_SINH;
+        break;
+    case LR_OP_COSH:
+        *f = LR_MAP_COSH;
+        break;
+    case LR_OP_ASINH:
+        *f = LR_MAP_ASINH;
+        break;
+    case LR_OP_ACOSH:
+        *f = LR_MAP_ACOSH;
+        break;
+    case LR_OP_ATANH:
+        *f = LR_MAP_ATANH;
+        break;
     case LR_OP_RECIPROCAL:
         *f = LR_MAP_RECIPROCAL;
         break;

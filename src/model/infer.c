@@ -156,10 +156,26 @@ static enum lr_status check_types(struct lr_infer *c, struct lr_err *e)
     const struct lr_value *x = &c->g->values[v];
     if (!x->has_shape || c->known[v] || x->tensor)
         return LR_OK;
-    if (!lr_dtype_is_float(x->dtype) && !lr_eval_has(n->op))
+    if (lr_dtype_is_float(x->dtype))
+        return LR_OK;
+    if (!lr_eval_has(n->op))
         return lr_infer_why(c, e, "%s of type %s is not supported", n->type,
                             lr_dtype_name(x->dtype));
-    return LR_OK;
+    struct lr_eval kernel = {0};
+    struct lr_err why = {0};
+    enum lr_status st = n->why_unsupported || n->n_in > 1
+                            ? LR_OK
+                            : lr_eval_make(&kernel, c->g, n, 1, &why);
+    lr_eval_clear(&kernel);
+    if (st == LR_ENOMEM)
+        return lr_enomem(e, 64, "a kernel");
+    return st == LR_OK ? LR_OK : lr_infer_why(c, e, "%s", why.msg);
+}
+
+/* What computes several things of one kind, where the first may not be wanted. */
+static bool may_lack_first(enum lr_op op)
+{
+    return op == LR_OP_LSTM || op == LR_OP_GRU || op == LR_OP_RNN || op == LR_OP_TOP_K;
 }
 
 static enum lr_status infer_node(struct lr_infer *c, struct lr_err *e)
@@ -175,7 +191,10 @@ static enum lr_status infer_node(struct lr_infer *c, struct lr_err *e)
     }
     if (n->op != LR_OP_CONSTANT && !lr_infer_has(c, 0))
         return lr_err_set(e, LR_EPARSE, "%.100s: %s without input", n->name, n->type);
-    if (n->n_out < 1 || n->out[0] < 0)
+    bool has_out = n->n_out > 0 && n->out[0] >= 0;
+    for (int i = 1; !has_out && may_lack_first(n->op) && i < n->n_out; i++)
+        has_out = n->out[i] >= 0;
+    if (!has_out)
         return lr_err_set(e, LR_EPARSE, "%.100s: %s without output", n->name, n->type);
     for (int i = 0; i < n->n_in; i++)
         if (lr_infer_has(c, i) && !lr_infer_in(c, i))

@@ -74,6 +74,12 @@ enum lr_status lr_graph_sweep(struct lr_graph *g, const bool *is_touched, int n,
  * or behind one. */
 enum lr_status lr_graph_sort(struct lr_graph *g, struct lr_err *e);
 
+/* ---- eval_index.c */
+
+/* Whether a recurrent node has the activations that are computed here; *is_relu: of the
+ * plain one ReLU. */
+bool lr_node_activations(bool *is_relu, const struct lr_node *n, int directions);
+
 /* ---- attr.c */
 
 /* LR_EPARSE when an attribute of a known operator has another kind than ONNX gives it. */

@@ -46,7 +46,26 @@ enum lr_status lr_infer_types(struct lr_infer *c, struct lr_err *e)
         return st == LR_OK ? check_alike(c, 1, 3, e) : st;
     case LR_OP_GATHER:
     case LR_OP_GATHER_ELEMENTS:
+    case LR_OP_GATHER_ND:
         return check_integers(c, 1, "indices", e);
+    case LR_OP_SCATTER:
+    case LR_OP_SCATTER_ELEMENTS:
+    case LR_OP_SCATTER_ND:
+        st = check_integers(c, 1, "indices", e);
+        if (st == LR_OK && lr_infer_has(c, 2) && is_real(c, 0) != is_real(c, 2))
+            return lr_infer_bad(c, e, "%s and %s together",
+                                lr_dtype_name(lr_infer_dtype(c, 0)),
+                                lr_dtype_name(lr_infer_dtype(c, 2)));
+        return st;
+    case LR_OP_LSTM:
+    case LR_OP_GRU:
+    case LR_OP_RNN:
+        for (int i = 0; i < c->node->n_in; i++)
+            if (i != 4 && lr_infer_has(c, i) && !is_real(c, i))
+                return lr_infer_why(c, e, "%s of type %s", c->node->type,
+                                    lr_dtype_name(lr_infer_dtype(c, i)));
+        return check_integers(c, 4, "lengths", e);
+    case LR_OP_GRID_SAMPLE:
     case LR_OP_CONV:
     case LR_OP_CONV_TRANSPOSE:
     case LR_OP_AVERAGE_POOL:

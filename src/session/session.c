@@ -235,6 +235,10 @@ static enum lr_status try_fixed(struct lr_session *s, const char *path,
             lr_note(&s->notes, LR_NOTE_WARNING, "%s runs one image at a time: %s",
                     s->model_name, blocker);
     }
+    /* Other sizes of the input may be all it takes. */
+    if (rc == LR_ESHAPE)
+        lr_note(&s->notes, LR_NOTE_WARNING, "%s as one image: %s", s->model_name,
+                ignored.msg);
     rc = LR_OK;
 out:
     lr_graph_free(t.graph);

@@ -57,6 +57,13 @@ def ints(*values):
 
 
 CASES = []
+# Made for a batch of one.
+ONE_IMAGE = []
+
+
+def one_image(f):
+    ONE_IMAGE.append(f)
+    return f
 
 
 def case(*opsets):
@@ -335,6 +342,112 @@ def constants(n):
     return n.add("Mul", n.add("Mul", "x", c), n.add("ConstantOfShape", ints(6, 1), value=half))
 
 
+@case(10, 11)
+def top_k(n):
+    values, places = n.add("TopK", "x", ints(3), n_out=2, axis=1)
+    return n.add("Mul", values, n.add("Cast", places, to=TensorProto.FLOAT))
+
+
+@case(11)
+def top_k_smallest(n):
+    return n.add("Cast", n.add("TopK", "x", ints(4), n_out=2, axis=2, largest=0)[1], to=1)
+
+
+@case(13)
+def scatter(n):
+    i = n.add("ArgMax", "x", axis=3, keepdims=1)
+    ones = n.add("Exp", n.add("Mul", n.add("Cast", i, to=1), np.float32(0)))
+    return n.add("ScatterElements", "x", i, ones, axis=3)
+
+
+@case(13, 16)
+@one_image
+def scatter_nd(n):
+    rows = np.array([[0, 1], [0, 3]], np.int64)
+    extra = {"reduction": "add"} if n.opset > 13 else {}
+    return n.add("ScatterND", "x", rows, n.floats(2, 6, 10), **extra)
+
+
+@case(13)
+def gather_nd(n):
+    i = n.add("ArgMax", "x", axis=1, keepdims=0)
+    i = n.add("Unsqueeze", n.add("ReduceMax", i, axes=[2], keepdims=0), ints(2))
+    return n.add("GatherND", "x", i, batch_dims=1)
+
+
+@case(11)
+def one_hot(n):
+    i = n.add("ArgMax", "x", axis=1, keepdims=0)
+    return n.add("OneHot", i, ints(4), np.array([-0.5, 2], np.float32), axis=1)
+
+
+@case(14)
+def triangles(n):
+    return n.add("Sub", n.add("Trilu", "x", np.int64(1)), n.add("Trilu", "x", upper=0))
+
+
+for _mode in ("bilinear", "nearest", "bicubic"):
+    for _pad in ("zeros", "border", "reflection"):
+        for _aligned in (0, 1):
+            CASES.append(("grid_%s_%s_%d" % (_mode, _pad, _aligned), 16,
+                          lambda n, m=_mode, p=_pad, a=_aligned: n.add(
+                              "GridSample", "x", n.add("Transpose", n.add(
+                                  "Slice", n.add("Mul", "x", np.float32(0.7)), ints(0), ints(2),
+                                  ints(1)), perm=[0, 2, 3, 1]),
+                              mode=m, padding_mode=p, align_corners=a)))
+
+
+@case(13)
+def arcs(n):
+    y = n.add("Tanh", "x")
+    y = n.add("Add", n.add("Asin", y), n.add("Add", n.add("Acos", y), n.add("Atanh", y)))
+    y = n.add("Add", y, n.add("Add", n.add("Atan", "x"), n.add("Asinh", "x")))
+    y = n.add("Add", y, n.add("Acosh", n.add("Cosh", "x")))
+    return n.add("Add", y, n.add("Add", n.add("Tan", n.add("Tanh", "x")), n.add("Sinh", "x")))
+
+
+def recurrent(name, kind, gates, opset, direction="forward", first=False, **attributes):
+    """A row of the image is a step."""
+    def f(n):
+        d = 2 if direction == "bidirectional" else 1
+        x = n.add("Reshape", "x", ints(0, 24, 10))
+        x = x if first else n.add("Transpose", x, perm=[1, 0, 2])
+        weights = [n.floats(d, gates * 5, 10), n.floats(d, gates * 5, 5), n.floats(d, 2 * gates * 5)]
+        extra = dict(attributes, hidden_size=5, direction=direction)
+        if first:
+            extra["layout"] = 1
+        y = n.add(kind, x, *weights, n_out=2, **extra)
+        if first:
+            return n.add("ReduceSum", y[0], ints(1, 2), keepdims=0)
+        both = n.add("Transpose", y[0], perm=[2, 0, 1, 3])
+        last = n.add("Unsqueeze", n.add("Transpose", y[1], perm=[1, 0, 2]), ints(1))
+        return n.add("Concat", both, last, axis=1)
+    CASES.append(("recurrent_" + name, opset, f))
+
+
+for _d in ("forward", "reverse", "bidirectional"):
+    recurrent("lstm_" + _d, "LSTM", 4, 13, _d)
+    recurrent("gru_" + _d, "GRU", 3, 13, _d)
+    recurrent("gru_after_" + _d, "GRU", 3, 13, _d, linear_before_reset=1)
+    recurrent("rnn_" + _d, "RNN", 1, 13, _d)
+recurrent("lstm_named", "LSTM", 4, 13, "bidirectional",
+          activations=["Sigmoid", "Tanh", "Tanh"] * 2)
+recurrent("rnn_relu", "RNN", 1, 13, activations=["Relu"])
+
+
+@case(13)
+@one_image
+def lstm_last(n):
+    """Only the last state is wanted, with first states and peepholes."""
+    x = n.add("Transpose", n.add("Reshape", "x", ints(0, 24, 10)), perm=[1, 0, 2])
+    n.nodes.append(helper.make_node(
+        "LSTM", [x] + [n.add("Identity", w) for w in (
+            n.floats(1, 20, 10), n.floats(1, 20, 5), n.floats(1, 40))] + [""] +
+        [n.add("Identity", w) for w in (n.floats(1, 1, 5), n.floats(1, 1, 5), n.floats(1, 15))],
+        ["", "last", "cell"], name="lstm", hidden_size=5))
+    return n.add("Add", n.add("Squeeze", "last", ints(0)), n.add("Squeeze", "cell", ints(0)))
+
+
 @case(19, 21)
 def average_pool_ceil(n):
     """What a window that ceil_mode lets run past the pads is divided by."""
@@ -467,6 +580,13 @@ def empty_split(n):
     return n.add("Concat", *n.add("Split", "x", ints(10, 0), n_out=2, axis=3), axis=3)
 
 
+@refused(13, "activations other than the usual ones")
+def odd_recurrent(n):
+    x = n.add("Transpose", n.add("Reshape", "x", ints(0, 24, 10)), perm=[1, 0, 2])
+    return n.add("LSTM", x, n.floats(1, 20, 10), n.floats(1, 20, 5), hidden_size=5,
+                 activations=["Sigmoid", "Softsign", "Tanh"])
+
+
 @refused(14, "target size 0")
 def reshape_to_nothing(n):
     return n.add("Reshape", "x", ints(0, 4, 60), allowzero=1)
@@ -493,7 +613,7 @@ def run(program, node, work, name, opset, make):
     stem = os.path.join(work, name)
     net = Net(opset)
     net.save(stem + ".onnx", make(net))
-    image = os.path.join(work, "opsets.npy")
+    image = os.path.join(work, "one.npy" if make in ONE_IMAGE else "opsets.npy")
     command([program, "-b", "-q", "--no-init", "--threads", "2", "-e",
              "open '%s.onnx'" % stem, "-e", "run '%s' '%s.npy' --original" % (image, stem)])
     command([node, os.path.join(HERE, "ort.js"), "--threads", "1", stem + ".onnx", image,
@@ -507,8 +627,9 @@ def run(program, node, work, name, opset, make):
 
 def main(program, node, work, *names):
     os.makedirs(work, exist_ok=True)
-    np.save(os.path.join(work, "opsets.npy"),
-            np.random.RandomState(5).standard_normal([3] + SHAPE).astype(np.float32))
+    images = np.random.RandomState(5).standard_normal([3] + SHAPE).astype(np.float32)
+    np.save(os.path.join(work, "opsets.npy"), images)
+    np.save(os.path.join(work, "one.npy"), images[:1])
     passed = failed = 0
     cases = [(name, run, (program, node, work, name, opset, make)) for name, opset, make in CASES]
     cases += [(name, refuses, (program, work, name, opset, make, words))
