@@ -204,9 +204,9 @@ enum lr_status lr_rule_recurrent(struct lr_infer *c, struct lr_err *e)
         r->dims[0] != directions || w->dims[0] != directions ||
         r->dims[1] != gates * r->dims[2] || w->dims[1] != r->dims[1] ||
         w->dims[2] != x->dims[2])
-        return lr_infer_bad(c, e, "weights %s and %s for an input of %s",
-                            lr_shape_text(p, sizeof(p), w), lr_shape_text(q, sizeof(q), r),
-                            lr_shape_text(o, sizeof(o), x));
+        return lr_infer_bad(
+            c, e, "weights %s and %s for an input of %s", lr_shape_text(p, sizeof(p), w),
+            lr_shape_text(q, sizeof(q), r), lr_shape_text(o, sizeof(o), x));
     const int64_t hidden = r->dims[2], length = x->dims[is_first ? 1 : 0],
                   batch = x->dims[is_first ? 0 : 1];
     if (!is_first && lr_shape_has_batch(x))
