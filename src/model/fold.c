@@ -156,6 +156,15 @@ static enum lr_status set_target(struct lr_graph *g, struct lr_names *names, int
     return LR_OK;
 }
 
+/* What was known of v as a vector of sizes: it is a value of the run from here on. */
+static void forget(struct lr_infer *c, int v)
+{
+    if (c->known[v])
+        lr_free(c->known[v]->v);
+    lr_free(c->known[v]);
+    c->known[v] = NULL;
+}
+
 /* An output of the network that is constant: its node becomes an Identity of a constant,
  * unless it has other outputs; then it stays, and is run. */
 static enum lr_status keep_output(struct lr_infer *c, struct lr_names *names, int k,
@@ -167,6 +176,7 @@ static enum lr_status keep_output(struct lr_infer *c, struct lr_names *names, in
 
     c->g->values[v].tensor = NULL;
     c->is_folded[v] = false;
+    forget(c, v);
     if (n->op == LR_OP_IDENTITY || n->n_out != 1 || n->n_in < 1) {
         lr_tensor_free(t);
         return LR_OK;

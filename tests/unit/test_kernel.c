@@ -185,6 +185,29 @@ static void fold__keeps_int32_when_small_vectors_are_computed(void **state)
     lr_graph_free(g);
 }
 
+/* Two integers that are an output of the network and are computed with as well. */
+static void fold__keeps_integers_when_they_are_an_output_too(void **state)
+{
+    (void)state;
+    struct lr_graph *g = mb_graph(13);
+    int x = mb_image(g, -1, 2, 3, 2);
+    int i = mb_unary(g, "Cast", "i", x);
+    mb_set_int(g, i, "to", LR_DT_I64);
+    int a = mb_ints(g, "a", 1, 2, (const int64_t[]){3, 4});
+    int sum = mb_binary(g, "Add", "sum", a, a);
+    mb_output(g, mb_binary(g, "Mul", "y", i, sum));
+    mb_output(g, sum);
+    for (int pass = 0; pass < 2; pass++) {
+        mb_infer(g);
+        assert_null(mb_of(g, sum)->why_unsupported);
+        assert_string_equal(mb_of(g, sum)->type, "Identity");
+        const struct lr_tensor *t = g->values[mb_of(g, sum)->in[0]].tensor;
+        assert_non_null(t);
+        assert_int_equal(lr_tensor_int_at(t, 1), 8);
+    }
+    lr_graph_free(g);
+}
+
 /* Reduced by itself a number still becomes its square. */
 static void fold__squares_when_a_reduction_has_no_axes(void **state)
 {
@@ -238,6 +261,7 @@ int main(void)
         cmocka_unit_test(quantize__stays_in_range_when_the_number_is_none),
         cmocka_unit_test(infer__says_why_when_a_value_has_no_elements),
         cmocka_unit_test(fold__keeps_int32_when_small_vectors_are_computed),
+        cmocka_unit_test(fold__keeps_integers_when_they_are_an_output_too),
         cmocka_unit_test(fold__squares_when_a_reduction_has_no_axes),
     };
     return cmocka_run_group_tests_name("kernel", tests, NULL, NULL);
