@@ -21,7 +21,7 @@ static float coordinate(const struct lr_resize_opts *o, float j, float in, float
     case LR_COORD_ASYMMETRIC:
         return j / scale;
     case LR_COORD_PYTORCH_HALF_PIXEL:
-        return out > 1 ? (j + 0.5F) / scale - 0.5F : -0.5F;
+        return out > 1 ? (j + 0.5F) / scale - 0.5F : 0;
     case LR_COORD_TF_HALF_PIXEL_FOR_NN:
         return (j + 0.5F) / scale;
     case LR_COORD_TF_CROP:

@@ -184,6 +184,8 @@ resize("not_larger", 18, sizes=[9, 11], mode="linear", axes=[2, 3],
        keep_aspect_ratio_policy="not_larger")
 resize("not_smaller", 18, sizes=[9, 11], mode="nearest", axes=[2, 3],
        keep_aspect_ratio_policy="not_smaller")
+resize("pytorch_to_one", 13, sizes=[0, 4, 1, 17], mode="cubic",
+       coordinate_transformation_mode="pytorch_half_pixel")
 resize("excluding", 13, scales=[1, 1, 0.8, 1.5], mode="cubic", exclude_outside=1)
 
 

@@ -93,6 +93,23 @@ static void reduce__takes_logarithms_of_integers(void **state)
     }
 }
 
+/* ONNX: with one result the coordinate is 0, where cubic weights have one tap. */
+static void resize__takes_the_first_when_pytorch_keeps_one(void **state)
+{
+    (void)state;
+    const struct lr_resize_opts o = {
+        .mode = LR_RESIZE_CUBIC, .coord = LR_COORD_PYTORCH_HALF_PIXEL, .cubic_a = -0.75F};
+    struct lr_resize_axis a;
+    struct lr_err e = {0};
+    float sum = 0;
+    assert_int_equal(lr_resize_axis_init(&a, 4, 1, 0.25, (const double[]){0, 1}, &o, &e),
+                     LR_OK);
+    for (int t = 0; t < a.taps; t++)
+        sum += a.weight[t] * (float)(a.index[t] == 0 ? 1 : 10);
+    assert_float_equal(sum, 1, 1e-6);
+    lr_resize_axis_clear(&a);
+}
+
 /* Numbers of uint64 with the highest bit set are no negative ones. */
 static void map__knows_no_sign_when_integers_are_unsigned(void **state)
 {
@@ -256,6 +273,7 @@ int main(void)
         cmocka_unit_test(clip__is_exact_when_floats_cannot_hold_the_bounds),
         cmocka_unit_test(lp_norm__leaves_zeros_when_there_is_no_length),
         cmocka_unit_test(reduce__takes_logarithms_of_integers),
+        cmocka_unit_test(resize__takes_the_first_when_pytorch_keeps_one),
         cmocka_unit_test(map__knows_no_sign_when_integers_are_unsigned),
         cmocka_unit_test(many__hands_nan_on_wherever_it_stands),
         cmocka_unit_test(quantize__stays_in_range_when_the_number_is_none),
