@@ -12,6 +12,7 @@
 #include <readline/history.h>
 
 #include "base/append.h"
+#include "ranklab/text.h"
 
 enum { MAX_HISTORY = 5000 };
 
@@ -23,34 +24,80 @@ static struct {
     /* of the completion that is being listed */
     struct cmd_completion completion;
     size_t next;
-    bool is_quoted;
+    char quote; /* that is open, or 0 */
 } current;
 
 /* ---- completion ---- */
 
-static char *next_word(const char *text, int state)
+/* What stands in the line is what readline sends to the terminal, as it is: names that a
+ * terminal would obey or not show are not completed (layers have their numbers). */
+static bool is_shown(const char *text)
 {
     struct lr_strbuf b = {0};
-    char *word;
+
+    lr_text_escape(&b, text);
+    bool is_same = b.s && !b.is_failed && strcmp(b.s, text) == 0;
+    lr_strbuf_free(&b);
+    return is_same;
+}
+
+/* As it stands behind a quote that is open; false where it cannot: readline takes a quote
+ * at the end for the one that closes. */
+static bool put_quoted(struct lr_strbuf *b, char quote, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *s = word; *s; s++)
+        if (quote == '"' && *s == '\n')
+            lr_strbuf_puts(b, "\\n");
+        else if (quote == '"' && strchr("\"\\", *s))
+            lr_strbuf_printf(b, "\\%c", *s);
+        else
+            lr_strbuf_putc(b, *s);
+    return quote == '"' ? n > 0 && word[n - 1] != '"' : !strpbrk(word, "'\n");
+}
+
+/* The next one as it is typed, malloc'd for readline; *is_end: there are no more. NULL:
+ * it cannot be typed. */
+static char *one_word(bool *is_end, const char *text)
+{
+    struct lr_strbuf b = {0};
+    const struct cmd_words *words = &current.completion.words;
+    bool can_be = true;
+
+    *is_end = false;
+    if (current.next >= words->n) {
+        /* After the words of the language, file names where one may stand. */
+        bool is_first = current.next++ == words->n;
+        char *name = current.completion.is_path
+                         ? rl_filename_completion_function(text, !is_first)
+                         : NULL;
+        *is_end = !name;
+        return name;
+    }
+    const char *found = words->w[current.next++];
+    if (current.quote)
+        can_be = put_quoted(&b, current.quote, found);
+    else
+        cmd_quote(&b, found);
+    char *word = can_be && b.s && !b.is_failed ? strdup(b.s) : NULL;
+    lr_strbuf_free(&b);
+    return word;
+}
+
+static char *next_word(const char *text, int state)
+{
+    bool is_end = false;
 
     if (state == 0)
         current.next = 0;
-    if (current.next >= current.completion.words.n) {
-        /* After the words of the language, file names where one may stand. */
-        if (!current.completion.is_path)
-            return NULL;
-        bool is_first = current.next++ == current.completion.words.n;
-        return rl_filename_completion_function(text, !is_first);
+    while (!is_end) {
+        char *word = one_word(&is_end, text);
+        if (word && is_shown(word))
+            return word;
+        free(word);
     }
-    const char *found = current.completion.words.w[current.next++];
-    /* Inside quotes the word stands as it is. */
-    if (current.is_quoted)
-        lr_strbuf_puts(&b, found);
-    else
-        cmd_quote(&b, found);
-    word = b.s && !b.is_failed ? strdup(b.s) : NULL; /* readline frees it */
-    lr_strbuf_free(&b);
-    return word;
+    return NULL;
 }
 
 static char **complete(const char *text, int start, int end)
@@ -66,7 +113,8 @@ static char **complete(const char *text, int start, int end)
     if (!line.s || line.is_failed)
         goto out;
     cmd_complete(&current.completion, current.c, line.s);
-    current.is_quoted = start > 0 && strchr("'\"", rl_line_buffer[start - 1]);
+    const char *quote = start > 0 ? strchr("'\"", rl_line_buffer[start - 1]) : NULL;
+    current.quote = quote ? *quote : '\0';
     rl_completion_append_character = current.completion.has_more ? '\0' : ' ';
     if (current.completion.begin == before + (size_t)start)
         matches = rl_completion_matches(text, next_word);

@@ -4,6 +4,7 @@
 #include "ui/ui.h"
 
 #include <errno.h>
+#include <langinfo.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,22 @@ static void check_out(struct ui_screen *s)
     clearerr(stdout);
 }
 
+/* To a terminal that is not known to take UTF-8 each byte beyond ASCII may be a character
+ * of its own, or a control. */
+static void put(const char *text, size_t n, FILE *fp, bool is_plain)
+{
+    if (!is_plain) {
+        fwrite(text, 1, n, fp);
+        return;
+    }
+    for (size_t i = 0; i < n;) {
+        char one[5];
+        size_t k = lr_utf8_take(one, text + i, n - i);
+        fputc(one[0] & 0x80 ? '?' : one[0], fp);
+        i += k;
+    }
+}
+
 static void write_text(void *ctx, enum cmd_stream stream, enum cmd_style style,
                        const char *text, size_t n)
 {
@@ -65,6 +82,7 @@ static void write_text(void *ctx, enum cmd_stream stream, enum cmd_style style,
     struct ui_screen *s = ctx;
     FILE *fp = stream == CMD_OUT ? stdout : stderr;
     bool is_terminal = stream == CMD_OUT ? s->is_out_terminal : s->is_err_terminal;
+    bool is_plain = is_terminal && strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
     bool is_colored = style != CMD_PLAIN && has_color(s, is_terminal);
 
     erase(s);
@@ -76,15 +94,15 @@ static void write_text(void *ctx, enum cmd_stream stream, enum cmd_style style,
         fflush(stdout);
     errno = 0;
     if (!is_colored) {
-        fwrite(text, 1, n, fp);
+        put(text, n, fp, is_plain);
     } else {
         /* Only the first line: the quoted source line and the hint stay plain. */
         size_t first = strcspn(text, "\n");
         first = first < n ? first : n;
         fputs(begin[style], fp);
-        fwrite(text, 1, first, fp);
+        put(text, first, fp, is_plain);
         fputs("\033[0m", fp);
-        fwrite(text + first, 1, n - first, fp);
+        put(text + first, n - first, fp, is_plain);
     }
     if (fp == stdout) {
         fflush(stdout);

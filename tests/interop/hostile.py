@@ -19,6 +19,7 @@ import onnx
 from PIL import Image
 
 import hostile_net
+from hostile_look import escape, is_unsafe, seen_raw
 
 RANKLAB, FOLDER = sys.argv[1], os.path.abspath(sys.argv[2])
 ANY = None
@@ -34,55 +35,14 @@ def check(name, problems):
         print("FAIL hostile names, %s: %s" % (name, ascii(p)[:400]))
 
 
-# ---- oracles ----
-
-UNSEEN = [(0x7f, 0x9f), (0xad, 0xad), (0x34f, 0x34f), (0x61c, 0x61c), (0x115f, 0x1160), (0x17b4, 0x17b5),
-          (0x180b, 0x180f), (0x200b, 0x200f), (0x2028, 0x202e), (0x2060, 0x206f), (0x3164, 0x3164),
-          (0xfe00, 0xfe0f), (0xfeff, 0xfeff), (0xffa0, 0xffa0), (0xfff9, 0xfffb), (0xe0000, 0xe0fff)]
-
-
-def is_unsafe(c):
-    return c < 0x20 or any(a <= c <= b for a, b in UNSEEN)
-
-
-def escape(name):
-    """A name as text that hides nothing and that nothing obeys."""
-    out = ""
-    if isinstance(name, str):
-        name = name.encode()
-    while name:
-        for n in 1, 2, 3, 4:
-            try:
-                c = name[:n].decode()
-                break
-            except UnicodeDecodeError:
-                c = None
-        if c is None:
-            out, n = out + "\\x%02x" % name[0], 1
-        elif ord(c) < 0x20 or ord(c) == 0x7f:
-            out += "\\x%02x" % ord(c)
-        else:
-            out += "\\u{%04x}" % ord(c) if is_unsafe(ord(c)) else c
-        name = name[n:]
-    return out
-
-
-def seen_raw(data, allowed="\n"):
-    """What of data a terminal would obey, or would not show."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as e:
-        return ["no UTF-8: %s" % data[max(0, e.start - 20):e.end + 20]]
-    return ["U+%04X in %s" % (ord(c), text[max(0, i - 20):i + 20]) for i, c in enumerate(text)
-            if is_unsafe(ord(c)) and c not in allowed]
-
+# ---- running, reading ----
 
 def ranklab(*args, code=0, name="run", env={}, **more):
     env = dict(os.environ, HOME=FOLDER, LC_ALL="C.UTF-8", XDG_CACHE_HOME=FOLDER + "/cache",
                XDG_STATE_HOME=FOLDER + "/state", XDG_CONFIG_HOME=FOLDER + "/config", TMPDIR=FOLDER + "/tmp", **env)
     p = subprocess.run([RANKLAB, "-b", "--no-init", "--threads", "1", *args], cwd=FOLDER, env=env,
                        stdin=subprocess.DEVNULL, capture_output=True, timeout=300, **more)
-    check(name + ", the exit status", [] if p.returncode in (code, code if code is not ANY else p.returncode)
+    check(name + ", the exit status", [] if code is ANY or p.returncode == code
           else ["%d, %s" % (p.returncode, (p.stderr or p.stdout).decode(errors="replace")[-300:])])
     check(name + ", stdout", seen_raw(p.stdout))
     check(name + ", stderr", seen_raw(p.stderr))
@@ -90,8 +50,8 @@ def ranklab(*args, code=0, name="run", env={}, **more):
 
 
 def quote(name):
-    """A word of the command language, or None where it has no such word."""
-    if "'" not in name and "\n" not in name and "\r\n" not in name + "\n"[:0]:
+    """A word of the command language."""
+    if "'" not in name and "\n" not in name:
         return "'%s'" % name
     return '"%s"' % name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
