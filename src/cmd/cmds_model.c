@@ -51,6 +51,28 @@ static void say_reason(struct cmd_ctx *c, int i)
     lr_strbuf_free(&names);
 }
 
+/* Convolutions that make maps larger are no rows of the tables, but part of the network's
+ * cost. */
+static void say_transposed(struct cmd_ctx *c)
+{
+    const struct lr_graph *g = c->session->graph;
+    struct lr_strbuf names = {0};
+    char macs[32];
+    double cost = 0;
+    int n = 0;
+
+    for (int k = 0; k < g->n_nodes; k++) {
+        if (g->nodes[k].op != LR_OP_CONV_TRANSPOSE)
+            continue;
+        cost += (double)lr_node_cost(g, &g->nodes[k]).macs;
+        lr_strbuf_printf(&names, "%s%s", n++ ? ", " : "", g->nodes[k].name);
+    }
+    if (n && !names.is_failed)
+        cmd_say(c, "  %d transposed convolution%s (%sMAC) stay%s whole: %s", n, plural(n),
+                cmd_amount(macs, sizeof(macs), cost), n == 1 ? "s" : "", names.s);
+    lr_strbuf_free(&names);
+}
+
 /* Layers whose nonlinearity has no solver of its own, each with what follows it. */
 static void say_linear(struct cmd_ctx *c)
 {
@@ -129,6 +151,7 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
     for (int i = 0; i < s->n_layers; i++)
         if (!s->layers[i].is_approximable)
             say_reason(c, i);
+    say_transposed(c);
     say_linear(c);
     if (n_fc)
         cmd_say(c, "%d fully connected layer%s, kept whole unless method says otherwise",

@@ -111,6 +111,13 @@ def knob(n):
     return n.conv(n.add("Mul", n.relu(n.conv("x", 3, 24)), "scale"), 24, 16)
 
 
+@case((3, 8, 8), image(3, 8, 8), says=("1 transposed convolution (", "stays whole: n2"))
+def growing(n):
+    x = n.relu(n.conv("x", 3, 24))
+    x = n.add("ConvTranspose", x, n.floats(24, 16, 2, 2), n.floats(16), strides=[2, 2])
+    return n.conv(n.relu(x), 16, 24)
+
+
 @case((1, 8, 24), image(1, 8, 24), few=1, says=("runs one image at a time",))
 def text_line(n):
     x = n.relu(n.conv("x", 1, 20, strides=[2, 1]))
