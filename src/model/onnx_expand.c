@@ -186,7 +186,7 @@ static enum lr_status expand_call(struct lr_expander *x, Onnx__NodeProto *call,
         bool is_new = true;
         if (name && !lr_names_put(&b.attrs, name, (int)i, &is_new))
             st = lr_enomem(e, 64, "names");
-        if (!is_new)
+        else if (!is_new)
             st = lr_err_set(e, LR_EPARSE, "%.100s: attribute %.100s is given twice",
                             call->name ? call->name : f->p->name, name);
     }

@@ -137,18 +137,52 @@ static void function__short_memory_ends_in_an_error(void **state)
     struct lr_err e = {0};
     size_t held = lr_mem_held(), limit = lr_mem_limit(), n_failed = 0;
     (void)state;
-    for (size_t more = 0; !g; more += 64) {
+    for (size_t more = 0; !g; more += 8) {
         assert_true(more < 1 << 20);
         lr_mem_set_limit(held + more);
         enum lr_status st = lr_onnx_parse(&g, b.s, b.len, NULL, NULL, &e);
         lr_mem_set_limit(limit);
-        assert_true(st == LR_OK || st == LR_ENOMEM);
+        if (st != LR_OK && st != LR_ENOMEM)
+            fail_msg("%s", e.msg);
         assert_true(g || lr_mem_held() == held);
         n_failed += st == LR_ENOMEM;
     }
     assert_true(n_failed > 50);
     lr_graph_free(g);
     lr_strbuf_free(&b);
+}
+
+static void function__short_memory_leaves_nothing_of_an_export(void **state)
+{
+    struct file f = two_calls();
+    struct lr_strbuf b = finish(&f);
+    struct lr_onnx_save how = {0};
+    struct lr_graph *g;
+    struct lr_err e = {0};
+    char path[400], sha256[65], *made = NULL;
+    size_t len, n_failed = 0, limit = lr_mem_limit();
+    (void)state;
+    lr_free(export(&len, NULL, &b));
+    assert_int_equal(lr_onnx_read(&g, sha256, mb_path(path, "a.onnx"), NULL, &e), LR_OK);
+    mb_infer(g);
+    enum lr_status st = LR_ENOMEM;
+    const size_t held = lr_mem_held();
+    for (size_t more = 0; st == LR_ENOMEM; more += 56) {
+        struct lr_onnx_file *file = NULL;
+        assert_true(more < 1 << 20);
+        lr_mem_set_limit(held + more);
+        st = lr_onnx_open(&file, path, sha256, g, &e);
+        if (st == LR_OK)
+            st = lr_onnx_save(file, &made, "/dev/null", &how, &e);
+        lr_mem_set_limit(limit);
+        lr_onnx_close(file);
+        assert_true(lr_mem_held() == held);
+        n_failed += st == LR_ENOMEM;
+    }
+    if (st != LR_OK)
+        fail_msg("%s", e.msg);
+    assert_true(n_failed > 50);
+    lr_graph_free(g);
 }
 
 int main(void)
@@ -161,6 +195,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(function__inner_calls_stay, mb_make_dir,
                                         mb_remove_dir),
         cmocka_unit_test(function__short_memory_ends_in_an_error),
+        cmocka_unit_test_setup_teardown(
+            function__short_memory_leaves_nothing_of_an_export, mb_make_dir,
+            mb_remove_dir),
     };
     return cmocka_run_group_tests_name("model_function_export", tests, mb_fill_image,
                                        NULL);
