@@ -338,7 +338,11 @@ enum lr_status lr_kernel_triangle(struct lr_kernel *k, int64_t matrices, int64_t
                                   int64_t columns, int64_t diagonal, bool is_upper,
                                   bool is_float, struct lr_err *e)
 {
-    struct triangle p = {matrices, rows, columns, diagonal, is_upper, is_float};
+    /* one beyond the matrix is as far as any */
+    const int64_t kept = diagonal < -rows     ? -rows
+                         : diagonal > columns ? columns
+                                              : diagonal;
+    struct triangle p = {matrices, rows, columns, kept, is_upper, is_float};
 
     return lr_kernel_make(k, run_triangle, &p, sizeof(p), e);
 }

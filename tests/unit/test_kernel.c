@@ -93,6 +93,22 @@ static void reduce__takes_logarithms_of_integers(void **state)
     }
 }
 
+static void triangle__keeps_all_or_nothing_when_the_diagonal_is_far_away(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct lr_kernel k;
+        struct lr_err e = {0};
+        int64_t x[6] = {1, 2, 3, 4, 5, 6}, y[6];
+        assert_int_equal(lr_kernel_triangle(&k, 1, 2, 3, i & 1 ? INT64_MAX : INT64_MIN,
+                                            i & 2, false, &e),
+                         LR_OK);
+        run(&k, (void *[]){x, y});
+        const bool is_all = !(i & 1) == !!(i & 2);
+        assert_ints(y, 6, is_all ? x : (const int64_t[6]){0});
+    }
+}
+
 /* ONNX: with one result the coordinate is 0, where cubic weights have one tap. */
 static void resize__takes_the_first_when_pytorch_keeps_one(void **state)
 {
@@ -273,6 +289,7 @@ int main(void)
         cmocka_unit_test(clip__is_exact_when_floats_cannot_hold_the_bounds),
         cmocka_unit_test(lp_norm__leaves_zeros_when_there_is_no_length),
         cmocka_unit_test(reduce__takes_logarithms_of_integers),
+        cmocka_unit_test(triangle__keeps_all_or_nothing_when_the_diagonal_is_far_away),
         cmocka_unit_test(resize__takes_the_first_when_pytorch_keeps_one),
         cmocka_unit_test(map__knows_no_sign_when_integers_are_unsigned),
         cmocka_unit_test(many__hands_nan_on_wherever_it_stands),
