@@ -99,6 +99,10 @@ struct lr_shared;
 enum lr_status lr_shared_new(struct lr_shared **out, struct lr_err *e);
 void lr_shared_free(struct lr_shared *k);
 
+/* Fit rows a filter, below which a solution fits the rows more than the responses: there
+ * the regression of the solvers below has a ridge, which draws M to the identity. */
+enum { LR_FEW_ROWS = 8 };
+
 struct lr_solve_opts {
     int n_iter1, n_iter2;    /* 25 and 25 at most: a stage ends when it gains nothing */
     double lambda1, lambda2; /* 0.01 and 1 */
@@ -107,9 +111,9 @@ struct lr_solve_opts {
     const float *bias;        /* [d] of the layer, for weight methods; NULL: none */
     struct lr_shared *shared; /* NULL: nothing is kept; not used for layers with groups */
     /* Called for each iterate (0: the start) with the lambda of the z step taken from it,
-     * the relaxed objective after that z step, and the true error on the fit rows and the
-     * validation rows (NAN without any); all relative to the sum of f(target)^2 over the
-     * same rows. May be NULL. For tests and plots. */
+     * the relaxed objective (with its ridge) after that z step, and the true error on the
+     * fit rows and the validation rows (NAN without any); all relative to the sum of
+     * f(target)^2 over the same rows. May be NULL. For tests and plots. */
     void (*trace)(void *ctx, int iteration, double lambda, double relaxed, double fit,
                   double valid);
     void *trace_ctx;
@@ -118,7 +122,7 @@ void lr_solve_opts_default(struct lr_solve_opts *o);
 
 /* Linear solution (eq. 2-4). With target == yhat and no shortcut this is PCA: M = U U^T
  * of the centred responses; otherwise reduced-rank regression of target - shortcut on
- * yhat (METHOD 11: the asymmetric start). LR_EINVAL: rank outside 1..d, or no fit rows.
+ * yhat (eq. 11, the asymmetric start). LR_EINVAL: rank outside 1..d, or no fit rows.
  */
 enum lr_status lr_solve_linear(struct lr_lowrank *out, const struct lr_samples *s,
                                int rank, const struct lr_solve_opts *opts,

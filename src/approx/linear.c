@@ -2,7 +2,13 @@
  * reduced-rank regression of the original responses on those of the approximated network
  * (eq. 11). The regression is done in whitened coordinates: an eigendecomposition of the
  * centred Gram matrix, in double, replaces the inverse of a matrix that dead channels or
- * d > c k k make singular; there the solution is a projection on leading eigenvectors. */
+ * d > c k k make singular; there the solution is a projection on leading eigenvectors.
+ *
+ * With few rows some directions hardly vary, by chance (a channel that is alive at a
+ * single position). A plain regression takes the noise of that one row for a law, of a
+ * gain of hundreds, and the layers behind multiply what it does to other images. Hence
+ * the ridge, which draws M to the identity: right where the network approximated so far
+ * responds as the original, and of gain 1 where nothing is known. */
 #include <math.h>
 #include <string.h>
 
@@ -54,6 +60,24 @@ static enum lr_status decompose(struct lr_regressor *g, const struct lr_samples 
     return st;
 }
 
+static double ridge_of(const struct lr_regressor *g, size_t n_fit)
+{
+    double trace = 0;
+
+    if (n_fit / LR_FEW_ROWS >= g->d)
+        return 0;
+    for (size_t i = 0; i < g->n_kept; i++)
+        trace += g->eig[i];
+    return LR_RIDGE_ROWS * trace / ((double)g->d * (double)n_fit);
+}
+
+void lr_regressor_add_ridge(double *k, const struct lr_regressor *g)
+{
+    for (size_t i = 0; g->ridge > 0 && i < g->d; i++)
+        for (size_t a = 0; a < g->n_kept; a++)
+            k[i * g->n_kept + a] += g->ridge * g->white[a * g->d + i];
+}
+
 enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples *s,
                                  int n_threads, const struct lr_solve_opts *opts,
                                  struct lr_err *e)
@@ -72,13 +96,14 @@ enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples
     if ((st = decompose(g, s, n_threads, opts, e)) != LR_OK)
         goto out;
     g->n_kept = lr_gram_rank(g->eig, d);
+    g->ridge = ridge_of(g, s->n_fit);
     g->white = lr_alloc(g->n_kept * d, sizeof(double));
     if (!g->white) {
         st = lr_enomem(e, g->n_kept * d * sizeof(double), "the whitening matrix");
         goto out;
     }
     for (size_t i = 0; i < g->n_kept; i++) {
-        double scale = 1 / sqrt(g->eig[i]);
+        double scale = 1 / sqrt(g->eig[i] + g->ridge);
         for (size_t j = 0; j < d; j++)
             g->white[i * d + j] = scale * g->vec[i * d + j];
     }
@@ -307,8 +332,10 @@ enum lr_status lr_linear_with(struct lr_lowrank *out, const struct lr_regressor 
     if (st == LR_OK)
         st = lr_la_gemm(false, true, d, g->n_kept, d, 1, cross, d, g->white, d, 0, w->k,
                         g->n_kept, e);
-    if (st == LR_OK)
+    if (st == LR_OK) {
+        lr_regressor_add_ridge(w->k, g);
         st = lr_regressor_fit(out, g, w, zbar, e);
+    }
 out:
     lr_free(cross);
     lr_free(zbar);

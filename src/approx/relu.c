@@ -44,7 +44,7 @@ static enum lr_status enter(struct lr_relu *v, const struct lr_lowrank *m,
                     e);
     for (size_t a = 0; a < rank; a++)
         for (size_t j = 0; j < r; j++)
-            v->fit.rt[a * r + j] *= sqrt(v->g->eig[j]);
+            v->fit.rt[a * r + j] *= sqrt(v->g->eig[j] + v->g->ridge);
     return st;
 }
 
@@ -79,6 +79,30 @@ static void keep_best(struct best *best, const struct lr_relu *v,
     }
 }
 
+/* ridge |M - I|^2 of the iterate with this p, in the directions in which the fit rows
+ * vary; in others M stays as it is. */
+static enum lr_status ridge_part(double *part, struct lr_relu *v, const double *p,
+                                 struct lr_err *e)
+{
+    const struct lr_regressor *g = v->g;
+    size_t d = v->d, r = v->r;
+    double sum = 0;
+
+    *part = 0;
+    if (!(g->ridge > 0))
+        return LR_OK;
+    enum lr_status st = lr_la_gemm(false, false, d, r, v->n_used, 1, p, v->rank,
+                                   v->fit.rt, r, 0, v->ridge_m, r, e);
+    for (size_t i = 0; st == LR_OK && i < d; i++)
+        for (size_t a = 0; a < r; a++) {
+            double scale = 1 / sqrt(g->eig[a] + g->ridge);
+            double off = scale * v->ridge_m[i * r + a] - g->vec[a * d + i];
+            sum += off * off;
+        }
+    *part = g->ridge * sum;
+    return st;
+}
+
 /* The error of iterate k of n at most, which is m, that the best is chosen by, and the
  * relaxed objective behind its z step. */
 static enum lr_status judge(double *error, double *relaxed, struct lr_relu *v,
@@ -89,9 +113,13 @@ static enum lr_status judge(double *error, double *relaxed, struct lr_relu *v,
     const struct lr_solve_opts *o = v->opts;
     struct lr_response_sums sums = {0};
     struct lr_row_sums row = {0};
-    enum lr_status st = lr_relu_pass(&row, v, m->p, lambda, is_last, (double)k / (n + 1),
-                                     1.0 / (n + 1), e);
+    double ridge;
+    enum lr_status st = ridge_part(&ridge, v, m->p, e);
 
+    if (st == LR_OK)
+        st = lr_relu_pass(&row, v, m->p, lambda, is_last, (double)k / (n + 1),
+                          1.0 / (n + 1), e);
+    row.relaxed += lambda * ridge;
     sums = (struct lr_response_sums){.after = row.valid, .after_all = v->all_valid};
     if (st == LR_OK && s->n_valid > v->n_valid)
         st = lr_response_run(&sums, &v->valid, s, m, s->n_fit, s->n_valid, e);

@@ -33,6 +33,7 @@ struct lr_relu {
     struct lr_row_sums *sums; /* n_slots */
     float *scratch;           /* n_threads x stride: h, u, column sums */
     size_t stride;
+    double *ridge_m;       /* [d x r] M V_r^T; NULL without a ridge */
     double all, all_valid; /* sums of f(target)^2 over the fit and validation rows */
 };
 

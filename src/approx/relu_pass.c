@@ -1,4 +1,5 @@
-/* The fit rows are whitened once (w = white (yhat - mean), float32, sum w w^T = I), so
+/* The fit rows are whitened once (w = white (yhat - mean), float32, sum w w^T = I but for
+ * a ridge), so
  * the Gram matrix never enters the loop. A pass goes over blocks of rows: two thin
  * products give the responses, the z step and all errors follow row by row, and one
  * product adds z w^T. Blocks are dealt to a fixed number of slots that are added up in
@@ -40,6 +41,7 @@ void lr_relu_free(struct lr_relu *v)
     lr_free(v->col);
     lr_free(v->sums);
     lr_free(v->scratch);
+    lr_free(v->ridge_m);
 }
 
 /* The first row of a block, and how many it has. Blocks hold rows of one kind. */
@@ -180,8 +182,11 @@ enum lr_status lr_relu_init(struct lr_relu *v, const struct lr_samples *s, int r
     v->col = lr_alloc(v->n_slots * d, sizeof(double));
     v->sums = lr_alloc(v->n_slots, sizeof(struct lr_row_sums));
     v->scratch = lr_alloc((size_t)v->n_threads * v->stride, sizeof(float));
+    if (v->g->ridge > 0)
+        v->ridge_m = lr_alloc(d * r, sizeof(double));
     if (!v->w || !v->zbar || !v->shift || !v->c || !v->rt_f || !v->p_f || !v->c_f ||
-        (v->is_deep && !v->cross) || !v->products || !v->col || !v->sums || !v->scratch)
+        (v->is_deep && !v->cross) || (v->g->ridge > 0 && !v->ridge_m) || !v->products ||
+        !v->col || !v->sums || !v->scratch)
         return lr_enomem(e, (s->n_fit + v->n_valid) * r * sizeof(float),
                          "the whitened responses");
     st = lr_fit_work_init(&v->fit, v->g, e);
@@ -293,6 +298,7 @@ static void reduce(struct lr_relu *v)
 #pragma omp parallel for num_threads(v->n_threads) schedule(static) if (v->is_large)
     for (size_t first = 0; first < n; first += ENTRIES)
         reduce_entries(v, first, n - first < ENTRIES ? n : first + ENTRIES);
+    lr_regressor_add_ridge(v->fit.k, v->g);
 }
 
 enum lr_status lr_relu_pass(struct lr_row_sums *out, struct lr_relu *v, const double *p,

@@ -40,20 +40,31 @@ enum lr_status lr_fit_moments(double *mean, double *cross, const struct lr_sampl
 void lr_centred_rows(double *mean, double *rows, const float *x, size_t n, size_t ld,
                      size_t width);
 
+/* The weight of the ridge in rows: between 1 and 10 the errors on images that were not
+ * fitted hardly differ. */
+enum { LR_RIDGE_ROWS = 3 };
+
 /* The regressor yhat of a reduced-rank regression, whitened once: with the centred Gram
  * matrix G = V L V^T of the fit rows, white = L_r^(-1/2) V_r^T for the r = n_kept
- * eigenvalues above the cut. Rows w = white (yhat - mean) have sum w w^T = I. */
+ * eigenvalues above the cut. Rows w = white (yhat - mean) have sum w w^T = I.
+ * With a ridge L is L + ridge in that, and what is minimised is |z - M yhat - b|^2 +
+ * ridge |M - I|^2: as if each direction had LR_RIDGE_ROWS more rows of the mean variance
+ * there is, which come out as they go in. */
 struct lr_regressor {
     size_t d, n_kept;
     double *mean;  /* [d] */
     double *eig;   /* [d] descending */
     double *vec;   /* [d x d], row i is the eigenvector of eig[i] */
     double *white; /* [n_kept x d] */
+    double ridge;  /* 0 unless the fit rows are fewer than LR_FEW_ROWS a filter */
 };
+
 enum lr_status lr_regressor_init(struct lr_regressor *g, const struct lr_samples *s,
                                  int n_threads, const struct lr_solve_opts *opts,
                                  struct lr_err *e);
 void lr_regressor_free(struct lr_regressor *g);
+/* Of sum (z - zbar) w^T [d x n_kept], the part that the ridge adds to the rows'. */
+void lr_regressor_add_ridge(double *k, const struct lr_regressor *g);
 
 struct lr_shared {
     struct lr_regressor g; /* d 0: not there yet */
@@ -83,11 +94,11 @@ enum lr_status lr_fit_work_follow(struct lr_fit_work *w, const struct lr_regress
                                   size_t rank, int n_threads, struct lr_err *e);
 
 /* Reduced-rank regression of z on yhat from w->k = sum (z - zbar) w^T [d x n_kept], with
- * w the whitened rows: U_d' = top eigenvectors of k k^T (= Z Y^T G^-1 Y Z^T), P = U_d',
- * Q^T = U_d'^T k white, b = zbar - M mean. Ranks beyond n_kept keep directions in which
- * yhat does not vary as they are (M acts there as the identity), so that d' = d with z =
- * yhat is the identity whatever the samples. The first min(rank, n_kept) rows of w->rt
- * hold U_d'^T k. */
+ * w the whitened rows and the ridge added: U_d' = top eigenvectors of k k^T (= Z Y^T G^-1
+ * Y Z^T), P = U_d', Q^T = U_d'^T k white, b = zbar - M mean. Ranks beyond n_kept keep
+ * directions in which yhat does not vary as they are (M acts there as the identity), so
+ * that d' = d with z = yhat is the identity whatever the samples. The first min(rank,
+ * n_kept) rows of w->rt hold U_d'^T k. */
 enum lr_status lr_regressor_fit(struct lr_lowrank *out, const struct lr_regressor *g,
                                 struct lr_fit_work *w, const double *zbar,
                                 struct lr_err *e);

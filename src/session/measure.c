@@ -317,15 +317,12 @@ out:
     return rc;
 }
 
-/* Fitted rows a filter, below which the factors fit the sampled rows more than the
- * responses. Ten rows an image, of which eight are fitted, make it an image a filter. */
-enum { MIN_ROWS_PER_FILTER = 8 };
-
+/* Ten rows an image, of which eight are fitted, make LR_FEW_ROWS an image a filter. */
 void session_warn_few_rows(const struct lr_session *s, const int *list, int n_list)
 {
     struct lr_sampling o = session_sampling(s);
     const struct lr_layer *worst = NULL;
-    double least = MIN_ROWS_PER_FILTER;
+    double least = LR_FEW_ROWS;
     size_t n_worst = 0;
     int n = 0;
 
@@ -338,7 +335,7 @@ void session_warn_few_rows(const struct lr_session *s, const int *list, int n_li
         lr_sampling_split(&n_fit, &n_valid, &n_held, y->n, lr_dataset_count(s->calib),
                           &o);
         double rows = (double)n_fit * (l->group > 0 ? l->group : 1) / l->d;
-        n += rows < MIN_ROWS_PER_FILTER;
+        n += rows < LR_FEW_ROWS;
         if (rows < least) {
             least = rows;
             worst = l;
@@ -349,8 +346,8 @@ void session_warn_few_rows(const struct lr_session *s, const int *list, int n_li
         lr_note(
             &s->notes, LR_NOTE_WARNING,
             "few calibration images (%lld): %d layer%s fitted to fewer than %d rows a "
-            "filter%s %s (%zu for %d)",
+            "filter, with a ridge%s %s (%zu for %d)",
             (long long)lr_dataset_count(s->calib), n, n == 1 ? " is" : "s are",
-            MIN_ROWS_PER_FILTER, n == 1 ? ":" : ", at worst", worst->name, n_worst,
+            LR_FEW_ROWS, n == 1 ? ":" : ", at worst", worst->name, n_worst,
             worst->d / (worst->group > 0 ? worst->group : 1));
 }

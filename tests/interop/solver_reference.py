@@ -12,6 +12,7 @@ loop and against every allocation.
 import numpy as np
 
 GRAM_CUT = 1e-12  # eigenvalues of a Gram matrix below this share of the largest are zero
+FEW_ROWS, RIDGE_ROWS = 8, 3  # below FEW_ROWS rows a filter: a ridge, worth RIDGE_ROWS rows
 
 
 # Piecewise linear activations (lo, hi, slope below lo).
@@ -131,7 +132,9 @@ def solve_pca(y, rank):
 
 
 class Regressor:
-    """Reduced-rank regression of any z on one y: G = Yc Yc^T is taken apart once."""
+    """Reduced-rank regression of any z on one y: G = Yc Yc^T is taken apart once. With few
+    rows the sum |z - M y - b|^2 + ridge |M - I|^2 is minimised, in the directions in which y
+    varies: G + ridge and Z Y^T + ridge take the places of G and Z Y^T."""
 
     def __init__(self, y):
         self.mean = y.mean(axis=0)
@@ -139,12 +142,21 @@ class Regressor:
         self.g = self.c.T @ self.c
         w, v = span(self.g)
         self.data_rank = len(w)
+        n, d = y.shape
+        self.ridge = RIDGE_ROWS * np.sum(w) / (d * n) if n < FEW_ROWS * d else 0.0
+        self.seen = v @ v.T
+        if self.ridge:
+            w = w + self.ridge
+            self.g = (v * w) @ v.T
         self.pinv, self.inv_root = (v / w) @ v.T, (v / np.sqrt(w)) @ v.T
-        self.unseen = np.eye(len(self.g)) - v @ v.T
+        self.unseen = np.eye(d) - self.seen
 
     def cross(self, z):
-        """(zbar, Zc Yc^T). The centred y makes the mean of z drop out of the product."""
-        return z.mean(axis=0), z.T @ self.c
+        """(zbar, Zc Yc^T and the ridge). The centred y makes the mean of z drop out of the product."""
+        return z.mean(axis=0), z.T @ self.c + self.ridge * self.seen
+
+    def penalty(self, model):
+        return self.ridge * np.sum(((model.matrix() - np.eye(len(self.g))) @ self.seen) ** 2)
 
     def finish(self, p, q, zbar):
         """b = zbar - M ybar."""
@@ -251,7 +263,8 @@ def solve_relu(samples, rank, schedule=((25, 0.01), (25, 1.0)), trace=None, iter
             u = model.apply(y) + s
             z = z_step(t, u, lam, samples.act)
             if trace is not None:
-                relaxed = ratio(np.sum(z_cost(t, u, lam, z, samples.act)), total)
+                relaxed = ratio(np.sum(z_cost(t, u, lam, z, samples.act)) +
+                                lam * regressor.penalty(model), total)
         if trace is not None:
             valid = response_error(model, samples, *samples.parts()["valid"])[0]
             trace.append((response_error(model, samples, 0, samples.n_fit)[0],
