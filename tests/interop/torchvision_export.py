@@ -11,10 +11,7 @@ import warnings
 import torch
 import torchvision
 
-NAMES = ("alexnet", "vgg16_bn", "resnet50", "resnext50_32x4d", "densenet121", "googlenet",
-         "inception_v3", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0",
-         "squeezenet1_1", "shufflenet_v2_x1_0", "regnet_y_400mf", "convnext_tiny",
-         "deeplabv3_mobilenet_v3_large", "resnet18_functions")
+import torchvision_names as names
 
 
 class First(torch.nn.Module):
@@ -29,41 +26,59 @@ class First(torch.nn.Module):
         return y["out"] if isinstance(y, dict) else y
 
 
+class Boxes(torch.nn.Module):
+    """What a detector finds in one image."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        found = self.net(list(x))[0]
+        return tuple(found[k] for k in sorted(found))
+
+
 def build(name):
     torch.manual_seed(1)
-    if name.startswith("deeplab"):
-        net = torchvision.models.segmentation.__dict__[name](weights=None, weights_backbone=None)
+    models = torchvision.models
+    if name in names.DETECTORS:
+        small = {"min_size": 128, "max_size": 160} if "retina" in name else {}
+        net = models.detection.__dict__[name](weights=None, weights_backbone=None, **small)
+    elif name in models.segmentation.__dict__:
+        net = models.segmentation.__dict__[name](weights=None, weights_backbone=None)
+    elif name in models.video.__dict__:
+        net = models.video.__dict__[name](weights=None)
     elif name in ("googlenet", "inception_v3"):
-        net = torchvision.models.__dict__[name](weights=None, init_weights=False)
+        net = models.__dict__[name](weights=None, init_weights=False)
     else:
-        net = torchvision.models.__dict__[name.split("_functions")[0]](weights=None)
+        net = models.__dict__[name.split("_functions")[0]](weights=None)
     for m in net.modules():
-        if isinstance(m, torch.nn.Conv2d):
+        if isinstance(m, (torch.nn.Conv2d, torch.nn.Conv3d)):
             torch.nn.init.kaiming_normal_(m.weight, nonlinearity="relu")
-        elif isinstance(m, torch.nn.BatchNorm2d):
+        elif isinstance(m, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)):
             m.running_mean.normal_(0, 0.1)
             m.running_var.uniform_(0.8, 1.2)
-    return First(net).eval()
+    return (Boxes if name in names.DETECTORS else First)(net).eval()
 
 
-def main(folder, names):
+def main(folder, *wanted):
     warnings.filterwarnings("ignore")
     os.makedirs(folder, exist_ok=True)
-    for name in names or NAMES:
+    for name in wanted or names.NAMES + tuple(names.SMALL):
         path = os.path.join(folder, name + ".onnx")
         if os.path.exists(path):
             continue
-        size = 299 if name == "inception_v3" else 224
         functions = name.endswith("_functions")
+        axes = None if name in names.DETECTORS else {"image": {0: "N"}, "out": {0: "N"}}
+        outputs = None if name in names.DETECTORS else ["out"]
         with torch.no_grad():
-            torch.onnx.export(build(name), torch.zeros(1, 3, size, size), path + ".part",
-                              opset_version=15 if functions else 13,
-                              export_modules_as_functions=functions,
-                              input_names=["image"], output_names=["out"],
-                              dynamic_axes={"image": {0: "N"}, "out": {0: "N"}})
+            torch.onnx.export(build(name), torch.zeros((1,) + names.shape_of(name)),
+                              path + ".part", opset_version=15 if functions else 13,
+                              export_modules_as_functions=functions, input_names=["image"],
+                              output_names=outputs, dynamic_axes=axes)
         os.replace(path + ".part", path)
         print(path, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(*sys.argv[1:])
