@@ -111,6 +111,7 @@ struct cmd_ctx {
     struct cmd_digests seen;   /* all tables printed while it runs */
     int64_t n_told[2]; /* calibration and evaluation images whose hash was recorded */
     /* of the command that runs now */
+    bool is_done; /* its handler went well; the file of its table may still have failed */
     bool is_timed; /* its tables depend on how fast the machine is: no digest is kept */
     const struct cmd_row *row;
     struct cmd_digests digests;

@@ -170,6 +170,7 @@ static enum lr_status run_call(struct cmd_ctx *c, const struct cmd_call *call,
         c->is_timed = false;
         c->row = call->row;
         st = run_nested(c, call, e);
+        c->is_done = !st;
     }
     if (call->redirect.is_set && c->redirect.fp) {
         if (!st && c->redirected.is_failed)
@@ -258,7 +259,7 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
     struct cmd_tokens shown = {.begin = ts->begin, .end = ts->end};
     struct lr_strbuf after = {0};
     bool is_try = ts->n && ts->t[0].kind == CMD_WORD && strcmp(ts->t[0].text, "try") == 0;
-    bool is_run = false;
+    bool is_run = false, is_done = false;
     int n_failed = c->n_failed;
     size_t refused = lr_mem_refused();
     if (c->replay)
@@ -272,7 +273,9 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
         if (c->sink.begin)
             c->sink.begin(c->sink.ctx);
         c->digests.n = 0;
+        c->is_done = false;
         st = run_call(c, &call, &e);
+        is_done = c->is_done;
     }
     if (st == LR_EINTR) {
         c->was_interrupted = true;
@@ -293,12 +296,16 @@ static enum lr_status run_statement(struct cmd_ctx *c, const char *text,
         st = LR_OK;
         c->n_failed = n_failed; /* those inside a sourced file are forgiven too */
     }
-    if (is_run && !st) {
+    /* What a command did stays done when its table cannot be written: the record holds
+     * it, without the file. */
+    if (st && is_done)
+        call.redirect.is_set = false;
+    if (is_run && (!st || is_done)) {
         cmd_digest_lines(&after, c, &call);
         cmd_record_call(c, &call, after.s);
     }
     if (!origin->is_check && cmd_is_recorded(&call))
-        add_to_history(c, &call, text, &shown, after.s, is_run, st != LR_OK);
+        add_to_history(c, &call, text, &shown, after.s, is_run, st && !is_done);
     lr_strbuf_free(&after);
     if (st && !e.is_reported && !origin->is_check)
         c->n_failed++;

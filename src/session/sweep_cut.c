@@ -36,10 +36,10 @@ static size_t elements(const struct lr_graph *g, int v)
 {
     const struct lr_value *x = &g->values[v];
     struct lr_shape shape = x->shape;
-    int64_t n = 0;
+    int64_t n = 0, batch = g->is_batch_fixed ? 1 : -1;
 
     if (!x->has_shape || (x->dtype != LR_DT_F32 && v != g->inputs[0]) ||
-        shape.n_dims < 2 || shape.dims[0] != -1)
+        shape.n_dims < 2 || shape.dims[0] != batch)
         return 0;
     shape.dims[0] = 1;
     return lr_shape_count(&n, &shape, NULL) == LR_OK && n > 0 ? (size_t)n : 0;

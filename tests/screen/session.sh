@@ -71,6 +71,13 @@ rm -rf "$XDG_STATE_HOME"
     >log 2>&1 || fail "the replay of what was looked at" log
 grep -q "2 tables, all as recorded" log || fail "both tables as recorded" log
 
+# What a command did is kept though the file of its table could not be written.
+rm -rf "$XDG_STATE_HOME"
+"$ranklab" --batch --no-init -k -e 'open @fashion; select --speedup 2 --rule uniform > /dev/full' \
+    -e 'layers' >log 2>&1 && fail "a full disk is no failure" log
+set -- "$XDG_STATE_HOME"/ranklab/sessions/*.rl
+"$ranklab" --batch --no-init -e "replay $1" >log 2>&1 || fail "the replay behind a full disk" log
+
 # A script that says something else is told from it.
 sed 's/^keep fast/rank conv5 full/' script.rl >other.rl
 if "$ranklab" --batch --no-init -e 'replay other.rl' >log 2>&1; then

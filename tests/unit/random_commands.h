@@ -94,7 +94,9 @@ static inline void random_select(char *buf, size_t size, struct lr_rng *r,
         n += snprintf(buf + n, size - (size_t)n, " --keep %s", keep);
     }
     if (below(r, 4) == 0)
-        snprintf(buf + n, size - (size_t)n, " --round %d", 1 + below(r, 4));
+        n += snprintf(buf + n, size - (size_t)n, " --round %d", 1 + below(r, 4));
+    if (below(r, 6) == 0)
+        snprintf(buf + n, size - (size_t)n, " > %s", PICK(r, "s.csv", "/dev/full"));
 }
 
 static inline void random_setting(char *buf, size_t size, struct lr_rng *r)
@@ -104,7 +106,8 @@ static inline void random_setting(char *buf, size_t size, struct lr_rng *r)
                   "mode symhat", "iterations 2,2", "iterations 0,3", "lambda 0.01,1",
                   "lambda 0.1,2", "journal off", "journal on", "convolution winograd",
                   "convolution direct", "cache-memory 0", "cache-memory 2G",
-                  "cache-disk 0", "cache-disk 10G", "resume always", "resume never"));
+                  "cache-disk 0", "cache-disk 10G", "resume always", "resume never",
+                  "threads 1", "threads 2", "deploy-batch 4", "deploy-batch 1"));
 }
 
 static inline void random_sweep(char *buf, size_t size, struct lr_rng *r,
@@ -161,7 +164,10 @@ static inline void random_look(char *buf, size_t size, struct lr_rng *r,
     random_set(set, sizeof(set), r, s);
     switch (below(r, 5)) {
     case 0:
-        snprintf(buf, size, "%s", PICK(r, "configs", "predict", "show", "data"));
+        snprintf(buf, size, "%s",
+                 PICK(r, "configs", "predict", "show", "data", "time --runs 1",
+                      "time --runs 1", "try eval", "try undo", "layers > l.md",
+                      "cost > /dev/full"));
         break;
     case 1:
         snprintf(buf, size, "compare %s %s", PICK(r, "a", "b"), PICK(r, "", "a", "b"));

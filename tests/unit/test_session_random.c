@@ -280,7 +280,8 @@ static void step(struct random *t)
     check_session(t);
     if (st == LR_ENOMEM || (st && !t->err.len))
         BROKEN(t, "fails with %d: %s", (int)st, t->err.s ? t->err.s : "");
-    if (st)
+    /* What a command did stays when its table cannot be written; the replay will tell. */
+    if (st && !(strstr(t->command, "/dev/full") && strstr(t->err.s, "No space")))
         expect_same(t, "failed and changed something", before, after);
     else if (is_step(t->command) && strcmp(before, after) != 0)
         go_back(t, before, after);
