@@ -34,6 +34,7 @@ void ui_snapshot_free(struct ui_snapshot *s)
     for (size_t i = 0; i < s->n_binds; i++)
         lr_free(s->binds[i].command);
     lr_free(s->binds);
+    cmd_words_free(&s->configs);
     lr_free(s->layers);
     lr_free(s->model);
     lr_free(s->session_file);
@@ -221,6 +222,13 @@ static bool take_binds(struct ui_snapshot *out, const struct cmd_ctx *c)
     return true;
 }
 
+static bool take_configs(struct ui_snapshot *out, const struct lr_session *s)
+{
+    for (int i = 0; s->configs && i < s->configs->n; i++)
+        cmd_words_add(&out->configs, s->configs->items[i].name);
+    return !out->configs.is_failed;
+}
+
 /* The last evaluation stays visible, as one of an earlier plan. */
 static void take_eval(struct ui_snapshot *out, const struct lr_session *s,
                       const struct ui_snapshot *before)
@@ -248,8 +256,9 @@ struct ui_snapshot *ui_snapshot_take(const struct cmd_ctx *c,
     out->swept = -1;
     out->n_calib = out->n_eval = -1;
     out->has_network = s->graph != NULL;
-    bool is_ok = take_binds(out, c) && (!c->auto_record.is_open ||
-                                        copy(&out->session_file, c->auto_record.path));
+    bool is_ok =
+        take_binds(out, c) && take_configs(out, s) &&
+        (!c->auto_record.is_open || copy(&out->session_file, c->auto_record.path));
     if (is_ok && s->graph) {
         snprintf(out->model_sha256, sizeof(out->model_sha256), "%s", s->model_sha256);
         out->has_spectra = s->spectra != NULL;
@@ -288,11 +297,21 @@ bool ui_names_init(struct ui_names *n, const struct ui_snapshot *s)
     n->session.n_layers = s->n_layers;
     for (int i = 0; i < s->n_layers; i++)
         n->session.layers[i].name = s->layers[i].name;
+    n->configs.items = lr_calloc(s->configs.n, sizeof(*n->configs.items));
+    if (!n->configs.items) {
+        ui_names_free(n);
+        return false;
+    }
+    n->configs.n = (int)s->configs.n;
+    for (int i = 0; i < n->configs.n; i++)
+        n->configs.items[i].name = s->configs.w[i];
+    n->session.configs = &n->configs;
     return true;
 }
 
 void ui_names_free(struct ui_names *n)
 {
     lr_free(n->session.layers);
+    lr_free(n->configs.items);
     *n = (struct ui_names){0};
 }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "cmd/context.h"
+#include "ranklab/configs.h"
 #include "ranklab/predict.h"
 
 /* A plot handed to the panes, with all its memory. */
@@ -59,18 +60,20 @@ struct ui_snapshot {
     struct cmd_settings settings;
     struct cmd_bind *binds;
     size_t n_binds;
-    char *session_file; /* the automatic record, once it exists */
+    struct cmd_words configs; /* names of those kept */
+    char *session_file;       /* the automatic record, once it exists */
 };
 
 /* before: the snapshot it follows, or NULL. NULL when memory is short. */
 struct ui_snapshot *ui_snapshot_take(const struct cmd_ctx *c,
                                      const struct ui_snapshot *before);
 void ui_snapshot_free(struct ui_snapshot *s);
-/* A context for completion that knows the names of the layers and nothing else; valid as
- * long as the snapshot. */
+/* A context for completion that knows the names of the layers and of kept configurations
+ * and nothing else; valid as long as the snapshot. */
 struct ui_names {
     struct cmd_ctx ctx;
     struct lr_session session;
+    struct lr_configs configs;
 };
 bool ui_names_init(struct ui_names *n, const struct ui_snapshot *s);
 void ui_names_free(struct ui_names *n);
