@@ -51,6 +51,11 @@ struct lr_sweeps {
 /* Whether the 95 % interval of the top-1 difference leaves out 0; false without labels.
  */
 bool lr_sweep_is_significant(const struct lr_sweep_point *p);
+/* Whether labels say how often the network is right: there are some, and its first output
+ * gives one answer an image. */
+bool lr_session_has_accuracy(const struct lr_session *s);
+/* What stands in the place of accuracy where there is none, in words. */
+const char *lr_session_answers(const struct lr_session *s);
 /* The 95 % interval of the agreement with the original: Wilson's, widened by the sampling
  * where a sample stood in for all images. NAN without an evaluation. */
 void lr_sweep_agreement(double *low, double *high, const struct lr_sweep_point *p);

@@ -14,9 +14,9 @@ static const double DEPTH = 10;
 enum { MANY_POINTS = 8 };
 
 /* What a curve shows: accuracy by labels, or where there are none the share of images
- * with the original's answer; the response errors of the solution and of the linear one.
- */
-enum measure { TOP1, AGREEMENT, HELDOUT, LINEAR };
+ * with the original's answer, or of outputs without classes their error; the response
+ * errors of the solution and of the linear one. */
+enum measure { TOP1, AGREEMENT, OUTPUT, HELDOUT, LINEAR };
 
 struct curves {
     struct cmd_drawing *d;
@@ -36,6 +36,8 @@ static double value_of(const struct lr_sweep_point *p, enum measure m)
         return p->n_images > 0 ? 100 * p->eval.top1_difference : NAN;
     case AGREEMENT:
         return p->n_images > 0 ? 100 * p->eval.agreement : NAN;
+    case OUTPUT:
+        return p->n_images > 0 ? p->eval.output_error : NAN;
     case HELDOUT:
         return p->error_heldout;
     default:
@@ -157,7 +159,7 @@ static void add_even(struct curves *c, const struct lr_rank_layer *l,
     bool is_only = c->n_layers == 1;
 
     /* No errors are on no logarithmic axis. */
-    if (even <= 1 || (!is_only && c->measure >= HELDOUT))
+    if (even <= 1 || (!is_only && c->measure >= OUTPUT))
         return;
     *(l->split == LR_SPLIT_SPATIAL ? &ranks.spatial : &ranks.channel) = even;
     c->marks[d->plot.n_marks++] = (struct out_mark){
@@ -229,6 +231,9 @@ static const struct {
     [AGREEMENT] = {"agreement with the original, only %s approximated (%s)",
                    "agreement with the original, one layer approximated at a time",
                    "images with the original's answer (%)"},
+    [OUTPUT] = {"output error with only %s approximated (%s)",
+                "output error with one layer approximated at a time",
+                "|y-y'|^2 / |y|^2 of the first output (less is better)"},
     [HELDOUT] = {"response error with only %s approximated (%s)",
                  "response error with one layer approximated at a time",
                  "|r(y)-r(y')|^2 / |r(y)|^2, held-out"},
@@ -316,6 +321,11 @@ enum lr_status cmd_draw_accuracy(struct cmd_drawing *d, const struct lr_session 
     if (!n_points) {
         c.measure = AGREEMENT;
         n_points = count_all(&c, layers, n);
+    }
+    if (!n_points) {
+        c.measure = OUTPUT;
+        n_points = count_all(&c, layers, n);
+        d->plot.is_log_y = n_points > 0;
     }
     if (!n_points) {
         cmd_hint(e, "sweep measures it, as in: sweep conv3");

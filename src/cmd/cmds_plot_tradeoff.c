@@ -1,6 +1,7 @@
-/* The trade-off of whole networks: accuracy against what they save, in multiply-adds or
- * in measured milliseconds. Networks of sweeps by rule and method, kept configurations
- * and the plan by their names, and the best of all as a line. */
+/* The trade-off of whole networks: accuracy (without labels agreement with the original,
+ * without classes the output error, of which less is better) against what they save, in
+ * multiply-adds or in measured milliseconds. Networks of sweeps by rule and method, kept
+ * configurations and the plan by their names, and the best of all as a line. */
 #include "cmd/plots.h"
 
 #include <math.h>
@@ -19,11 +20,32 @@ struct network {
     const struct lr_eval *eval;
 };
 
+/* What is along the other axis. */
+enum quality { TOP1, AGREEMENT, OUTPUT };
+static const struct {
+    const char *title, *label;
+    double sign; /* of what is better */
+} qualities[] = {
+    [TOP1] = {"accuracy of whole networks", "top-1 minus original (points)", 1},
+    [AGREEMENT] = {"agreement of whole networks with the original",
+                   "answers that are the original's (%)", 1},
+    [OUTPUT] = {"output error of whole networks",
+                "|y-y'|^2 / |y|^2 of the first output (less is better)", -1},
+};
+
 struct networks {
+    enum quality quality;
     struct network *all; /* those with names last; by title, then along the axis */
     size_t n, n_untimed;
     double ms_original; /* NAN: not known */
 };
+
+static double value_of(const struct networks *g, const struct lr_eval *v)
+{
+    return g->quality == TOP1        ? 100 * v->top1_difference
+           : g->quality == AGREEMENT ? 100 * v->agreement
+                                     : v->output_error;
+}
 
 static int compare_networks(const struct network *a, const struct network *b)
 {
@@ -38,7 +60,7 @@ static void insert(struct networks *to, struct network one)
 {
     size_t at = to->n;
 
-    if (!isfinite(one.eval->top1_difference) || !isfinite(one.x))
+    if (!isfinite(value_of(to, one.eval)) || !isfinite(one.x))
         return;
     for (; at > 0 && compare_networks(&to->all[at - 1], &one) > 0; at--)
         to->all[at] = to->all[at - 1];
@@ -129,7 +151,8 @@ static bool is_best(const struct networks *g, size_t i)
 
     for (size_t k = 0; k < g->n; k++) {
         const struct network *other = &g->all[k];
-        double gain = other->eval->top1_difference - one->eval->top1_difference;
+        double gain = qualities[g->quality].sign *
+                      (value_of(g, other->eval) - value_of(g, one->eval));
         bool is_better = gain > 0 || other->gain > one->gain;
         if (k != i && gain >= 0 && other->gain >= one->gain && is_better)
             return false;
@@ -152,7 +175,7 @@ static void add_front(struct cmd_drawing *d, struct out_series *to,
             x[n + at] = x[n + at - 1];
         }
         x[at] = g->all[i].x;
-        x[n + at] = 100 * g->all[i].eval->top1_difference;
+        x[n + at] = value_of(g, g->all[i].eval);
     }
     *to = (struct out_series){.title = "best of all (Pareto front)",
                               .style = OUT_BAND,
@@ -183,10 +206,10 @@ static enum lr_status draw(struct cmd_drawing *d, const struct networks *g,
     for (size_t i = 0, begin = 0; i < n; i++) {
         const struct network *one = &g->all[i];
         x[i] = one->x;
-        y[i] = 100 * one->eval->top1_difference;
-        low[i] = 100 * one->eval->difference_low;
-        high[i] = 100 * one->eval->difference_high;
-        is_open[i] = !is_significant(one->eval);
+        y[i] = value_of(g, one->eval);
+        low[i] = g->quality == TOP1 ? 100 * one->eval->difference_low : NAN;
+        high[i] = g->quality == TOP1 ? 100 * one->eval->difference_high : NAN;
+        is_open[i] = g->quality == TOP1 && !is_significant(one->eval);
         if (is_open[i])
             d->plot.open_title = "not significant (95 %)";
         if (one->is_named)
@@ -207,7 +230,8 @@ static enum lr_status draw(struct cmd_drawing *d, const struct networks *g,
     }
     if (n > 1)
         add_front(d, &series[k++], g);
-    d->plot.y_label = "top-1 minus original (points)";
+    d->plot.y_label = qualities[g->quality].label;
+    d->plot.is_log_y = g->quality == OUTPUT;
     d->plot.series = series;
     d->plot.n_series = k;
     d->plot.notes = notes;
@@ -221,7 +245,12 @@ static enum lr_status draw_ms(struct cmd_drawing *d, struct networks *g,
     struct out_mark *mark = cmd_drawing_take(d, 1, sizeof(*mark));
     char where[96];
 
-    collect_ms(g, s);
+    for (g->quality = TOP1; g->n == 0 && g->quality <= OUTPUT; g->quality++) {
+        g->n_untimed = 0;
+        collect_ms(g, s);
+        if (g->n)
+            break;
+    }
     if (!g->n) {
         cmd_hint(e, g->n_untimed ? "time measures the plan; then keep NAME"
                                  : "eval and time measure the plan; then keep NAME");
@@ -241,10 +270,10 @@ static enum lr_status draw_ms(struct cmd_drawing *d, struct networks *g,
         d->plot.marks = mark;
         d->plot.n_marks = 1;
     }
-    d->plot.title =
-        g->n_untimed ? cmd_drawing_text(d, "accuracy of whole networks (%zu not timed)",
-                                        g->n_untimed)
-                     : "accuracy of whole networks";
+    d->plot.title = g->n_untimed
+                        ? cmd_drawing_text(d, "%s (%zu not timed)",
+                                           qualities[g->quality].title, g->n_untimed)
+                        : qualities[g->quality].title;
     d->plot.x_label = cmd_drawing_text(d, "measured time of one batch (ms; %s)",
                                        lr_deploy_text(where, sizeof(where), &deploy));
     return cmd_drawing_check(d, e);
@@ -294,12 +323,16 @@ enum lr_status cmd_plot_tradeoff(struct cmd_drawing *d, struct cmd_ctx *c,
         return cmd_drawing_check(d, e);
     if (against->is_set && against->i == 1)
         return draw_ms(d, &g, s, e);
-    collect_macs(d, &g, s);
+    for (g.quality = TOP1; g.quality <= OUTPUT; g.quality++) {
+        collect_macs(d, &g, s);
+        if (g.n)
+            break;
+    }
     if (!g.n) {
         cmd_hint(e, "sweep --speedup 1.5:6:0.5 measures some; so do eval and keep NAME");
         return lr_err_set(&e->err, LR_EINVAL, "no network was evaluated yet");
     }
-    d->plot.title = "accuracy of whole networks";
+    d->plot.title = qualities[g.quality].title;
     d->plot.x_label = "speedup of the convolutions (multiply-adds)";
     enum lr_status st = draw(d, &g, e);
     if (!st)

@@ -54,7 +54,7 @@ static int in_order(const void *a, const void *b)
 
 static bool is_without_labels(const struct lr_session *s, enum lr_metric metric)
 {
-    return metric == LR_METRIC_AGREEMENT && s->eval && !lr_dataset_labels(s->eval);
+    return metric == LR_METRIC_AGREEMENT && s->eval && !lr_session_has_accuracy(s);
 }
 
 static enum lr_status show(struct points *k, enum lr_metric metric, struct cmd_error *e)
@@ -81,8 +81,7 @@ static enum lr_status show(struct points *k, enum lr_metric metric, struct cmd_e
                 "%d of %d differences are not significant: their 95 %% interval holds 0",
                 n_open, k->n);
     if (!st && k->n > 0 && is_without_labels(k->c->session, metric))
-        cmd_say(k->c, "no labels: agree %% is the share of images with the original's "
-                      "answer, low..high its 95 %% interval");
+        cmd_say(k->c, "%s", lr_session_answers(k->c->session));
     if (!st && n_known)
         cmd_say(k->c, "%d of %d answered from the journal", n_known, k->n);
     return st;
@@ -144,10 +143,10 @@ static enum lr_status run_sweep(struct cmd_ctx *c, const struct cmd_call *call,
     o.n_points = points->is_set ? (int)points->i : 0;
     o.precision = precision->is_set ? precision->r / 100 : 0;
     o.count = count->is_set ? count->i : 0;
-    o.metric = metric->is_set            ? (enum lr_metric)metric->i
-               : !eval                   ? LR_METRIC_ERROR
-               : lr_dataset_labels(eval) ? LR_METRIC_TOP1
-                                         : LR_METRIC_AGREEMENT;
+    o.metric = metric->is_set                        ? (enum lr_metric)metric->i
+               : !eval                               ? LR_METRIC_ERROR
+               : lr_session_has_accuracy(c->session) ? LR_METRIC_TOP1
+                                                     : LR_METRIC_AGREEMENT;
     st = cmd_layers(&layers, &o.n_layers, c, cmd_arg(call, "SET"), e);
     if (st)
         return st;

@@ -93,9 +93,8 @@ enum lr_status cmd_sweep_network(struct cmd_ctx *c, const struct cmd_call *call,
         methods[o.n_methods] = m->id;
     }
     k.n_methods = o.n_methods;
-    const struct lr_dataset *eval = c->session->eval;
-    bool has_labels = eval && lr_dataset_labels(eval);
-    cmd_networks_table_init(&k.t, has_labels);
+    const bool has_accuracy = lr_session_has_accuracy(c->session);
+    cmd_networks_table_init(&k.t, has_accuracy);
     enum lr_status st = lr_session_sweep_network(c->session, &o, &e->err);
     struct lr_err problem = {0};
     enum lr_status learned = lr_session_learn(c->session, &problem);
@@ -109,9 +108,8 @@ enum lr_status cmd_sweep_network(struct cmd_ctx *c, const struct cmd_call *call,
     }
     if ((st = cmd_table(c, &k.t, e)) != LR_OK)
         return st;
-    if (!has_labels && k.n > 0)
-        cmd_say(c, "no labels: agree %% is the share of images with the original's "
-                   "answer, low..high its 95 %% interval");
+    if (!has_accuracy && k.n > 0)
+        cmd_say(c, "%s", lr_session_answers(c->session));
     if (k.n_known)
         cmd_say(c, "%d of %d answered from the journal", k.n_known, k.n);
     return LR_OK;

@@ -190,7 +190,7 @@ enum lr_status cmd_networks_table(struct out_table *t, struct cmd_ctx *c,
     const struct lr_sweeps *k = s->sweeps;
 
     (void)e;
-    cmd_networks_table_init(t, s->eval && lr_dataset_labels(s->eval));
+    cmd_networks_table_init(t, lr_session_has_accuracy(s));
     for (int i = 0; k && i < k->n; i++)
         if (k->points[i].layer < 0)
             cmd_networks_table_add(t, s, &k->points[i], true);

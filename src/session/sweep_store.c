@@ -22,6 +22,31 @@ bool lr_sweep_is_significant(const struct lr_sweep_point *p)
     return p->eval.difference_low > 0 || p->eval.difference_high < 0;
 }
 
+bool lr_session_has_accuracy(const struct lr_session *s)
+{
+    struct lr_output_view v;
+
+    if (!s->graph || !s->eval || !lr_dataset_labels(s->eval) || s->graph->n_outputs < 1)
+        return false;
+    lr_output_view(&v, s->graph, 0);
+    return v.n_places == 1;
+}
+
+const char *lr_session_answers(const struct lr_session *s)
+{
+    struct lr_output_view v = {0};
+
+    if (s->graph && s->graph->n_outputs > 0)
+        lr_output_view(&v, s->graph, 0);
+    return v.n_places == 0   ? "the first output has no classes: error is |y-y'|^2 / "
+                               "|y|^2 of it, less is better"
+           : v.n_places == 1 ? "no labels: agree % is the share of images with the "
+                               "original's answer, low..high its 95 % interval"
+                             : "agree % is the share of places with the original's "
+                               "answer, low..high its 95 % interval were an image one "
+                               "answer";
+}
+
 void lr_sweep_agreement(double *low, double *high, const struct lr_sweep_point *p)
 {
     double share = p->eval.agreement, half = p->sampling > 0 ? p->sampling : 0;
