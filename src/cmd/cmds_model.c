@@ -73,6 +73,28 @@ static void say_transposed(struct cmd_ctx *c)
     lr_strbuf_free(&names);
 }
 
+/* Convolutions and products of other arithmetic, which are no layers here. */
+static void say_unknown(struct cmd_ctx *c)
+{
+    static const char *const types[] = {"ConvInteger", "QLinearConv", "MatMulInteger",
+                                        "QLinearMatMul", "DeformConv"};
+    const struct lr_graph *g = c->session->graph;
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        const char *first = NULL;
+        int n = 0;
+        for (int k = 0; k < g->n_nodes; k++) {
+            if (g->nodes[k].op != LR_OP_UNKNOWN ||
+                strcmp(g->nodes[k].type, types[i]) != 0)
+                continue;
+            first = n++ ? first : g->nodes[k].name;
+        }
+        if (n)
+            cmd_say(c, "  %d %s node%s stay%s whole, the first %s: not known", n,
+                    types[i], plural(n), n == 1 ? "s" : "", first);
+    }
+}
+
 /* Layers whose nonlinearity has no solver of its own, each with what follows it. */
 static void say_linear(struct cmd_ctx *c)
 {
@@ -145,6 +167,8 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
         cmd_say(c, "the convolution can be approximated");
     else if (n == n_conv && n)
         cmd_say(c, "all %d convolutions can be approximated", n);
+    else if (n_conv == 0)
+        cmd_say(c, "no convolution that can be approximated");
     else
         cmd_say(c, "%d of %d convolution%s can be approximated", n, n_conv,
                 plural(n_conv));
@@ -152,6 +176,7 @@ static enum lr_status run_open(struct cmd_ctx *c, const struct cmd_call *call,
         if (!s->layers[i].is_approximable)
             say_reason(c, i);
     say_transposed(c);
+    say_unknown(c);
     say_linear(c);
     if (n_fc)
         cmd_say(c, "%d fully connected layer%s, kept whole unless method says otherwise",
