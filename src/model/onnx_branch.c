@@ -5,17 +5,109 @@
 
 #include "onnx_attr.h"
 
+/* So many are taken at a time: each moves all nodes behind it. */
+enum { MAX_TAKEN = 2000 };
+
+/* The names of the graph while branches are taken: looking them up there for each new
+ * name would take the square of what a file holds, and more where one name comes often.
+ */
+struct known {
+    struct lr_names values, nodes;   /* values -> index */
+    struct lr_names n_like, n_nodes; /* names that came before -> the next number */
+    char **owned;                    /* names in these sets that are not the graph's */
+    int n_owned, cap_owned;
+};
+
 struct branch {
     struct lr_graph *g;
-    struct lr_names outer, inner; /* names -> value index */
-    int at;                       /* where the next node goes */
+    struct known *known;
+    struct lr_names inner; /* names -> value index */
+    int at;                /* where the next node goes */
 };
+
+/* Keeps name, which is taken over. */
+static enum lr_status own(struct known *n, char *name, struct lr_err *e)
+{
+    if (name && n->n_owned == n->cap_owned) {
+        int cap = n->cap_owned ? 2 * n->cap_owned : 16;
+        char **all = lr_realloc(n->owned, (size_t)n->n_owned, (size_t)cap, sizeof(*all));
+        if (all) {
+            n->owned = all;
+            n->cap_owned = cap;
+        } else {
+            lr_free(name);
+            name = NULL;
+        }
+    }
+    if (!name)
+        return lr_enomem(e, 64, "names");
+    n->owned[n->n_owned++] = name;
+    return LR_OK;
+}
+
+static void known_clear(struct known *n)
+{
+    lr_names_clear(&n->values);
+    lr_names_clear(&n->nodes);
+    lr_names_clear(&n->n_like);
+    lr_names_clear(&n->n_nodes);
+    for (int i = 0; i < n->n_owned; i++)
+        lr_free(n->owned[i]);
+    lr_free(n->owned);
+}
+
+/* base, or base_2, base_3, ...: one that is not used. next: where base was left. */
+static enum lr_status unique(char **name, struct known *n, const struct lr_names *used,
+                             struct lr_names *next, const char *base, struct lr_err *e)
+{
+    struct lr_strbuf b = {0};
+    bool is_new;
+    int *number = NULL;
+    enum lr_status st;
+
+    lr_strbuf_puts(&b, base);
+    if (!b.is_failed && lr_names_get(used, b.s) && !(number = lr_names_get(next, b.s))) {
+        st = own(n, lr_strdup(base), e);
+        if (st == LR_OK)
+            number = lr_names_put(next, n->owned[n->n_owned - 1], 2, &is_new);
+        if (!number) {
+            lr_strbuf_free(&b);
+            return lr_enomem(e, 64, "names");
+        }
+    }
+    while (!b.is_failed && lr_names_get(used, b.s)) {
+        lr_strbuf_reset(&b);
+        lr_strbuf_printf(&b, "%s_%d", base, (*number)++);
+    }
+    *name = lr_strbuf_take(&b);
+    return *name ? LR_OK : lr_enomem(e, strlen(base), "a name");
+}
+
+static enum lr_status note_name(struct lr_names *used, const char *name, int value,
+                                struct lr_err *e)
+{
+    bool is_new;
+
+    return !name || lr_names_put(used, name, value, &is_new) ? LR_OK
+                                                             : lr_enomem(e, 64, "names");
+}
+
+static enum lr_status known_make(struct known *n, const struct lr_graph *g,
+                                 struct lr_err *e)
+{
+    enum lr_status st = lr_graph_value_names(&n->values, g, e);
+
+    for (int k = 0; k < g->n_nodes && st == LR_OK; k++)
+        st = note_name(&n->nodes, g->nodes[k].name, 0, e);
+    return st;
+}
 
 static enum lr_status add_value(struct branch *b, int *v, const char *base,
                                 struct lr_tensor *t, struct lr_err *e)
 {
     char *name = NULL;
-    enum lr_status st = lr_unique_value_name(&name, b->g, base, e);
+    enum lr_status st =
+        unique(&name, b->known, &b->known->values, &b->known->n_like, base, e);
 
     if (st != LR_OK) {
         lr_tensor_free(t);
@@ -23,7 +115,7 @@ static enum lr_status add_value(struct branch *b, int *v, const char *base,
     }
     st = lr_graph_add_value(b->g, v, name, t, e);
     lr_free(name);
-    return st;
+    return st == LR_OK ? note_name(&b->known->values, b->g->values[*v].name, *v, e) : st;
 }
 
 /* The name inside the branch stands for value v. */
@@ -43,8 +135,14 @@ static int find(const struct branch *b, const char *name)
     const int *v = lr_names_get(&b->inner, name);
 
     if (!v)
-        v = lr_names_get(&b->outer, name);
+        v = lr_names_get(&b->known->values, name);
     return v ? *v : -1;
+}
+
+static enum lr_status node_name(char **name, struct branch *b, const char *base,
+                                struct lr_err *e)
+{
+    return unique(name, b->known, &b->known->nodes, &b->known->n_nodes, base, e);
 }
 
 static enum lr_status add_node(struct branch *b, Onnx__NodeProto *p, struct lr_err *e)
@@ -72,14 +170,14 @@ static enum lr_status add_node(struct branch *b, Onnx__NodeProto *p, struct lr_e
         }
     }
     if (st == LR_OK)
-        st = lr_unique_node_name(&name, b->g, p->name && *p->name ? p->name : p->op_type,
-                                 e);
+        st = node_name(&name, b, p->name && *p->name ? p->name : p->op_type, e);
     if (st == LR_OK)
         st = lr_graph_add_node(b->g, b->at, p->op_type, name, in, (int)p->n_input, out,
                                (int)p->n_output, e);
     if (st == LR_OK) {
         struct lr_node *n = &b->g->nodes[b->at++];
-        if (p->domain && *p->domain)
+        st = note_name(&b->known->nodes, n->name, 0, e);
+        if (st == LR_OK && p->domain && *p->domain)
             st = lr_string_set(&n->domain, p->domain, e);
         n->op = lr_op_find(p->op_type, p->domain);
         if (st == LR_OK)
@@ -114,11 +212,12 @@ static enum lr_status name_outputs(struct branch *b, Onnx__GraphProto *p, const 
         if (from < 0)
             return lr_err_set(e, LR_EPARSE, "a branch gives %.100s, which is not defined",
                               name);
-        st = lr_unique_node_name(&node, b->g, "identity", e);
+        st = node_name(&node, b, "identity", e);
         if (st == LR_OK)
             st =
                 lr_graph_add_node(b->g, b->at, "Identity", node, &from, 1, &out[i], 1, e);
-        b->at += st == LR_OK;
+        if (st == LR_OK)
+            st = note_name(&b->known->nodes, b->g->nodes[b->at++].name, 0, e);
         lr_free(node);
     }
     return st;
@@ -141,7 +240,7 @@ static bool is_plain(const Onnx__GraphProto *p, int n_out)
 static enum lr_status put(struct branch *b, Onnx__GraphProto *p, const int *out,
                           struct lr_err *e)
 {
-    enum lr_status st = lr_graph_value_names(&b->outer, b->g, e);
+    enum lr_status st = LR_OK;
 
     for (size_t i = 0; i < p->n_initializer && st == LR_OK; i++) {
         struct lr_tensor *t = NULL;
@@ -160,12 +259,12 @@ static enum lr_status put(struct branch *b, Onnx__GraphProto *p, const int *out,
 }
 
 /* Replaces If node k; *is_done false: its branch is of a kind that is left alone. */
-static enum lr_status take(struct lr_graph *g, int k, bool condition, bool *is_done,
-                           struct lr_err *e)
+static enum lr_status take(struct lr_graph *g, struct known *known, int k, bool condition,
+                           bool *is_done, struct lr_err *e)
 {
     const struct lr_attr *a =
         lr_node_attr(&g->nodes[k], condition ? "then_branch" : "else_branch");
-    struct branch b = {.g = g, .at = k};
+    struct branch b = {.g = g, .known = known, .at = k};
     bool has_failed, *is_dead = NULL;
     ProtobufCAllocator alloc = lr_onnx_allocator(&has_failed);
     const int n_out = g->nodes[k].n_out;
@@ -197,13 +296,19 @@ static enum lr_status take(struct lr_graph *g, int k, bool condition, bool *is_d
         goto out;
     }
     is_dead[b.at] = true;
+    /* The name of the If stays in the set. */
+    if (g->nodes[b.at].name) {
+        char *name = g->nodes[b.at].name;
+        g->nodes[b.at].name = NULL;
+        if ((st = own(known, name, e)) != LR_OK)
+            goto out;
+    }
     lr_graph_compact(g, is_dead);
     lr_graph_index(g);
     *is_done = true;
 out:
     lr_free(is_dead);
     lr_free(out);
-    lr_names_clear(&b.outer);
     lr_names_clear(&b.inner);
     onnx__attribute_proto__free_unpacked(p, &alloc);
     return st;
@@ -211,10 +316,12 @@ out:
 
 enum lr_status lr_graph_take_branches(struct lr_graph *g, bool *is_any, struct lr_err *e)
 {
+    struct known known = {0};
+    int n_taken = 0;
     enum lr_status st = LR_OK;
 
     *is_any = false;
-    for (int k = 0; k < g->n_nodes && st == LR_OK; k++) {
+    for (int k = 0; k < g->n_nodes && st == LR_OK && n_taken < MAX_TAKEN; k++) {
         const struct lr_node *n = &g->nodes[k];
         int64_t count;
         bool is_done = false;
@@ -224,9 +331,14 @@ enum lr_status lr_graph_take_branches(struct lr_graph *g, bool *is_any, struct l
         if (!t || lr_shape_count(&count, &t->shape, NULL) != LR_OK || count != 1 ||
             lr_dtype_is_float(t->dtype))
             continue;
-        st = take(g, k, lr_tensor_int_at(t, 0) != 0, &is_done, e);
+        if (!known.values.root)
+            st = known_make(&known, g, e);
+        if (st == LR_OK)
+            st = take(g, &known, k, lr_tensor_int_at(t, 0) != 0, &is_done, e);
         *is_any = *is_any || is_done;
+        n_taken += is_done;
         k -= is_done;
     }
+    known_clear(&known);
     return st;
 }
