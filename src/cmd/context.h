@@ -102,7 +102,9 @@ struct cmd_ctx {
     struct cmd_recorder auto_record, user_record;
     struct cmd_bind *binds; /* of the user, in the order they were made */
     size_t n_binds;
-    uint64_t first_seed;   /* in force before the first command: scripts begin with it */
+    /* In force before the first command: scripts begin with them. */
+    uint64_t first_seed;
+    int first_threads;
     struct cmd_done *done; /* commands run, oldest first */
     size_t n_done, cap_done;
     bool wants_quit, was_interrupted;

@@ -56,7 +56,7 @@ static void add_header(struct lr_strbuf *b, const struct cmd_ctx *c, bool has_ne
     char here[4096], blas[128], engine[128];
 
     lr_strbuf_printf(b, "# ranklab %s session, seed %" PRIu64 ", threads %d\n",
-                     PACKAGE_VERSION, c->first_seed, lr_la_threads());
+                     PACKAGE_VERSION, c->first_seed, c->first_threads);
     lr_strbuf_printf(b, "# libraries %s; %s\n", lr_la_version(blas, sizeof(blas)),
                      lr_engine_version(engine, sizeof(engine)));
     if (getcwd(here, sizeof(here)) && !strchr(here, '\n'))

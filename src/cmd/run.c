@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ranklab/la.h"
 #include "ranklab/text.h"
 
 static void take_note(void *ctx, enum lr_note_level level, const char *text)
@@ -27,6 +28,7 @@ void cmd_init(struct cmd_ctx *c, struct lr_session *s, const struct cmd_sink *si
     c->progress.tick = sink->tick;
     c->progress.ctx = sink->ctx;
     c->first_seed = s->settings.seed;
+    c->first_threads = lr_la_threads();
     s->notes = (struct lr_notes){take_note, c};
 }
 

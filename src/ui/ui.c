@@ -62,6 +62,7 @@ static bool apply_options(struct cmd_ctx *c, const struct ui_options *o)
     if (o->threads && cmd_parse_int(&n, o->threads))
         c->session->settings.threads = (int)n;
     lr_la_set_threads(c->session->settings.threads);
+    c->first_threads = lr_la_threads();
     return true;
 }
 

@@ -78,6 +78,10 @@ rm -rf "$XDG_STATE_HOME"
 set -- "$XDG_STATE_HOME"/ranklab/sessions/*.rl
 "$ranklab" --batch --no-init -e "replay $1" >log 2>&1 || fail "the replay behind a full disk" log
 
+# A script begins with what was in force at the beginning, whatever was set since.
+"$ranklab" --batch --no-init --threads 2 -e 'set threads 1; record threads.rl' >log 2>&1
+head -n 1 threads.rl | grep -q 'threads 2$' || fail "the threads of the beginning" threads.rl
+
 # A script that says something else is told from it.
 sed 's/^keep fast/rank conv5 full/' script.rl >other.rl
 if "$ranklab" --batch --no-init -e 'replay other.rl' >log 2>&1; then
