@@ -25,24 +25,29 @@ struct branch {
     int at;                /* where the next node goes */
 };
 
+static enum lr_status own_room(struct known *n, struct lr_err *e)
+{
+    if (n->n_owned < n->cap_owned)
+        return LR_OK;
+    int cap = n->cap_owned ? 2 * n->cap_owned : 16;
+    char **all = lr_realloc(n->owned, (size_t)n->n_owned, (size_t)cap, sizeof(*all));
+    if (!all)
+        return lr_enomem(e, (size_t)cap * sizeof(*all), "names");
+    n->owned = all;
+    n->cap_owned = cap;
+    return LR_OK;
+}
+
 /* Keeps name, which is taken over. */
 static enum lr_status own(struct known *n, char *name, struct lr_err *e)
 {
-    if (name && n->n_owned == n->cap_owned) {
-        int cap = n->cap_owned ? 2 * n->cap_owned : 16;
-        char **all = lr_realloc(n->owned, (size_t)n->n_owned, (size_t)cap, sizeof(*all));
-        if (all) {
-            n->owned = all;
-            n->cap_owned = cap;
-        } else {
-            lr_free(name);
-            name = NULL;
-        }
-    }
-    if (!name)
-        return lr_enomem(e, 64, "names");
-    n->owned[n->n_owned++] = name;
-    return LR_OK;
+    enum lr_status st = name ? own_room(n, e) : lr_enomem(e, 64, "names");
+
+    if (st == LR_OK)
+        n->owned[n->n_owned++] = name;
+    else
+        lr_free(name);
+    return st;
 }
 
 static void known_clear(struct known *n)
@@ -297,12 +302,10 @@ static enum lr_status take(struct lr_graph *g, struct known *known, int k, bool 
     }
     is_dead[b.at] = true;
     /* The name of the If stays in the set. */
-    if (g->nodes[b.at].name) {
-        char *name = g->nodes[b.at].name;
-        g->nodes[b.at].name = NULL;
-        if ((st = own(known, name, e)) != LR_OK)
-            goto out;
-    }
+    if ((st = own_room(known, e)) != LR_OK)
+        goto out;
+    known->owned[known->n_owned++] = g->nodes[b.at].name;
+    g->nodes[b.at].name = NULL;
     lr_graph_compact(g, is_dead);
     lr_graph_index(g);
     *is_done = true;
