@@ -91,9 +91,10 @@ static enum lr_status run_predict(struct cmd_ctx *c, const struct cmd_call *call
         return lr_err_set(&e->err, LR_EINVAL,
                           "the first output has no classes: no accuracy to predict");
     }
+    /* No mistake: a replay, which asks no journal, has less to predict from. */
     if (!p.n_learned) {
-        cmd_hint(e, "eval measures a network, sweep layers");
-        return lr_err_set(&e->err, LR_EINVAL, "there is nothing to predict from yet");
+        cmd_say(c, "nothing to predict from yet: eval measures a network, sweep layers");
+        return LR_OK;
     }
     st = cmd_predict_table(&t, c, e);
     if (!st && p.n_networks > 0)

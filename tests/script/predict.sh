@@ -16,13 +16,17 @@ lacks() { ! grep -q -e "$1" "$work/out"; }
 net='open @fashion; data calib @fashion --count 100; data eval @fashion --count 200; method conv* pca'
 change='rank conv3 10'
 
-check "nothing is known" fails "$net; predict"
+check "nothing is known" run "$net; predict"
 check "and said" holds "nothing to predict from yet"
 run "$net; rank conv3..conv5 20; solve; eval; rank conv3..conv5 12; $change"
 check "one network of this session" holds "points, from 1 evaluation\$"
 run "$net; rank conv3..conv5 10; solve; eval; rank conv3 20; solve conv3; eval"
 check "the second was evaluated with stale layers" grep -q 'pca:20 pca:10!' cache/ranklab/journal.jsonl
 
+# A replay has no journal to predict from.
+run "$net; $change; predict; record predicted.rl"
+check "known from the journal" holds "points, from [1-9]"
+check "replayed without it" run "replay predicted.rl"
 run "$net; $change"
 check "networks of earlier sessions, but no stale ones" holds "points, from 2 evaluations\$"
 run "$net; $change; predict > p.csv"
