@@ -126,8 +126,8 @@ const struct lr_tensor *lr_infer_const(const struct lr_infer *c, int i);
 /* The known integers behind input i, or NULL (also when memory is short). */
 const struct lr_ints *lr_infer_ints(struct lr_infer *c, int i);
 enum lr_dtype lr_infer_dtype(const struct lr_infer *c, int i);
-/* rules_type.c: LR_ESHAPE where reals and integers are mixed that a kernel would take for
- * one or the other. */
+/* rules_type.c: LR_EPARSE where there are more inputs than the operator has, LR_ESHAPE
+ * where reals and integers are mixed that a kernel would take for one or the other. */
 enum lr_status lr_infer_types(struct lr_infer *c, struct lr_err *e);
 /* Sets the shape and type of output i; checks that sizes are positive and can be counted.
  */

@@ -1,5 +1,6 @@
-/* Types of inputs that a kernel reads as reals or as integers by what another one is:
- * reals and integers have elements of different sizes, so a mixture is refused first. */
+/* How many inputs there are, and types of those that a kernel reads as reals or as
+ * integers by what another one is: reals and integers have elements of different sizes,
+ * so a mixture is refused first. */
 #include "kernel/kernel.h"
 #include "model.h"
 
@@ -34,10 +35,100 @@ static enum lr_status check_integers(struct lr_infer *c, int i, const char *what
     return LR_OK;
 }
 
+/* How many inputs an operator has at most, where it is not one. */
+enum { ANY = 255 };
+static const unsigned char most_inputs[LR_OP_COUNT] = {
+    [LR_OP_CONCAT] = ANY,
+    [LR_OP_MAX] = ANY,
+    [LR_OP_MIN] = ANY,
+    [LR_OP_SUM] = ANY,
+    [LR_OP_MEAN] = ANY,
+    [LR_OP_EINSUM] = ANY,
+    [LR_OP_IF] = ANY,
+    [LR_OP_LSTM] = 8,
+    [LR_OP_GRU] = 6,
+    [LR_OP_RNN] = 6,
+    [LR_OP_BATCH_NORMALIZATION] = 5,
+    [LR_OP_SLICE] = 5,
+    [LR_OP_PAD] = 4,
+    [LR_OP_RESIZE] = 4,
+    [LR_OP_CONV] = 3,
+    [LR_OP_CONV_TRANSPOSE] = 3,
+    [LR_OP_GEMM] = 3,
+    [LR_OP_CLIP] = 3,
+    [LR_OP_DROPOUT] = 3,
+    [LR_OP_WHERE] = 3,
+    [LR_OP_QUANTIZE_LINEAR] = 3,
+    [LR_OP_DEQUANTIZE_LINEAR] = 3,
+    [LR_OP_LAYER_NORMALIZATION] = 3,
+    [LR_OP_INSTANCE_NORMALIZATION] = 3,
+    [LR_OP_GROUP_NORMALIZATION] = 3,
+    [LR_OP_SCATTER] = 3,
+    [LR_OP_SCATTER_ELEMENTS] = 3,
+    [LR_OP_SCATTER_ND] = 3,
+    [LR_OP_ONE_HOT] = 3,
+    [LR_OP_RANGE] = 3,
+    [LR_OP_ADD] = 2,
+    [LR_OP_SUB] = 2,
+    [LR_OP_MUL] = 2,
+    [LR_OP_DIV] = 2,
+    [LR_OP_POW] = 2,
+    [LR_OP_MOD] = 2,
+    [LR_OP_PRELU] = 2,
+    [LR_OP_EQUAL] = 2,
+    [LR_OP_GREATER] = 2,
+    [LR_OP_LESS] = 2,
+    [LR_OP_GREATER_OR_EQUAL] = 2,
+    [LR_OP_LESS_OR_EQUAL] = 2,
+    [LR_OP_AND] = 2,
+    [LR_OP_OR] = 2,
+    [LR_OP_XOR] = 2,
+    [LR_OP_MAT_MUL] = 2,
+    [LR_OP_RESHAPE] = 2,
+    [LR_OP_GATHER] = 2,
+    [LR_OP_UNSQUEEZE] = 2,
+    [LR_OP_SQUEEZE] = 2,
+    [LR_OP_CAST_LIKE] = 2,
+    [LR_OP_REDUCE_SUM] = 2,
+    [LR_OP_REDUCE_MEAN] = 2,
+    [LR_OP_REDUCE_MAX] = 2,
+    [LR_OP_REDUCE_MIN] = 2,
+    [LR_OP_REDUCE_PROD] = 2,
+    [LR_OP_REDUCE_L1] = 2,
+    [LR_OP_REDUCE_L2] = 2,
+    [LR_OP_REDUCE_SUM_SQUARE] = 2,
+    [LR_OP_REDUCE_LOG_SUM] = 2,
+    [LR_OP_REDUCE_LOG_SUM_EXP] = 2,
+    [LR_OP_CUM_SUM] = 2,
+    [LR_OP_UPSAMPLE] = 2,
+    [LR_OP_GRID_SAMPLE] = 2,
+    [LR_OP_SPLIT] = 2,
+    [LR_OP_EXPAND] = 2,
+    [LR_OP_TILE] = 2,
+    [LR_OP_GATHER_ELEMENTS] = 2,
+    [LR_OP_GATHER_ND] = 2,
+    [LR_OP_TOP_K] = 2,
+    [LR_OP_TRILU] = 2,
+};
+
+/* Kernels find their results behind the inputs they know of. */
+static enum lr_status check_count(const struct lr_infer *c, struct lr_err *e)
+{
+    const int given = most_inputs[c->node->op], most = given ? given : 1;
+
+    for (int i = most; given != ANY && i < c->node->n_in; i++)
+        if (lr_infer_has(c, i))
+            return lr_err_set(e, LR_EPARSE, "%.100s: %s with more than %d input%s",
+                              c->node->name, c->node->type, most, most > 1 ? "s" : "");
+    return LR_OK;
+}
+
 enum lr_status lr_infer_types(struct lr_infer *c, struct lr_err *e)
 {
-    enum lr_status st;
+    enum lr_status st = check_count(c, e);
 
+    if (st != LR_OK)
+        return st;
     switch (c->node->op) {
     case LR_OP_CONCAT:
         return check_alike(c, 0, c->node->n_in, e);

@@ -280,6 +280,30 @@ static void infer__refuses_sizes_that_overflow(void **state)
     assert_refused(g, LR_ESHAPE, "p: result would have shape");
 }
 
+/* A kernel would take the last of these for its result. */
+static void infer__refuses_more_inputs_than_an_operator_has(void **state)
+{
+    const struct {
+        const char *type, *words;
+        int n;
+    } cases[] = {{"GridSample", "GridSample with more than 2 inputs", 3},
+                 {"ScatterND", "ScatterND with more than 3 inputs", 4},
+                 {"OneHot", "OneHot with more than 3 inputs", 4},
+                 {"LSTM", "LSTM with more than 8 inputs", 9},
+                 {"MaxPool", "MaxPool with more than 1 input", 2}};
+    (void)state;
+
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        struct lr_graph *g = mb_graph(16);
+        int in[9];
+        in[0] = mb_image(g, -1, 2, 4, 4);
+        for (int i = 1; i < 9; i++)
+            in[i] = in[0];
+        mb_output(g, mb_node(g, cases[k].type, "n", cases[k].n, in));
+        assert_refused(g, LR_EPARSE, cases[k].words);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +319,7 @@ int main(void)
         cmocka_unit_test(infer__leaves_shapes_open_when_operator_is_unknown),
         cmocka_unit_test(infer__asks_for_sizes_when_input_is_free),
         cmocka_unit_test(infer__refuses_sizes_that_overflow),
+        cmocka_unit_test(infer__refuses_more_inputs_than_an_operator_has),
     };
     return cmocka_run_group_tests_name("model_infer", tests, NULL, NULL);
 }
