@@ -190,25 +190,26 @@ enum lr_scatter {
  * both being the same. bufs: data, indices, out. */
 enum lr_status lr_kernel_gather_nd(struct lr_kernel *k, const struct lr_shape *data,
                                    const struct lr_shape *index, int n_batch,
-                                   bool is_float, struct lr_err *e);
+                                   enum lr_dtype t, struct lr_err *e);
 /* data with rows changed by those of updates, one after the other. bufs: data, indices,
  * updates, out; so for single numbers along an axis. */
 enum lr_status lr_kernel_scatter_nd(struct lr_kernel *k, const struct lr_shape *data,
                                     const struct lr_shape *index,
                                     const struct lr_shape *updates, enum lr_scatter f,
-                                    bool is_float, struct lr_err *e);
+                                    enum lr_dtype t, struct lr_err *e);
 enum lr_status lr_kernel_scatter_elements(struct lr_kernel *k,
                                           const struct lr_shape *data,
                                           const struct lr_shape *index,
                                           const struct lr_shape *updates, int axis,
-                                          enum lr_scatter f, bool is_float,
+                                          enum lr_scatter f, enum lr_dtype t,
                                           struct lr_err *e);
 /* The count largest (or smallest) of n numbers, in order. bufs: in, then values and
  * indices as asked for. */
 enum lr_status lr_kernel_top(struct lr_kernel *k, int64_t outer, int64_t n, int64_t inner,
-                             int64_t count, bool is_largest, bool is_float,
+                             int64_t count, bool is_largest, enum lr_dtype t,
                              bool has_values, bool has_places, struct lr_err *e);
-/* out[o, d, i] = values[index[o, i] is d], negative ones from the end. bufs: indices, the
+/* out[o, d, i] = values[index[o, i] is d], negative ones from the end, fractions cut off.
+ * bufs: indices, the
  * depth, values, out. */
 enum lr_status lr_kernel_one_hot(struct lr_kernel *k, int64_t outer, int64_t depth,
                                  int64_t inner, bool is_float_index, bool is_float,
@@ -233,9 +234,9 @@ enum lr_status lr_kernel_grid(struct lr_kernel *k, const struct lr_grid *g,
 
 /* ---- recurrent.c */
 enum lr_recurrent_kind { LR_RNN, LR_GRU, LR_LSTM };
-/* As ONNX has them, the activations sigmoid and tanh (of the plain one ReLU too). bufs: x,
- * W, R, then bias, lengths (not read), first states and peepholes as there are, then all
- * states, the last h and the last c as asked for. */
+/* As ONNX has them, the activations sigmoid and tanh (of the plain one ReLU too). bufs:
+ * x, W, R, then bias, lengths (not read), first states and peepholes as there are, then
+ * all states, the last h and the last c as asked for. */
 struct lr_recurrent {
     enum lr_recurrent_kind kind;
     int64_t length, batch, input, hidden, directions;

@@ -23,24 +23,28 @@ static int64_t count_of(const struct lr_shape *s, int from, int to)
     return n;
 }
 
+/* Integers of type t wrap around as in their own width. */
 static void put(void *out, int64_t to, const void *in, int64_t from, enum lr_scatter f,
-                bool is_float)
+                enum lr_dtype t)
 {
-    if (is_float) {
+    if (lr_kernel_is_float(t)) {
         float *y = (float *)out + to;
         const float x = ((const float *)in)[from];
         *y = f == LR_SCATTER_ADD   ? *y + x
              : f == LR_SCATTER_MUL ? *y * x
-             : f == LR_SCATTER_MAX ? fmaxf(*y, x)
-             : f == LR_SCATTER_MIN ? fminf(*y, x)
+             : f == LR_SCATTER_MAX ? (*y > x || isnan(*y) ? *y : x)
+             : f == LR_SCATTER_MIN ? (*y < x || isnan(*y) ? *y : x)
                                    : x;
     } else {
         int64_t *y = (int64_t *)out + to;
         const int64_t x = ((const int64_t *)in)[from];
-        *y = f == LR_SCATTER_ADD   ? (int64_t)((uint64_t)*y + (uint64_t)x)
-             : f == LR_SCATTER_MUL ? (int64_t)((uint64_t)*y * (uint64_t)x)
-             : f == LR_SCATTER_MAX ? (*y > x ? *y : x)
-             : f == LR_SCATTER_MIN ? (*y < x ? *y : x)
+        const bool is_more = t == LR_DT_U64 ? (uint64_t)*y > (uint64_t)x : *y > x;
+        *y = f == LR_SCATTER_ADD
+                 ? lr_kernel_wrap(t, (int64_t)((uint64_t)*y + (uint64_t)x))
+             : f == LR_SCATTER_MUL
+                 ? lr_kernel_wrap(t, (int64_t)((uint64_t)*y * (uint64_t)x))
+             : f == LR_SCATTER_MAX ? (is_more ? *y : x)
+             : f == LR_SCATTER_MIN ? (is_more ? x : *y)
                                    : x;
     }
 }
@@ -53,7 +57,7 @@ struct nd {
     int n_index;
     int64_t size[LR_MAX_DIMS], stride[LR_MAX_DIMS];
     enum lr_scatter f;
-    bool is_float;
+    enum lr_dtype t;
 };
 
 /* Where the row of vector j lies in its block. */
@@ -69,7 +73,7 @@ static int64_t row_at(const struct nd *p, const int64_t *index, int64_t j)
 static void run_gather_nd(const void *arg, void *const *bufs)
 {
     const struct nd *p = arg;
-    const size_t each = p->is_float ? sizeof(float) : sizeof(int64_t);
+    const size_t each = lr_kernel_is_float(p->t) ? sizeof(float) : sizeof(int64_t);
 
     for (int64_t j = 0; j < p->n; j++) {
         const int64_t from = j / p->per_block * p->data_block + row_at(p, bufs[1], j);
@@ -81,18 +85,18 @@ static void run_gather_nd(const void *arg, void *const *bufs)
 static void run_scatter_nd(const void *arg, void *const *bufs)
 {
     const struct nd *p = arg;
-    const size_t each = p->is_float ? sizeof(float) : sizeof(int64_t);
+    const size_t each = lr_kernel_is_float(p->t) ? sizeof(float) : sizeof(int64_t);
 
     memcpy(bufs[3], bufs[0], (size_t)p->count * each);
     for (int64_t j = 0; j < p->n; j++) {
         const int64_t to = row_at(p, bufs[1], j);
         for (int64_t i = 0; i < p->row; i++)
-            put(bufs[3], to + i, bufs[2], j * p->row + i, p->f, p->is_float);
+            put(bufs[3], to + i, bufs[2], j * p->row + i, p->f, p->t);
     }
 }
 
 static enum lr_status make_nd(struct nd *p, const struct lr_shape *data,
-                              const struct lr_shape *index, int n_batch, bool is_float,
+                              const struct lr_shape *index, int n_batch, enum lr_dtype t,
                               struct lr_err *e)
 {
     const int last = index->n_dims - 1;
@@ -111,7 +115,7 @@ static enum lr_status make_nd(struct nd *p, const struct lr_shape *data,
                      .data_block = count_of(data, n_batch, data->n_dims),
                      .count = count_of(data, 0, data->n_dims),
                      .n_index = (int)k,
-                     .is_float = is_float};
+                     .t = t};
     for (int i = 0; i < p->n_index; i++) {
         p->size[i] = data->dims[n_batch + i];
         p->stride[i] = count_of(data, n_batch + i + 1, data->n_dims);
@@ -123,10 +127,10 @@ static enum lr_status make_nd(struct nd *p, const struct lr_shape *data,
 
 enum lr_status lr_kernel_gather_nd(struct lr_kernel *k, const struct lr_shape *data,
                                    const struct lr_shape *index, int n_batch,
-                                   bool is_float, struct lr_err *e)
+                                   enum lr_dtype t, struct lr_err *e)
 {
     struct nd p;
-    enum lr_status st = make_nd(&p, data, index, n_batch, is_float, e);
+    enum lr_status st = make_nd(&p, data, index, n_batch, t, e);
 
     return st == LR_OK ? lr_kernel_make(k, run_gather_nd, &p, sizeof(p), e) : st;
 }
@@ -134,10 +138,10 @@ enum lr_status lr_kernel_gather_nd(struct lr_kernel *k, const struct lr_shape *d
 enum lr_status lr_kernel_scatter_nd(struct lr_kernel *k, const struct lr_shape *data,
                                     const struct lr_shape *index,
                                     const struct lr_shape *updates, enum lr_scatter f,
-                                    bool is_float, struct lr_err *e)
+                                    enum lr_dtype t, struct lr_err *e)
 {
     struct nd p;
-    enum lr_status st = make_nd(&p, data, index, 0, is_float, e);
+    enum lr_status st = make_nd(&p, data, index, 0, t, e);
 
     if (st == LR_OK && count_of(updates, 0, updates->n_dims) != p.n * p.row)
         st = lr_err_set(e, LR_ESHAPE, "updates do not fit the indices");
@@ -152,7 +156,7 @@ struct elements {
     int64_t stride[LR_MAX_DIMS], n, count, size;
     int axis;
     enum lr_scatter f;
-    bool is_float;
+    enum lr_dtype t;
 };
 
 static void run_scatter_elements(const void *arg, void *const *bufs)
@@ -161,7 +165,8 @@ static void run_scatter_elements(const void *arg, void *const *bufs)
     const int64_t *index = bufs[1];
 
     memcpy(bufs[3], bufs[0],
-           (size_t)p->count * (p->is_float ? sizeof(float) : sizeof(int64_t)));
+           (size_t)p->count *
+               (lr_kernel_is_float(p->t) ? sizeof(float) : sizeof(int64_t)));
     for (int64_t j = 0; j < p->n; j++) {
         int64_t rest = j, to = 0;
         for (int i = p->index.n_dims - 1; i >= 0; i--) {
@@ -169,7 +174,7 @@ static void run_scatter_elements(const void *arg, void *const *bufs)
             rest /= p->index.dims[i];
             to += (i == p->axis ? index_within(index[j], p->size) : at) * p->stride[i];
         }
-        put(bufs[3], to, bufs[2], j, p->f, p->is_float);
+        put(bufs[3], to, bufs[2], j, p->f, p->t);
     }
 }
 
@@ -177,7 +182,7 @@ enum lr_status lr_kernel_scatter_elements(struct lr_kernel *k,
                                           const struct lr_shape *data,
                                           const struct lr_shape *index,
                                           const struct lr_shape *updates, int axis,
-                                          enum lr_scatter f, bool is_float,
+                                          enum lr_scatter f, enum lr_dtype t,
                                           struct lr_err *e)
 {
     struct elements p = {.index = *index,
@@ -185,7 +190,7 @@ enum lr_status lr_kernel_scatter_elements(struct lr_kernel *k,
                          .count = count_of(data, 0, data->n_dims),
                          .axis = axis,
                          .f = f,
-                         .is_float = is_float};
+                         .t = t};
 
     if (data->n_dims != index->n_dims || !lr_shape_equal(index, updates) ||
         data->dims[axis] < 1)
@@ -202,14 +207,16 @@ enum lr_status lr_kernel_scatter_elements(struct lr_kernel *k,
 /* ---- the largest or smallest of a row */
 
 struct entry {
-    double x;
+    double x;  /* of a real */
+    int64_t n; /* of an integer; where it has no sign, with the highest bit turned over */
     int64_t i;
     bool is_largest;
 };
 
 struct top {
     int64_t outer, n, inner, k;
-    bool is_largest, is_float, has_values, has_places;
+    enum lr_dtype t;
+    bool is_largest, has_values, has_places;
     struct entry *row; /* n entries behind this block */
 };
 
@@ -218,7 +225,9 @@ static int order(const void *a, const void *b)
 {
     const struct entry *x = a, *y = b;
     const int nan = isnan(x->x) - isnan(y->x);
-    const int by = nan ? nan : (x->x > y->x) - (x->x < y->x);
+    const int by = nan            ? nan
+                   : x->x != y->x ? (x->x > y->x) - (x->x < y->x)
+                                  : (x->n > y->n) - (x->n < y->n);
 
     if (by)
         return x->is_largest ? -by : by;
@@ -230,20 +239,23 @@ static void run_top(const void *arg, void *const *bufs)
     const struct top *p = arg;
     const float *floats = bufs[0];
     const int64_t *ints = bufs[0];
+    const bool is_float = lr_kernel_is_float(p->t);
+    const uint64_t turn = p->t == LR_DT_U64 ? (uint64_t)1 << 63 : 0;
 
     for (int64_t o = 0; o < p->outer; o++)
         for (int64_t in = 0; in < p->inner; in++) {
             for (int64_t j = 0; j < p->n; j++) {
                 const int64_t at = (o * p->n + j) * p->inner + in;
                 p->row[j] =
-                    (struct entry){p->is_float ? (double)floats[at] : (double)ints[at], j,
+                    (struct entry){is_float ? (double)floats[at] : 0,
+                                   is_float ? 0 : (int64_t)((uint64_t)ints[at] ^ turn), j,
                                    p->is_largest};
             }
             qsort(p->row, (size_t)p->n, sizeof(*p->row), order);
             for (int64_t j = 0; j < p->k; j++) {
                 const int64_t to = (o * p->k + j) * p->inner + in;
                 const int64_t from = (o * p->n + p->row[j].i) * p->inner + in;
-                if (p->has_values && p->is_float)
+                if (p->has_values && is_float)
                     ((float *)bufs[1])[to] = floats[from];
                 else if (p->has_values)
                     ((int64_t *)bufs[1])[to] = ints[from];
@@ -254,7 +266,7 @@ static void run_top(const void *arg, void *const *bufs)
 }
 
 enum lr_status lr_kernel_top(struct lr_kernel *k, int64_t outer, int64_t n, int64_t inner,
-                             int64_t count, bool is_largest, bool is_float,
+                             int64_t count, bool is_largest, enum lr_dtype t,
                              bool has_values, bool has_places, struct lr_err *e)
 {
     const size_t head = (sizeof(struct top) + 63) / 64 * 64;
@@ -268,8 +280,8 @@ enum lr_status lr_kernel_top(struct lr_kernel *k, int64_t outer, int64_t n, int6
                       .n = n,
                       .inner = inner,
                       .k = count,
+                      .t = t,
                       .is_largest = is_largest,
-                      .is_float = is_float,
                       .has_values = has_values,
                       .has_places = has_places,
                       .row = (struct entry *)(void *)((char *)p + head)};
@@ -293,7 +305,7 @@ static void run_one_hot(const void *arg, void *const *bufs)
                 const int64_t from = o * p->inner + in,
                               to = (o * p->depth + d) * p->inner + in;
                 const double x = p->is_float_index
-                                     ? (double)((const float *)bufs[0])[from]
+                                     ? (double)truncf(((const float *)bufs[0])[from])
                                      : (double)((const int64_t *)bufs[0])[from];
                 const int on = x == (double)d || x + (double)p->depth == (double)d;
                 if (p->is_float)

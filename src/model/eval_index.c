@@ -28,7 +28,7 @@ enum lr_status lr_eval_top_k(struct lr_eval_ctx *c)
     cut(size, &in, axis);
     c->x->n_in = 1;
     return lr_kernel_top(&c->x->kernel, size[0], size[1], size[2], out.dims[axis],
-                         lr_node_int(c->n, "largest", 1) != 0, is_float_in(c, 0),
+                         lr_node_int(c->n, "largest", 1) != 0, lr_eval_type(c, 0),
                          lr_eval_has_out(c, 0), lr_eval_has_out(c, 1), c->e);
 }
 
@@ -51,11 +51,11 @@ enum lr_status lr_eval_scatter(struct lr_eval_ctx *c)
             continue;
         if (c->n->op == LR_OP_SCATTER_ND)
             return lr_kernel_scatter_nd(&c->x->kernel, &in, &index, &updates, kinds[i].f,
-                                        is_float_in(c, 0), c->e);
+                                        lr_eval_type(c, 0), c->e);
         return lr_kernel_scatter_elements(
             &c->x->kernel, &in, &index, &updates,
             lr_eval_axis(lr_node_int(c->n, "axis", 0), in.n_dims), kinds[i].f,
-            is_float_in(c, 0), c->e);
+            lr_eval_type(c, 0), c->e);
     }
     return lr_err_set(c->e, LR_EUNSUP, "reduction %.40s", name);
 }
@@ -65,8 +65,8 @@ enum lr_status lr_eval_gather_nd(struct lr_eval_ctx *c)
     struct lr_shape in = lr_eval_shape(c, 0), index = lr_eval_shape(c, 1);
 
     return lr_kernel_gather_nd(&c->x->kernel, &in, &index,
-                               (int)lr_node_int(c->n, "batch_dims", 0), is_float_in(c, 0),
-                               c->e);
+                               (int)lr_node_int(c->n, "batch_dims", 0),
+                               lr_eval_type(c, 0), c->e);
 }
 
 enum lr_status lr_eval_one_hot(struct lr_eval_ctx *c)

@@ -102,14 +102,15 @@ static void top__orders_and_puts_the_first_of_equal_ones_first(void **state)
     void *bufs[] = {in, values, places};
     (void)state;
 
-    assert_int_equal(lr_kernel_top(&k, 1, 4, 1, 3, true, true, true, true, NULL), LR_OK);
+    assert_int_equal(lr_kernel_top(&k, 1, 4, 1, 3, true, LR_DT_F32, true, true, NULL),
+                     LR_OK);
     k.run(k.arg, bufs);
     lr_free(k.arg);
     assert_true(values[0] == 3 && values[1] == 3 && values[2] == 2);
     assert_true(places[0] == 0 && places[1] == 2 && places[2] == 3);
     /* the smallest, their places alone */
     void *alone[] = {in, places};
-    assert_int_equal(lr_kernel_top(&k, 1, 4, 1, 3, false, true, false, true, NULL),
+    assert_int_equal(lr_kernel_top(&k, 1, 4, 1, 3, false, LR_DT_F32, false, true, NULL),
                      LR_OK);
     k.run(k.arg, alone);
     lr_free(k.arg);
@@ -126,14 +127,96 @@ static void scatter_nd__adds_one_row_after_the_other(void **state)
     const float want[] = {1, 2, 3, 4, 45, 66};
     (void)state;
 
-    assert_int_equal(lr_kernel_scatter_nd(&k, &s, &i, &u, LR_SCATTER_ADD, true, NULL),
-                     LR_OK);
+    assert_int_equal(
+        lr_kernel_scatter_nd(&k, &s, &i, &u, LR_SCATTER_ADD, LR_DT_F32, NULL), LR_OK);
     k.run(k.arg, bufs);
     lr_free(k.arg);
     assert_memory_equal(out, want, sizeof(want));
     u.dims[1] = 1;
-    assert_int_equal(lr_kernel_scatter_nd(&k, &s, &i, &u, LR_SCATTER_ADD, true, NULL),
-                     LR_ESHAPE);
+    assert_int_equal(
+        lr_kernel_scatter_nd(&k, &s, &i, &u, LR_SCATTER_ADD, LR_DT_F32, NULL), LR_ESHAPE);
+}
+
+static void scatter__wraps_integers_in_their_own_width(void **state)
+{
+    const struct {
+        enum lr_dtype t;
+        enum lr_scatter f;
+        int64_t data, update, want;
+    } cases[] = {{LR_DT_I32, LR_SCATTER_ADD, INT32_MAX, 5, (int64_t)INT32_MIN + 4},
+                 {LR_DT_U8, LR_SCATTER_MUL, 100, 3, 44},
+                 {LR_DT_I64, LR_SCATTER_ADD, INT32_MAX, 5, (int64_t)INT32_MAX + 5},
+                 {LR_DT_U64, LR_SCATTER_MAX, -1, 7, -1},
+                 {LR_DT_U64, LR_SCATTER_MIN, -1, 7, 7},
+                 {LR_DT_I64, LR_SCATTER_MAX, -1, 7, 7}};
+    struct lr_shape s = {1, {1}}, i = {2, {1, 1}};
+    int64_t index = 0, out;
+    (void)state;
+
+    for (size_t j = 0; j < sizeof(cases) / sizeof(cases[0]); j++) {
+        int64_t data = cases[j].data, update = cases[j].update;
+        struct lr_kernel k;
+        void *bufs[] = {&data, &index, &update, &out};
+        assert_int_equal(
+            lr_kernel_scatter_nd(&k, &s, &i, &s, cases[j].f, cases[j].t, NULL), LR_OK);
+        k.run(k.arg, bufs);
+        lr_free(k.arg);
+        assert_true(out == cases[j].want);
+    }
+}
+
+static void scatter__keeps_what_is_no_number(void **state)
+{
+    struct lr_shape s = {1, {2}}, i = {1, {2}};
+    int64_t index[2] = {0, 1};
+    float data[2] = {1, NAN}, updates[2] = {NAN, 1}, out[2];
+    struct lr_kernel k;
+    void *bufs[] = {data, index, updates, out};
+    (void)state;
+
+    for (int f = LR_SCATTER_MAX; f <= LR_SCATTER_MIN; f++) {
+        assert_int_equal(lr_kernel_scatter_elements(&k, &s, &i, &s, 0, (enum lr_scatter)f,
+                                                    LR_DT_F32, NULL),
+                         LR_OK);
+        k.run(k.arg, bufs);
+        lr_free(k.arg);
+        assert_true(isnan(out[0]) && isnan(out[1]));
+    }
+}
+
+/* Integers that a double cannot tell apart. */
+static void top__tells_large_integers_apart(void **state)
+{
+    const int64_t big = (int64_t)1 << 60;
+    int64_t in[] = {big, big + 2, big + 1, -1}, places[4];
+    struct lr_kernel k;
+    void *bufs[] = {in, places};
+    (void)state;
+
+    assert_int_equal(lr_kernel_top(&k, 1, 4, 1, 4, true, LR_DT_I64, false, true, NULL),
+                     LR_OK);
+    k.run(k.arg, bufs);
+    lr_free(k.arg);
+    assert_true(places[0] == 1 && places[1] == 2 && places[2] == 0 && places[3] == 3);
+    assert_int_equal(lr_kernel_top(&k, 1, 4, 1, 4, true, LR_DT_U64, false, true, NULL),
+                     LR_OK);
+    k.run(k.arg, bufs);
+    lr_free(k.arg);
+    assert_true(places[0] == 3 && places[1] == 1 && places[2] == 2 && places[3] == 0);
+}
+
+static void one_hot__cuts_fractions_off(void **state)
+{
+    float index[] = {1.7F, -0.6F, -1.2F, 3}, values[2] = {0, 1}, depth = 3, out[12];
+    const float want[12] = {0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0};
+    struct lr_kernel k;
+    void *bufs[] = {index, &depth, values, out};
+    (void)state;
+
+    assert_int_equal(lr_kernel_one_hot(&k, 4, 3, 1, true, true, NULL), LR_OK);
+    k.run(k.arg, bufs);
+    lr_free(k.arg);
+    assert_memory_equal(out, want, sizeof(want));
 }
 
 static void indices__stay_within_the_data(void **state)
@@ -145,7 +228,7 @@ static void indices__stay_within_the_data(void **state)
     void *bufs[] = {data, index, out};
     (void)state;
 
-    assert_int_equal(lr_kernel_gather_nd(&k, &s, &i, 0, true, NULL), LR_OK);
+    assert_int_equal(lr_kernel_gather_nd(&k, &s, &i, 0, LR_DT_F32, NULL), LR_OK);
     k.run(k.arg, bufs);
     lr_free(k.arg);
     assert_true(out[0] == 2 && out[1] == 1);
@@ -157,6 +240,10 @@ int main(void)
         cmocka_unit_test(recurrent__equals_naive_loops_in_both_directions),
         cmocka_unit_test(top__orders_and_puts_the_first_of_equal_ones_first),
         cmocka_unit_test(scatter_nd__adds_one_row_after_the_other),
+        cmocka_unit_test(scatter__wraps_integers_in_their_own_width),
+        cmocka_unit_test(scatter__keeps_what_is_no_number),
+        cmocka_unit_test(top__tells_large_integers_apart),
+        cmocka_unit_test(one_hot__cuts_fractions_off),
         cmocka_unit_test(indices__stay_within_the_data),
     };
     return cmocka_run_group_tests_name("kernel_index", tests, NULL, NULL);
