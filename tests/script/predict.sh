@@ -9,7 +9,6 @@ run()
 {
     "$ranklab" -b --no-init -e "$1" >"$work/out" 2>&1 </dev/null
 }
-fails() { ! run "$1"; }
 holds() { grep -q -e "$1" "$work/out"; }
 lacks() { ! grep -q -e "$1" "$work/out"; }
 
