@@ -38,8 +38,12 @@ while [ ! "$is_over" ]; do
         cp err said
         lab 'open out/f.onnx' || fail "$where" "cannot be opened"
         case $code in
-        0) cmp -s out/f.onnx 4.onnx && [ "$(names)" = "$(ls -A new)" ] && ok ||
-            fail "$where" "exit status 0 and $(names)" ;;
+        0)
+            # What cannot be removed is left to the next export.
+            case $hit in *unlink*) cmp -s out/f.onnx 4.onnx && export_rank 4 ;; esac
+            cmp -s out/f.onnx 4.onnx && [ "$(names)" = "$(ls -A new)" ] && ok ||
+                fail "$where" "exit status 0 and $(names)"
+            ;;
         1)
             if ! cmp -s out/f.onnx 2.onnx; then
                 fail "$where" "failed and another file"
