@@ -117,13 +117,13 @@ static int64_t reduce_ints(const struct reduce *p, const int64_t *x)
         else if (p->f == LR_RED_PROD)
             sum = (int64_t)((uint64_t)sum * (uint64_t)v);
         else
-            sum = (int64_t)((uint64_t)sum + (uint64_t)(p->f == LR_RED_SUM_SQUARE ? v * v
-                                                       : p->f == LR_RED_L1 && v < 0
-                                                           ? (int64_t)(0 - (uint64_t)v)
-                                                           : v));
+            sum = (int64_t)((uint64_t)sum +
+                            (p->f == LR_RED_SUM_SQUARE    ? (uint64_t)v * (uint64_t)v
+                             : p->f == LR_RED_L1 && v < 0 ? 0 - (uint64_t)v
+                                                          : (uint64_t)v));
     }
     if (p->f == LR_RED_L2)
-        sum = (int64_t)sqrt(squares);
+        sum = whole(sqrt(squares));
     else if (p->f == LR_RED_MEAN)
         sum = p->length ? sum / p->length : 0;
     else if (p->f == LR_RED_LOG_SUM)

@@ -2,6 +2,9 @@
 #include "kernel/kernel.h"
 #include "model.h"
 
+/* Numbers of all of them: a few bytes of a file can ask for all of the memory. */
+enum { MAX_ONES = 1 << 24 };
+
 enum lr_status lr_graph_bind_input(struct lr_graph *g, int v, struct lr_tensor *t,
                                    struct lr_err *e)
 {
@@ -101,22 +104,31 @@ static void give_image(struct lr_graph *g, int v, int image)
     g->n_inputs = kept;
 }
 
-/* A tensor of ones for an input of this type and shape. */
-static enum lr_status ones(struct lr_tensor **out, const struct lr_value *x,
-                           const struct lr_value *image, const struct lr_shape *size,
-                           struct lr_err *e)
+/* A tensor of ones for an input of this type and shape; left: how many more there may be.
+ */
+static enum lr_status ones(struct lr_tensor **out, int64_t *left,
+                           const struct lr_value *x, const struct lr_value *image,
+                           const struct lr_shape *size, struct lr_err *e)
 {
     struct lr_shape s = x->declared;
     const bool is_float = lr_dtype_is_float(x->dtype);
     int64_t count = 0;
+    char text[LR_MAX_DIMS * 21];
 
     if (size)
         share_sizes(&s, x, image, size);
     for (int i = 0; i < s.n_dims; i++)
         s.dims[i] = s.dims[i] < 1 ? 1 : s.dims[i];
-    enum lr_status st = lr_tensor_new(out, x->dtype, &s, e);
-    if (st == LR_OK)
-        st = lr_shape_count(&count, &s, e);
+    enum lr_status st = lr_shape_count(&count, &s, e);
+    if (st == LR_OK && count > *left)
+        st = lr_err_set(
+            e, LR_EUNSUP,
+            "input %.100s (%s) beside %.100s is too large for a constant of ones",
+            x->name, lr_shape_text(text, sizeof(text), &s), image->name);
+    if (st == LR_OK) {
+        *left -= count;
+        st = lr_tensor_new(out, x->dtype, &s, e);
+    }
     for (int64_t i = 0; st == LR_OK && i < count; i++) {
         const float f = 1;
         const int64_t k = 1;
@@ -133,6 +145,7 @@ enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_shape *
 {
     const int image = g->n_inputs > 1 ? lr_graph_image(g) : -1;
     char text[LR_MAX_DIMS * 21];
+    int64_t left = MAX_ONES;
 
     for (int i = g->n_inputs - 1; image >= 0 && i >= 0; i--) {
         const int v = g->inputs[i];
@@ -147,7 +160,7 @@ enum lr_status lr_graph_choose_image(struct lr_graph *g, const struct lr_shape *
             give_image(g, v, image);
             continue;
         }
-        enum lr_status st = ones(&t, x, &g->values[image], size, e);
+        enum lr_status st = ones(&t, &left, x, &g->values[image], size, e);
         if (st == LR_OK) {
             lr_note(notes, LR_NOTE_WARNING,
                     "input %.100s (%s %s) beside %.100s is taken as a constant of ones",

@@ -39,12 +39,20 @@ static enum lr_status check_weight(const struct lr_value *v, struct lr_err *e)
 
 enum lr_status lr_graph_check_weights(const struct lr_graph *g, struct lr_err *e)
 {
+    bool *is_checked = lr_calloc((size_t)g->n_values, sizeof(*is_checked));
     enum lr_status st = LR_OK;
 
+    if (!is_checked)
+        return lr_enomem(e, (size_t)g->n_values, "a list of weights");
     for (int k = 0; k < g->n_nodes && st == LR_OK; k++)
-        for (int i = 0; i < g->nodes[k].n_in && st == LR_OK; i++)
-            if (g->nodes[k].in[i] >= 0 && is_weight(g->nodes[k].op, i))
-                st = check_weight(&g->values[g->nodes[k].in[i]], e);
+        for (int i = 0; i < g->nodes[k].n_in && st == LR_OK; i++) {
+            const int v = g->nodes[k].in[i];
+            if (v < 0 || is_checked[v] || !is_weight(g->nodes[k].op, i))
+                continue;
+            is_checked[v] = true;
+            st = check_weight(&g->values[v], e);
+        }
+    lr_free(is_checked);
     return st;
 }
 

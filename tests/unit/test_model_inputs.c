@@ -130,6 +130,27 @@ static void blocker__names_what_is_not_known_first(void **state)
     lr_graph_free(g);
 }
 
+static void choose_image__makes_no_constant_that_fills_the_memory(void **state)
+{
+    struct lr_err e = {0};
+    struct lr_graph *g = mb_graph(13);
+    (void)state;
+    int x = add_input(g, "x", 4, (int64_t[]){-1, 3, 8, 8});
+    int y = add_input(g, "y", 3, (int64_t[]){1, 40000, 400});
+
+    mb_output(g, mb_binary(g, "Mul", "m", x, y));
+    assert_int_equal(lr_graph_choose_image(g, NULL, NULL, &e), LR_OK);
+    lr_graph_free(g);
+    g = mb_graph(13);
+    x = add_input(g, "x", 4, (int64_t[]){-1, 3, 8, 8});
+    y = add_input(g, "y", 3, (int64_t[]){1, 40000, 40000});
+    mb_output(g, mb_binary(g, "Mul", "m", x, y));
+    assert_int_equal(lr_graph_choose_image(g, NULL, NULL, &e), LR_EUNSUP);
+    assert_string_equal(
+        e.msg, "input y (1x40000x40000) beside x is too large for a constant of ones");
+    lr_graph_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +158,7 @@ int main(void)
         cmocka_unit_test(choose_image__takes_the_one_of_four_dimensions),
         cmocka_unit_test(choose_sizes__fills_in_what_the_file_leaves_free),
         cmocka_unit_test(blocker__names_what_is_not_known_first),
+        cmocka_unit_test(choose_image__makes_no_constant_that_fills_the_memory),
     };
     return cmocka_run_group_tests_name("model_inputs", tests, NULL, NULL);
 }
