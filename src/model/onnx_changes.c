@@ -163,15 +163,13 @@ static int64_t find(const struct change *list, size_t n, const char *op_type, in
 
 int64_t lr_onnx_changed(const char *op_type, int64_t from, int64_t to)
 {
-    enum { FIRST = 7, LAST = 21 };
     int64_t low = from < to ? from : to, high = from < to ? to : from;
 
     if (low == high)
         return 0;
-    /* what changed before and after these is not listed here */
-    if (low < FIRST)
-        return FIRST;
-    if (high > LAST)
+    if (low < LR_ONNX_FIRST_LISTED)
+        return LR_ONNX_FIRST_LISTED;
+    if (high > LR_ONNX_LAST_LISTED)
         return high;
     int64_t at = find(breaks, sizeof(breaks) / sizeof(*breaks), op_type, low, high);
     if (at == 0 && from > to)

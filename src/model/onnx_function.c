@@ -257,6 +257,16 @@ static enum lr_status check_opset(const struct lr_onnx_functions *fs,
     int64_t changed = lr_onnx_changed(op, own->version, model->version);
     if (changed == 0)
         return LR_OK;
+    if (own->version < LR_ONNX_FIRST_LISTED || own->version > LR_ONNX_LAST_LISTED ||
+        model->version < LR_ONNX_FIRST_LISTED || model->version > LR_ONNX_LAST_LISTED)
+        return lr_err_set(
+            e, LR_EUNSUP,
+            "function %.80s is written for opset %lld, the model for opset %lld, and "
+            "what "
+            "changed before opset %d or after opset %d is not known here: write both for "
+            "one opset",
+            f->p->name, (long long)own->version, (long long)model->version,
+            LR_ONNX_FIRST_LISTED, LR_ONNX_LAST_LISTED);
     return lr_err_set(
         e, LR_EUNSUP,
         "function %.80s is written for opset %lld, the model for opset %lld, "

@@ -49,7 +49,9 @@ const char *lr_onnx_domain(const char *domain);
 /* ---- onnx_changes.c */
 
 /* The opset in which an operator of the standard domain became something else than it is
- * to a node written for opset from and read as one of opset to; 0: it is the same. */
+ * to a node written for opset from and read as one of opset to; 0: it is the same. What
+ * lies outside of these opsets is not known, and never the same. */
+enum { LR_ONNX_FIRST_LISTED = 7, LR_ONNX_LAST_LISTED = 21 };
 int64_t lr_onnx_changed(const char *op_type, int64_t from, int64_t to);
 
 /* ---- onnx_expand.c */

@@ -257,6 +257,10 @@ static void function__other_opsets_are_taken_where_they_mean_the_same(void **sta
     lr_graph_free(read_net(&f));
     f = call_of("HardSwish", "x", "y", 18);
     refuse(&f, LR_EUNSUP, "HardSwish changed in opset 14");
+    for (int i = 0; i < 2; i++) {
+        f = call_of("Relu", "x", "y", i ? 25 : 6);
+        refuse(&f, LR_EUNSUP, "before opset 7 or after opset 21 is not known here");
+    }
     assert_int_equal(lr_onnx_changed("Shape", 13, 15), 0);
     assert_int_equal(lr_onnx_changed("Shape", 15, 13), 15);
     assert_int_equal(lr_onnx_changed("Squeeze", 13, 21), 0);
