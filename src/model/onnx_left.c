@@ -3,7 +3,7 @@
  * must not take it from the other: they wait for each other, by a lock on the folder
  * itself, which leaves nothing behind. While a model is not in its place its weights also
  * keep their temporary name, and its lock: weights that are left with both names,
- * unlocked and named by no model, are those of an export that was killed. */
+ * unlocked and named by no model there, are those of an export that was killed. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -92,21 +92,30 @@ static bool may_name(int folder, const char *name, const char *word)
     return may;
 }
 
-/* Whether the model that these weights are for does not name them. */
+static bool is_model(const char *name)
+{
+    const size_t n = strlen(name), n_end = sizeof(model) - 1;
+
+    return n > n_end && strcmp(name + n - n_end, model) == 0;
+}
+
+/* Whether no model of the folder names these weights, by whatever name it goes now, nor
+ * the file that they are for. */
 static bool is_unused(int folder, const char *weights, size_t stem)
 {
-    struct lr_strbuf name = {0};
-    bool is_used = true;
+    char *name = lr_strndup(weights, stem);
+    int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = again >= 0 ? fdopendir(again) : NULL;
+    bool is_used = !name || !d || may_name(folder, name, weights);
+    const struct dirent *x;
 
-    lr_strbuf_add(&name, weights, stem);
-    if (!name.is_failed)
-        is_used = may_name(folder, name.s, weights);
-    lr_strbuf_puts(&name, model);
-    if (!name.is_failed)
-        is_used = is_used || may_name(folder, name.s, weights);
-    else
-        is_used = true;
-    lr_strbuf_free(&name);
+    if (!d && again >= 0)
+        close(again);
+    while (!is_used && (x = readdir(d)) != NULL)
+        is_used = is_model(x->d_name) && may_name(folder, x->d_name, weights);
+    if (d)
+        closedir(d);
+    lr_free(name);
     return !is_used;
 }
 
