@@ -75,6 +75,7 @@ struct lr_node {
     int n_attrs;
     struct lr_attr *attrs;
     char *why_unsupported; /* NULL when the engine's op list can run it; else a reason */
+    bool has_sizes; /* of a Resize: its scales stand for the sizes that the file has */
 };
 
 struct lr_prop {

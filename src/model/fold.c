@@ -151,8 +151,10 @@ static enum lr_status set_target(struct lr_graph *g, struct lr_names *names, int
         return st;
     struct lr_node *n = &g->nodes[k];
     n->in[is_resize ? 2 : 1] = v;
-    if (is_resize)
+    if (is_resize) {
         n->n_in = 3;
+        n->has_sizes = true;
+    }
     return LR_OK;
 }
 

@@ -124,6 +124,7 @@ static enum lr_status copy_node(struct lr_node *out, const struct lr_node *n,
     enum lr_status st;
 
     out->op = n->op;
+    out->has_sizes = n->has_sizes;
     st = lr_string_set(&out->type, n->type, e);
     if (st == LR_OK)
         st = lr_string_set(&out->domain, n->domain, e);

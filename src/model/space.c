@@ -448,6 +448,9 @@ enum lr_status lr_node_resize(struct lr_resize_plan *p, const struct lr_graph *g
         float extent =
             p->opts.coord == LR_COORD_TF_CROP ? (float)(p->roi[a][1] - p->roi[a][0]) : 1;
         p->size[a] = (int64_t)floorf((float)in->dims[a] * extent * scales[i]);
+        /* places are by the sizes, whatever was added for the size to come out whole */
+        if (n->has_sizes)
+            p->scale[a] = (double)p->size[a] / (double)in->dims[a];
     }
     if (sizes)
         keep_ratio(p, n, in, axes, n_axes);

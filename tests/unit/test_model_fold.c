@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "model/space.h"
 #include "model_build.h"
 
 static int constant(struct lr_graph *g, const char *name, int64_t v, int n_dims)
@@ -255,6 +256,41 @@ static void fold__marks_what_is_left_of_the_batch(void **state)
     lr_graph_free(g);
 }
 
+/* 1999 times the float next to 2032 / 1999 is less than 2032: scales that stand for sizes
+ * must give the size all the same, and the places of the quotient. */
+static void fold__keeps_places_when_a_resize_has_sizes(void **state)
+{
+    static const int64_t sizes[] = {2032, 62};
+    (void)state;
+    struct lr_graph *g = mb_graph(13), *copy = NULL;
+    int x = mb_image(g, -1, 2, 1999, 7);
+    int zero = constant(g, "zero", 0, 1);
+    int s = mb_unary(g, "Shape", "s", x);
+    int front =
+        mb_node(g, "Slice", "front", 4, (int[]){s, zero, constant(g, "two", 2, 1), zero});
+    int c = mb_binary(g, "Concat", "c", front, mb_ints(g, "sides", 1, 2, sizes));
+    mb_set_int(g, c, "axis", 0);
+    int r = mb_node(g, "Resize", "r", 4, (int[]){x, -1, -1, c});
+    mb_output(g, r);
+    mb_infer(g);
+    assert_int_equal(lr_graph_clone(&copy, g, NULL), LR_OK);
+    mb_infer(copy);
+    mb_assert_shape(copy, r, "Nx2x2032x62");
+    for (int i = 0; i < 2; i++) {
+        struct lr_resize_plan p;
+        const struct lr_graph *of = i ? copy : g;
+        assert_int_equal(lr_node_resize(&p, of, &of->nodes[0], &of->values[x].shape, NULL,
+                                        0, NULL),
+                         LR_OK);
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(p.size[2 + k], sizes[k]);
+            assert_true((float)p.scale[2 + k] == (float)sizes[k] / (k ? 7.0F : 1999.0F));
+        }
+    }
+    lr_graph_free(copy);
+    lr_graph_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +303,7 @@ int main(void)
         cmocka_unit_test(fold__turns_constant_nodes_into_values),
         cmocka_unit_test(fold__reverses_paddings_when_computed),
         cmocka_unit_test(fold__marks_what_is_left_of_the_batch),
+        cmocka_unit_test(fold__keeps_places_when_a_resize_has_sizes),
     };
     return cmocka_run_group_tests_name("model_fold", tests, NULL, NULL);
 }
