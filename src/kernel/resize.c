@@ -41,6 +41,10 @@ static int64_t clamp(int64_t i, int64_t n)
     return i < 0 ? 0 : i >= n ? n - 1 : i;
 }
 
+/* So near to the middle of two positions, a place that was rounded is there; so for
+ * ONNX Runtime. */
+static const double TIE = 1e-6;
+
 static int64_t nearest(enum lr_resize_nearest mode, double x)
 {
     switch (mode) {
@@ -49,9 +53,9 @@ static int64_t nearest(enum lr_resize_nearest mode, double x)
     case LR_NEAREST_CEIL:
         return (int64_t)ceil(x);
     case LR_NEAREST_PREFER_CEIL:
-        return (int64_t)floor(x + 0.5);
+        return (int64_t)floor(x + 0.5 + TIE);
     default:
-        return (int64_t)ceil(x - 0.5);
+        return (int64_t)ceil(x - 0.5 - TIE);
     }
 }
 

@@ -179,6 +179,8 @@ for mode in ("linear", "cubic"):
     resize("antialias_" + mode, 18, scales=[1, 1, 0.6, 0.45], mode=mode, antialias=1)
     resize("symmetric_" + mode, 19, scales=[1, 1, 0.7, 1.3], mode=mode,
            coordinate_transformation_mode="half_pixel_symmetric")
+resize("ties", 13, sizes=[0, 4, 9, 84], mode="nearest",
+       coordinate_transformation_mode="asymmetric")
 resize("axes", 18, sizes=[9, 15], mode="linear", axes=[2, 3])
 resize("not_larger", 18, sizes=[9, 11], mode="linear", axes=[2, 3],
        keep_aspect_ratio_policy="not_larger")

@@ -126,6 +126,29 @@ static void resize__takes_the_first_when_pytorch_keeps_one(void **state)
     lr_resize_axis_clear(&a);
 }
 
+/* Places that are halves, but for the rounding of the scale they are divided by. */
+static void resize__takes_what_was_rounded_for_the_middle(void **state)
+{
+    static const struct {
+        int in, out, at, floor;
+    } cases[] = {{7, 62, 31, 3}, {11, 26, 13, 5}, {15, 78, 13, 2}, {22, 52, 13, 5}};
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        const int in = cases[i / 2].in, out = cases[i / 2].out;
+        const struct lr_resize_opts o = {.mode = LR_RESIZE_NEAREST,
+                                         .coord = LR_COORD_ASYMMETRIC,
+                                         .nearest = i % 2 ? LR_NEAREST_PREFER_CEIL
+                                                          : LR_NEAREST_PREFER_FLOOR};
+        struct lr_resize_axis a;
+        assert_int_equal(2 * cases[i / 2].at * in, (2 * cases[i / 2].floor + 1) * out);
+        assert_int_equal(lr_resize_axis_init(&a, in, out, (double)out / in,
+                                             (const double[]){0, 1}, &o, NULL),
+                         LR_OK);
+        assert_int_equal(a.index[cases[i / 2].at], cases[i / 2].floor + i % 2);
+        lr_resize_axis_clear(&a);
+    }
+}
+
 /* Numbers of uint64 with the highest bit set are no negative ones. */
 static void map__knows_no_sign_when_integers_are_unsigned(void **state)
 {
@@ -291,6 +314,7 @@ int main(void)
         cmocka_unit_test(reduce__takes_logarithms_of_integers),
         cmocka_unit_test(triangle__keeps_all_or_nothing_when_the_diagonal_is_far_away),
         cmocka_unit_test(resize__takes_the_first_when_pytorch_keeps_one),
+        cmocka_unit_test(resize__takes_what_was_rounded_for_the_middle),
         cmocka_unit_test(map__knows_no_sign_when_integers_are_unsigned),
         cmocka_unit_test(many__hands_nan_on_wherever_it_stands),
         cmocka_unit_test(quantize__stays_in_range_when_the_number_is_none),
