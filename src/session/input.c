@@ -18,10 +18,11 @@ static const struct lr_node *first_layer(const struct lr_graph *g, bool is_conv)
 {
     for (int k = 0; k < g->n_nodes; k++) {
         const struct lr_node *n = &g->nodes[k];
-        if ((is_conv ? n->op == LR_OP_CONV
+        if (n->n_in > 1 &&
+            (is_conv ? n->op == LR_OP_CONV
                      : (n->op == LR_OP_GEMM || n->op == LR_OP_MAT_MUL) &&
                            n->in[0] == lr_graph_image(g)) &&
-            n->n_in > 1 && n->in[1] >= 0 && g->values[n->in[1]].tensor &&
+            n->in[1] >= 0 && g->values[n->in[1]].tensor &&
             g->values[n->in[1]].tensor->shape.n_dims >= 2)
             return n;
     }
@@ -45,8 +46,8 @@ static int64_t channels_of(const struct lr_graph *g, bool is_conv, int64_t other
     return c > 0 && c <= INT_MAX ? c : otherwise;
 }
 
-/* Whether a Transpose on the way from value v to the first convolution puts the last axis
- * first. */
+/* Whether a Transpose that puts the last axis first is what value v meets, but for what
+ * changes one number at a time. */
 static bool is_turned(const struct lr_graph *g, int v)
 {
     for (int k = 0; k < g->n_nodes; k++) {
@@ -57,6 +58,8 @@ static bool is_turned(const struct lr_graph *g, int v)
             is_reader = is_reader || n->in[i] == v;
         if (!is_reader)
             continue;
+        if (n->n_out < 1 || n->out[0] < 0)
+            return false; /* nothing has looked at the nodes yet */
         switch (n->op) {
         case LR_OP_TRANSPOSE:
             return a && a->kind == LR_ATTR_INTS && a->n == 4 && a->ints[1] == 3 &&
