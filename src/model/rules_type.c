@@ -1,6 +1,6 @@
-/* How many inputs there are, and types of those that a kernel reads as reals or as
- * integers by what another one is: reals and integers have elements of different sizes,
- * so a mixture is refused first. */
+/* How many inputs and outputs there are, and types of those that a kernel reads as reals
+ * or as integers by what another one is: reals and integers have elements of different
+ * sizes, so a mixture is refused first. */
 #include "kernel/kernel.h"
 #include "model.h"
 
@@ -111,7 +111,31 @@ static const unsigned char most_inputs[LR_OP_COUNT] = {
     [LR_OP_TRILU] = 2,
 };
 
-/* Kernels find their results behind the inputs they know of. */
+/* How many outputs an operator has at most. */
+static int most_outputs(enum lr_op op)
+{
+    switch (op) {
+    case LR_OP_SPLIT:
+    case LR_OP_IF:
+        return ANY;
+    case LR_OP_BATCH_NORMALIZATION:
+        return 5;
+    case LR_OP_LSTM:
+    case LR_OP_LAYER_NORMALIZATION:
+        return 3;
+    case LR_OP_GRU:
+    case LR_OP_RNN:
+    case LR_OP_TOP_K:
+    case LR_OP_MAX_POOL:
+    case LR_OP_DROPOUT:
+        return 2;
+    default:
+        return 1;
+    }
+}
+
+/* Kernels find their results behind the inputs they know of, and a layer that is replaced
+ * gives the first of its outputs only. */
 static enum lr_status check_count(const struct lr_infer *c, struct lr_err *e)
 {
     const int given = most_inputs[c->node->op], most = given ? given : 1;
@@ -120,6 +144,11 @@ static enum lr_status check_count(const struct lr_infer *c, struct lr_err *e)
         if (lr_infer_has(c, i))
             return lr_err_set(e, LR_EPARSE, "%.100s: %s with more than %d input%s",
                               c->node->name, c->node->type, most, most > 1 ? "s" : "");
+    const int n = most_outputs(c->node->op);
+    for (int i = n; n != ANY && i < c->node->n_out; i++)
+        if (c->node->out[i] >= 0)
+            return lr_err_set(e, LR_EPARSE, "%.100s: %s with more than %d output%s",
+                              c->node->name, c->node->type, n, n > 1 ? "s" : "");
     return LR_OK;
 }
 

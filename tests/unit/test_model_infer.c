@@ -304,6 +304,33 @@ static void infer__refuses_more_inputs_than_an_operator_has(void **state)
     }
 }
 
+/* Nothing computes those behind the last. */
+static void infer__refuses_more_outputs_than_an_operator_has(void **state)
+{
+    const struct {
+        const char *type, *words;
+        int n;
+    } cases[] = {{"Relu", "Relu with more than 1 output", 2},
+                 {"MaxPool", "MaxPool with more than 2 outputs", 3},
+                 {"Conv", "Conv with more than 1 output", 4}};
+    (void)state;
+
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        struct lr_graph *g = mb_graph(16);
+        struct lr_err e = {0};
+        int out[4], x = mb_image(g, -1, 2, 4, 4);
+        for (int i = 0; i < 4; i++) {
+            const char name[] = {'o', (char)('0' + i), 0};
+            assert_int_equal(lr_graph_add_value(g, &out[i], name, NULL, &e), LR_OK);
+        }
+        assert_int_equal(
+            lr_graph_add_node(g, 0, cases[k].type, "n", &x, 1, out, cases[k].n, &e),
+            LR_OK);
+        mb_output(g, out[cases[k].n - 1]);
+        assert_refused(g, LR_EPARSE, cases[k].words);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +347,7 @@ int main(void)
         cmocka_unit_test(infer__asks_for_sizes_when_input_is_free),
         cmocka_unit_test(infer__refuses_sizes_that_overflow),
         cmocka_unit_test(infer__refuses_more_inputs_than_an_operator_has),
+        cmocka_unit_test(infer__refuses_more_outputs_than_an_operator_has),
     };
     return cmocka_run_group_tests_name("model_infer", tests, NULL, NULL);
 }
