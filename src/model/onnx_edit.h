@@ -48,7 +48,9 @@ enum lr_status lr_onnx_put_parts(struct lr_onnx_file *f, const struct lr_onnx_sw
  * when done; -1 where there are no locks. */
 enum lr_status lr_onnx_take_turn(int *lock, const char *path,
                                  const struct lr_progress *progress, struct lr_err *e);
-/* Removes weights that a killed export left in the folder of path. */
-void lr_onnx_remove_left(const char *path);
+/* Removes weights that a killed export left in the folder of path; not while it is
+ * another's turn, who may be about to write the same ones. has_turn: it is the caller's.
+ */
+void lr_onnx_remove_left(const char *path, bool has_turn);
 
 #endif

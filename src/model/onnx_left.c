@@ -158,9 +158,15 @@ static void look_at_temp(int folder, const char *name)
     close(fd);
 }
 
-void lr_onnx_remove_left(const char *path)
+void lr_onnx_remove_left(const char *path, bool has_turn)
 {
     int folder = open_folder(path);
+
+    if (folder >= 0 && !has_turn && flock(folder, LOCK_EX | LOCK_NB) != 0 &&
+        errno == EWOULDBLOCK) {
+        close(folder);
+        return;
+    }
     int again = folder >= 0 ? fcntl(folder, F_DUPFD_CLOEXEC, 0) : -1;
     DIR *d = again >= 0 ? fdopendir(again) : NULL;
     const struct dirent *x;

@@ -448,7 +448,7 @@ enum lr_status lr_onnx_save(struct lr_onnx_file *f, char **data, const char *pat
         st = lr_onnx_take_turn(&lock, path, o->progress, e);
     }
     if (st == LR_OK)
-        lr_onnx_remove_left(path);
+        lr_onnx_remove_left(path, is_large);
     if (st == LR_OK && is_large)
         st = move_out(f, &made, path, e);
     if (st != LR_OK)
