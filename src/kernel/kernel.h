@@ -25,6 +25,7 @@ struct lr_kernel {
 enum lr_status lr_kernel_make(struct lr_kernel *k,
                               void (*run)(const void *, void *const *), const void *arg,
                               size_t size, struct lr_err *e);
+/* ---- types.c ---- */
 /* Whether values of this type are kept as float32; int64 otherwise. */
 bool lr_kernel_is_float(enum lr_dtype t);
 /* x as a value of integer type t: the low bits, or 0 and 1 for booleans. */

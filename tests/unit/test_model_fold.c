@@ -279,9 +279,9 @@ static void fold__keeps_places_when_a_resize_has_sizes(void **state)
     for (int i = 0; i < 2; i++) {
         struct lr_resize_plan p;
         const struct lr_graph *of = i ? copy : g;
-        assert_int_equal(lr_node_resize(&p, of, &of->nodes[0], &of->values[x].shape, NULL,
-                                        0, NULL),
-                         LR_OK);
+        assert_int_equal(
+            lr_node_resize(&p, of, &of->nodes[0], &of->values[x].shape, NULL, 0, NULL),
+            LR_OK);
         for (int k = 0; k < 2; k++) {
             assert_int_equal(p.size[2 + k], sizes[k]);
             assert_true((float)p.scale[2 + k] == (float)sizes[k] / (k ? 7.0F : 1999.0F));
