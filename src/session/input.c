@@ -153,67 +153,86 @@ bool session_choose_sizes(struct lr_shape *out, const struct lr_graph *g,
     return true;
 }
 
-/* Whether value v is read, as it is or one number at a time changed, by what takes its
- * second dimension for channels. */
-static bool is_read_channels_first(const struct lr_graph *g, int v, int depth)
-{
-    enum { MAX_DEPTH = 8 };
+enum reading { OTHERWISE, CHANNELS_FIRST, ONE_BY_ONE };
 
-    for (int k = 0; k < g->n_nodes; k++) {
+/* Whether a node takes the second dimension of what it reads for channels, or changes one
+ * number at a time. */
+static enum reading reading_of(const struct lr_node *n)
+{
+    switch (n->op) {
+    case LR_OP_CONV:
+    case LR_OP_CONV_TRANSPOSE:
+    case LR_OP_MAX_POOL:
+    case LR_OP_AVERAGE_POOL:
+    case LR_OP_LP_POOL:
+    case LR_OP_GLOBAL_AVERAGE_POOL:
+    case LR_OP_GLOBAL_MAX_POOL:
+    case LR_OP_GLOBAL_LP_POOL:
+    case LR_OP_BATCH_NORMALIZATION:
+    case LR_OP_INSTANCE_NORMALIZATION:
+    case LR_OP_GROUP_NORMALIZATION:
+    case LR_OP_LRN:
+    case LR_OP_DEPTH_TO_SPACE:
+    case LR_OP_SPACE_TO_DEPTH:
+        return CHANNELS_FIRST;
+    case LR_OP_ADD:
+    case LR_OP_SUB:
+    case LR_OP_MUL:
+    case LR_OP_DIV:
+    case LR_OP_CAST:
+    case LR_OP_CLIP:
+    case LR_OP_RELU:
+    case LR_OP_IDENTITY:
+    case LR_OP_DROPOUT:
+    case LR_OP_PAD:
+    case LR_OP_QUANTIZE_LINEAR:
+    case LR_OP_DEQUANTIZE_LINEAR:
+        return ONE_BY_ONE;
+    default:
+        return OTHERWISE;
+    }
+}
+
+/* Whether value v, as it is or changed one number at a time, is read by what takes its
+ * second dimension for channels. */
+static enum lr_status find_channels_first(bool *is_first, const struct lr_graph *g, int v,
+                                          struct lr_err *e)
+{
+    bool *is_same = lr_calloc((size_t)g->n_values, sizeof(*is_same));
+
+    *is_first = false;
+    if (!is_same)
+        return lr_enomem(e, (size_t)g->n_values, "a set of values");
+    is_same[v] = true;
+    for (int k = 0; !*is_first && k < g->n_nodes; k++) {
         const struct lr_node *n = &g->nodes[k];
+        const enum reading reading = reading_of(n);
         bool is_reader = false;
         for (int i = 0; i < n->n_in; i++)
-            is_reader = is_reader || n->in[i] == v;
-        if (!is_reader)
-            continue;
-        switch (n->op) {
-        case LR_OP_CONV:
-        case LR_OP_CONV_TRANSPOSE:
-        case LR_OP_MAX_POOL:
-        case LR_OP_AVERAGE_POOL:
-        case LR_OP_LP_POOL:
-        case LR_OP_GLOBAL_AVERAGE_POOL:
-        case LR_OP_GLOBAL_MAX_POOL:
-        case LR_OP_GLOBAL_LP_POOL:
-        case LR_OP_BATCH_NORMALIZATION:
-        case LR_OP_INSTANCE_NORMALIZATION:
-        case LR_OP_GROUP_NORMALIZATION:
-        case LR_OP_LRN:
-        case LR_OP_DEPTH_TO_SPACE:
-        case LR_OP_SPACE_TO_DEPTH:
-            return true;
-        case LR_OP_ADD:
-        case LR_OP_SUB:
-        case LR_OP_MUL:
-        case LR_OP_DIV:
-        case LR_OP_CAST:
-        case LR_OP_CLIP:
-        case LR_OP_RELU:
-        case LR_OP_IDENTITY:
-        case LR_OP_DROPOUT:
-        case LR_OP_PAD:
-        case LR_OP_QUANTIZE_LINEAR:
-        case LR_OP_DEQUANTIZE_LINEAR:
-            if (depth < MAX_DEPTH && n->n_out > 0 &&
-                is_read_channels_first(g, n->out[0], depth + 1))
-                return true;
-            break;
-        default:
-            break;
-        }
+            is_reader = is_reader || (n->in[i] >= 0 && is_same[n->in[i]]);
+        *is_first = is_reader && reading == CHANNELS_FIRST;
+        if (is_reader && reading == ONE_BY_ONE && n->n_out > 0 && n->out[0] >= 0)
+            is_same[n->out[0]] = true;
     }
-    return false;
+    lr_free(is_same);
+    return LR_OK;
 }
 
 /* Networks made for channels that come last turn their input round first, or want more
  * rows than an image has channels. */
-static bool has_channels_last(const struct lr_graph *g, int v)
+static enum lr_status find_channels_last(bool *is_last, const struct lr_graph *g, int v,
+                                         struct lr_err *e)
 {
     const int64_t *d = g->values[v].shape.dims;
+    bool is_first = true;
+    enum lr_status st = LR_OK;
 
-    if (d[3] > LR_MAX_CHANNELS)
-        return false;
-    return d[1] > LR_MAX_CHANNELS ? !is_read_channels_first(g, v, 0) : is_turned(g, v);
+    if (d[3] <= LR_MAX_CHANNELS && d[1] > LR_MAX_CHANNELS)
+        st = find_channels_first(&is_first, g, v, e);
+    else if (d[3] <= LR_MAX_CHANNELS)
+        is_first = !is_turned(g, v);
+    *is_last = !is_first;
+    return st;
 }
 
 /* Channels, height and width of what is fed; an array of other dimensions keeps its
@@ -240,7 +259,12 @@ enum lr_status session_find_input(struct lr_session *s, struct lr_err *e)
                               "input %.100s has shape %s: give its size, as in "
                               "--input 1x3x224x224",
                               v->name, lr_shape_text(text, sizeof(text), &v->shape));
-    s->is_channels_last = n == 4 && has_channels_last(g, g->inputs[0]);
+    s->is_channels_last = false;
+    if (n == 4) {
+        enum lr_status st = find_channels_last(&s->is_channels_last, g, g->inputs[0], e);
+        if (st != LR_OK)
+            return st;
+    }
     for (int i = 2; i < n - 1; i++)
         h *= d[i]; /* within int64: inference has checked the product */
     w = n > 2 ? d[n - 1] : 1;
