@@ -72,8 +72,7 @@ MARKS = {"link_open", "image", "html_inline", "html_block", "code_inline", "stro
 
 def markdown(text, allowed=()):
     md = markdown_it.MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    tokens, rows = md.parse(text), []
-    for t in tokens:
+    for t in md.parse(text):
         for x in [t] + (t.children or []):
             if x.type in MARKS and x.type not in allowed:
                 yield "%s: %s" % (x.type, (x.content or t.content)[:80])

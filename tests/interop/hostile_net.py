@@ -5,7 +5,6 @@ Usage: hostile_net.py FILE.onnx [--broken] [--canary PATH]   (--broken: names th
 import sys
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 CHANNELS, SIDE, CLASSES = 4, 6, 3

@@ -7,20 +7,22 @@ approximated their filters have a low rank by construction: solved at that rank 
 the file must compute in ONNX Runtime what the original computes there, also where ranklab
 cannot run the network to its end. Ends with "N passed, N failed"."""
 import os
+import subprocess
 import sys
 
 import numpy as np
 from onnx import TensorProto, helper
 
-import opsets
-from opsets import command, ints
+import opsets_net
+from opsets import command
+from opsets_net import ints
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOLERANCE = 1e-4
 RANK, N_IMAGES = 6, 60
 
 
-class Net(opsets.Net):
+class Net(opsets_net.Net):
     def conv(self, x, c, d, kernel=(3, 3), **attributes):
         """Filters of rank RANK, so that a network of splits is the same network."""
         n = c * int(np.prod(kernel))
@@ -150,9 +152,8 @@ def opened(program, *lines):
     argv = [program, "-b", "--no-init", "--threads", "2"]
     for line in lines:
         argv += ["-e", line]
-    r = opsets.subprocess.run(argv, stdin=opsets.subprocess.DEVNULL,
-                              stdout=opsets.subprocess.PIPE, stderr=opsets.subprocess.STDOUT,
-                              universal_newlines=True)
+    r = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, universal_newlines=True)
     if r.returncode:
         raise RuntimeError(r.stdout.strip().replace("\n", " | ")[-300:])
     return r.stdout
