@@ -9,7 +9,7 @@ static char *export(size_t *len, const char *layer, struct lr_strbuf *b)
 {
     struct lr_onnx_file *f;
     struct lr_onnx_save how = {0};
-    struct lr_graph *g;
+    struct lr_graph *g = NULL;
     struct lr_layer *layers = NULL;
     struct lr_err e = {0};
     struct lr_file to = {0};
