@@ -46,6 +46,46 @@ static int64_t channels_of(const struct lr_graph *g, bool is_conv, int64_t other
     return c > 0 && c <= INT_MAX ? c : otherwise;
 }
 
+enum reading { OTHERWISE, CHANNELS_FIRST, ONE_BY_ONE };
+
+/* Whether a node takes the second dimension of what it reads for channels, or changes one
+ * number at a time. */
+static enum reading reading_of(const struct lr_node *n)
+{
+    switch (n->op) {
+    case LR_OP_CONV:
+    case LR_OP_CONV_TRANSPOSE:
+    case LR_OP_MAX_POOL:
+    case LR_OP_AVERAGE_POOL:
+    case LR_OP_LP_POOL:
+    case LR_OP_GLOBAL_AVERAGE_POOL:
+    case LR_OP_GLOBAL_MAX_POOL:
+    case LR_OP_GLOBAL_LP_POOL:
+    case LR_OP_BATCH_NORMALIZATION:
+    case LR_OP_INSTANCE_NORMALIZATION:
+    case LR_OP_GROUP_NORMALIZATION:
+    case LR_OP_LRN:
+    case LR_OP_DEPTH_TO_SPACE:
+    case LR_OP_SPACE_TO_DEPTH:
+        return CHANNELS_FIRST;
+    case LR_OP_ADD:
+    case LR_OP_SUB:
+    case LR_OP_MUL:
+    case LR_OP_DIV:
+    case LR_OP_CAST:
+    case LR_OP_CLIP:
+    case LR_OP_RELU:
+    case LR_OP_IDENTITY:
+    case LR_OP_DROPOUT:
+    case LR_OP_PAD:
+    case LR_OP_QUANTIZE_LINEAR:
+    case LR_OP_DEQUANTIZE_LINEAR:
+        return ONE_BY_ONE;
+    default:
+        return OTHERWISE;
+    }
+}
+
 /* Whether a Transpose that puts the last axis first is what value v meets, but for what
  * changes one number at a time. */
 static bool is_turned(const struct lr_graph *g, int v)
@@ -60,26 +100,12 @@ static bool is_turned(const struct lr_graph *g, int v)
             continue;
         if (n->n_out < 1 || n->out[0] < 0)
             return false; /* nothing has looked at the nodes yet */
-        switch (n->op) {
-        case LR_OP_TRANSPOSE:
+        if (n->op == LR_OP_TRANSPOSE)
             return a && a->kind == LR_ATTR_INTS && a->n == 4 && a->ints[1] == 3 &&
                    a->ints[2] == 1;
-        case LR_OP_ADD:
-        case LR_OP_SUB:
-        case LR_OP_MUL:
-        case LR_OP_DIV:
-        case LR_OP_CAST:
-        case LR_OP_CLIP:
-        case LR_OP_IDENTITY:
-        case LR_OP_DROPOUT:
-        case LR_OP_PAD:
-        case LR_OP_QUANTIZE_LINEAR:
-        case LR_OP_DEQUANTIZE_LINEAR:
-            v = n->out[0];
-            break;
-        default:
+        if (reading_of(n) != ONE_BY_ONE)
             return false;
-        }
+        v = n->out[0];
     }
     return false;
 }
@@ -151,46 +177,6 @@ bool session_choose_sizes(struct lr_shape *out, const struct lr_graph *g,
             x->name, free_text.s, lr_shape_text(text, sizeof(text), out));
     lr_strbuf_free(&free_text);
     return true;
-}
-
-enum reading { OTHERWISE, CHANNELS_FIRST, ONE_BY_ONE };
-
-/* Whether a node takes the second dimension of what it reads for channels, or changes one
- * number at a time. */
-static enum reading reading_of(const struct lr_node *n)
-{
-    switch (n->op) {
-    case LR_OP_CONV:
-    case LR_OP_CONV_TRANSPOSE:
-    case LR_OP_MAX_POOL:
-    case LR_OP_AVERAGE_POOL:
-    case LR_OP_LP_POOL:
-    case LR_OP_GLOBAL_AVERAGE_POOL:
-    case LR_OP_GLOBAL_MAX_POOL:
-    case LR_OP_GLOBAL_LP_POOL:
-    case LR_OP_BATCH_NORMALIZATION:
-    case LR_OP_INSTANCE_NORMALIZATION:
-    case LR_OP_GROUP_NORMALIZATION:
-    case LR_OP_LRN:
-    case LR_OP_DEPTH_TO_SPACE:
-    case LR_OP_SPACE_TO_DEPTH:
-        return CHANNELS_FIRST;
-    case LR_OP_ADD:
-    case LR_OP_SUB:
-    case LR_OP_MUL:
-    case LR_OP_DIV:
-    case LR_OP_CAST:
-    case LR_OP_CLIP:
-    case LR_OP_RELU:
-    case LR_OP_IDENTITY:
-    case LR_OP_DROPOUT:
-    case LR_OP_PAD:
-    case LR_OP_QUANTIZE_LINEAR:
-    case LR_OP_DEQUANTIZE_LINEAR:
-        return ONE_BY_ONE;
-    default:
-        return OTHERWISE;
-    }
 }
 
 /* Whether value v, as it is or changed one number at a time, is read by what takes its
