@@ -258,7 +258,7 @@ static enum lr_status check_numbers(const struct lr_tensor *t, const char *name,
         is_nan = __builtin_isnan(((const float *)x->data)[i]);
     lr_tensor_free(x);
     if (is_nan)
-        return lr_err_set(e, LR_ENUMERIC, "tensor %.100s holds NaN or infinity", name);
+        return lr_err_set(e, LR_ENUMERIC, "tensor %.100s holds NaN", name);
     return LR_OK;
 }
 
