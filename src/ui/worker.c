@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 double ui_now(void)
@@ -102,6 +103,12 @@ bool ui_worker_end(struct ui_worker *w, double max_s)
     return true;
 }
 
+/* Nobody waits for what nobody asked for to leave: what ^D, F10 and people type. */
+static bool is_leaving(const char *line)
+{
+    return strcmp(line, "quit") == 0 || strcmp(line, "exit") == 0;
+}
+
 bool ui_worker_run(struct ui_worker *w, enum ui_job_kind kind, const char *line,
                    bool is_same_key)
 {
@@ -110,6 +117,9 @@ bool ui_worker_run(struct ui_worker *w, enum ui_job_kind kind, const char *line,
 
     pthread_mutex_lock(&w->lock);
     if (j.line && w->n_jobs < UI_MAX_JOBS - 2) {
+        if (w->work.is_busy && w->work.kind == UI_JOB_SPECTRA && w->n_jobs == 0 &&
+            is_leaving(line))
+            atomic_store(&w->is_stopped, true);
         ui_job_add(w, &j);
         has_room = true;
     }
