@@ -41,10 +41,6 @@ struct lr_learned {
 int lr_session_learned(const struct lr_learned **out, const struct lr_session *s);
 /* Of the plan as it is; cheap (well under a millisecond), starts no parallel work. */
 void lr_session_predict(struct lr_prediction *p, const struct lr_session *s);
-/* Of any ranks with any methods, n_layers each. */
-void lr_session_predict_ranks(struct lr_prediction *p, const struct lr_session *s,
-                              const enum lr_method *methods,
-                              const struct lr_ranks *ranks);
 
 #ifdef __cplusplus
 }

@@ -52,8 +52,6 @@ int64_t lr_survey_count(const struct lr_survey *s); /* images drawn */
  * to be free of them. */
 double lr_survey_mean(const struct lr_survey *s);
 double lr_survey_half_width(const struct lr_survey *s);
-/* How many images one that was drawn stands for; 0 for one that was not. */
-double lr_survey_weight(const struct lr_survey *s, int64_t image);
 /* lr_eval_compare from the images drawn, whose outcomes alone are looked at. Everything
  * is estimated for all n images; the intervals are those that all images would give,
  * widened by the uncertainty of the estimate: both are added in quadrature. */

@@ -11,7 +11,9 @@
 #include "cmd/configs.h"
 #include "cmd/tables.h"
 
-const char *cmd_time_text(char *buf, size_t size, int64_t when, bool is_short)
+/* "2026-01-31T12:00:00Z", or short "2026-01-31 12:00"; NULL for 0, which is never. buf of
+ * at least 32 bytes. */
+static const char *time_text(char *buf, size_t size, int64_t when, bool is_short)
 {
     time_t t = (time_t)when;
     struct tm parts;
@@ -183,7 +185,7 @@ static void add_measured(struct out_table *t, const struct lr_config *k)
 {
     struct lr_strbuf b = {0};
     char when[32];
-    const char *at = cmd_time_text(when, sizeof(when), k->evaluated_at, true);
+    const char *at = time_text(when, sizeof(when), k->evaluated_at, true);
 
     if (k->has_eval || k->is_eval_told) {
         const char *path = k->eval_path ? k->eval_path : "";
@@ -230,11 +232,10 @@ static void add_config(struct out_table *t, const struct lr_session *s,
         out_null(t);
     out_text(t, has_eval ? k->eval_path : NULL);
     out_text(t, has_eval ? k->eval_sha256 : NULL);
-    out_text(t,
-             has_eval ? cmd_time_text(buf, sizeof(buf), k->evaluated_at, false) : NULL);
+    out_text(t, has_eval ? time_text(buf, sizeof(buf), k->evaluated_at, false) : NULL);
     out_real(t, k->ms);
     out_real(t, k->ms_original);
-    out_text(t, cmd_time_text(buf, sizeof(buf), k->kept_at, false));
+    out_text(t, time_text(buf, sizeof(buf), k->kept_at, false));
     if (has_eval)
         out_bool(t, k->is_eval_told);
     else

@@ -5,9 +5,6 @@
 #include "cmd/context.h"
 #include "ranklab/configs.h"
 
-/* "2026-01-31T12:00:00Z", or short "2026-01-31 12:00"; NULL for 0, which is never. buf of
- * at least 32 bytes. */
-const char *cmd_time_text(char *buf, size_t size, int64_t when, bool is_short);
 /* chosen: something is not solved; stale, solved; whole: nothing is approximated. */
 const char *cmd_config_state(const struct lr_config *k, int n_layers);
 enum lr_status cmd_compare(struct cmd_ctx *c, const struct cmd_call *call,

@@ -111,7 +111,8 @@ void lr_dn_version(char *buf, size_t size)
 
 /* ---- layouts */
 
-const struct lr_dn_desc *lr_dn_intern(struct lr_dn *dn, const dnnl_memory_desc_t *md)
+/* A copy of md that belongs to dn; NULL: no memory. */
+static const struct lr_dn_desc *intern(struct lr_dn *dn, const dnnl_memory_desc_t *md)
 {
     struct lr_dn_desc *d = lr_calloc(1, sizeof *d);
     if (!d)
@@ -146,7 +147,7 @@ const struct lr_dn_desc *lr_dn_strided(struct lr_dn *dn, int n, const int64_t *d
     lr_dn_to_dims(st, n, strides);
     if (dnnl_memory_desc_init_by_strides(&md, n, d, dnnl_f32, st) != dnnl_success)
         return NULL;
-    return lr_dn_intern(dn, &md);
+    return intern(dn, &md);
 }
 
 const struct lr_dn_desc *lr_dn_plain(struct lr_dn *dn, int n, const int64_t *dims)
@@ -167,7 +168,7 @@ const struct lr_dn_desc *lr_dn_nhwc(struct lr_dn *dn, const int64_t *dims)
     dnnl_memory_desc_t md;
     if (lr_dn_init_tag(&md, 4, dims, dnnl_nhwc) != dnnl_success)
         return NULL;
-    return lr_dn_intern(dn, &md);
+    return intern(dn, &md);
 }
 
 bool lr_dn_equal(const struct lr_dn_desc *a, const struct lr_dn_desc *b)
@@ -232,7 +233,7 @@ const struct lr_dn_desc *lr_dn_prim_desc(struct lr_dn *dn, const struct lr_dn_pr
         md = query(p, dnnl_query_weights_md, 1);
     else if (role == LR_DN_DST)
         md = query(p, dnnl_query_dst_md, 0);
-    return md ? lr_dn_intern(dn, md) : NULL;
+    return md ? intern(dn, md) : NULL;
 }
 
 size_t lr_dn_prim_scratch(const struct lr_dn_prim *p)

@@ -30,8 +30,6 @@ struct lr_dn_prim {
 
 /* oneDNN's word as an error. */
 enum lr_status lr_dn_fail(struct lr_err *e, dnnl_status_t s, const char *what);
-/* A copy of md that belongs to dn; NULL: no memory. */
-const struct lr_dn_desc *lr_dn_intern(struct lr_dn *dn, const dnnl_memory_desc_t *md);
 /* The interface takes arrays of its own fixed length, of which it reads n. */
 void lr_dn_to_dims(dnnl_dims_t out, int n, const int64_t *in);
 dnnl_status_t lr_dn_init_tag(dnnl_memory_desc_t *md, int n, const int64_t *dims,

@@ -180,7 +180,6 @@ enum lr_status lr_eng_eltwise(struct lr_eng_build *b, const struct lr_node *n,
 enum lr_status lr_eng_tune(struct lr_eng_build *b);
 
 /* ---- typed.c: values that are no floats, and plain kernels of the model's own */
-size_t lr_eng_value_bytes(const struct lr_eng_val *x);
 /* Node n by its plain kernel (model/eval.h). */
 enum lr_status lr_eng_build_plain(struct lr_eng_build *b, const struct lr_node *n);
 /* The buffer of an integer constant, in *buf. */

@@ -6,7 +6,7 @@
 #include "model/eval.h"
 #include "ranklab/mem.h"
 
-size_t lr_eng_value_bytes(const struct lr_eng_val *x)
+static size_t value_bytes(const struct lr_eng_val *x)
 {
     return x->count * (x->is_int ? sizeof(int64_t) : sizeof(float));
 }
@@ -15,10 +15,10 @@ enum lr_status lr_eng_load_ints(struct lr_eng_build *b, int v, int *buf)
 {
     const struct lr_eng_val *x = &b->vals[v];
     int64_t *data = lr_alloc(x->count, sizeof *data);
-    *buf = data ? lr_eng_buf_new(b->net, LR_ENG_CONST, lr_eng_value_bytes(x), b->e) : -1;
+    *buf = data ? lr_eng_buf_new(b->net, LR_ENG_CONST, value_bytes(x), b->e) : -1;
     if (*buf < 0) {
         lr_free(data);
-        return lr_enomem(b->e, lr_eng_value_bytes(x), "a constant");
+        return lr_enomem(b->e, value_bytes(x), "a constant");
     }
     lr_kernel_load(data, b->g->values[v].tensor, (int64_t)x->count);
     b->net->bufs[*buf].data = data;
@@ -82,7 +82,7 @@ enum lr_status lr_eng_build_plain(struct lr_eng_build *b, const struct lr_node *
         s = lr_eng_plain(b, x.in[i], &d, &bufs[i]);
     for (int i = 0; !s && i < x.n_out; i++) {
         const struct lr_eng_val *y = &b->vals[x.out[i]];
-        size_t bytes = lr_eng_value_bytes(y);
+        size_t bytes = value_bytes(y);
         if (!bytes) {
             /* made all the same, but read by nobody: its shape was not taken down */
             const struct lr_value *v = &b->g->values[x.out[i]];

@@ -209,9 +209,8 @@ enum lr_status lr_kernel_scatter_elements(struct lr_kernel *k,
 enum lr_status lr_kernel_top(struct lr_kernel *k, int64_t outer, int64_t n, int64_t inner,
                              int64_t count, bool is_largest, enum lr_dtype t,
                              bool has_values, bool has_places, struct lr_err *e);
-/* out[o, d, i] = values[index[o, i] is d], negative ones from the end, fractions cut off.
- * bufs: indices, the
- * depth, values, out. */
+/* out[o, d, i] = values[index[o, i] is d], negative ones from the end, fractions cut
+ * off. bufs: indices, the depth, values, out. */
 enum lr_status lr_kernel_one_hot(struct lr_kernel *k, int64_t outer, int64_t depth,
                                  int64_t inner, bool is_float_index, bool is_float,
                                  struct lr_err *e);

@@ -52,7 +52,7 @@ static void put(void *out, int64_t to, const void *in, int64_t from, enum lr_sca
 /* ---- rows chosen by vectors of indices */
 
 struct nd {
-    int64_t blocks, per_block, n, row; /* row: numbers that one vector of indices moves */
+    int64_t per_block, n, row; /* row: numbers that one vector of indices moves */
     int64_t data_block, count;
     int n_index;
     int64_t size[LR_MAX_DIMS], stride[LR_MAX_DIMS];
@@ -108,8 +108,7 @@ static enum lr_status make_nd(struct nd *p, const struct lr_shape *data,
         if (data->dims[i] != index->dims[i])
             return lr_err_set(e, LR_ESHAPE, "indices do not fit the data");
     const int from = n_batch + (int)k;
-    *p = (struct nd){.blocks = count_of(index, 0, n_batch),
-                     .per_block = count_of(index, n_batch, last),
+    *p = (struct nd){.per_block = count_of(index, n_batch, last),
                      .n = count_of(index, 0, last),
                      .row = count_of(data, from, data->n_dims),
                      .data_block = count_of(data, n_batch, data->n_dims),

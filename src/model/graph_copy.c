@@ -91,8 +91,9 @@ static enum lr_status copy_array(void **out, const void *from, size_t n, size_t 
     return LR_OK;
 }
 
-enum lr_status lr_attr_copy(struct lr_attr *out, const struct lr_attr *a,
-                            struct lr_err *e)
+/* *out may be garbage before the call; on failure it is left empty. */
+static enum lr_status copy_attr(struct lr_attr *out, const struct lr_attr *a,
+                                struct lr_err *e)
 {
     enum lr_status st;
 
@@ -146,7 +147,7 @@ static enum lr_status copy_node(struct lr_node *out, const struct lr_node *n,
     out->n_out = n->n_out;
     out->n_attrs = n->n_attrs;
     for (int i = 0; i < n->n_attrs && st == LR_OK; i++)
-        st = lr_attr_copy(&out->attrs[i], &n->attrs[i], e);
+        st = copy_attr(&out->attrs[i], &n->attrs[i], e);
     return st;
 }
 

@@ -36,9 +36,6 @@ void lr_names_clear(struct lr_names *s);
 enum lr_op lr_op_find(const char *type, const char *domain);
 void lr_node_clear(struct lr_node *n);
 void lr_attr_clear(struct lr_attr *a);
-/* *out may be garbage before the call; on failure it is left empty. */
-enum lr_status lr_attr_copy(struct lr_attr *out, const struct lr_attr *a,
-                            struct lr_err *e);
 /* Replaces *s by a copy of text (NULL: none). */
 enum lr_status lr_string_set(char **s, const char *text, struct lr_err *e);
 /* Removes the nodes whose flag is set; the outputs they no longer produce get producer

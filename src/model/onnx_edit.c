@@ -57,7 +57,8 @@ static bool same(const char *a, const char *b)
     return a && strcmp(a, b) == 0;
 }
 
-int lr_onnx_producer(const Onnx__GraphProto *p, const char *value)
+/* The node whose output this is, or -1. */
+static int find_producer(const Onnx__GraphProto *p, const char *value)
 {
     for (size_t k = 0; k < p->n_node; k++)
         for (size_t i = 0; i < p->node[k]->n_output; i++)
@@ -159,7 +160,7 @@ static enum lr_status drop_node(struct lr_onnx_file *f, size_t k, struct loose *
     lr_onnx_touch(&f->calls, x);
     take_out(&p->node, &p->n_node, k);
     for (size_t i = 0; i < x->n_output; i++)
-        if (*x->output[i] && lr_onnx_producer(p, x->output[i]) < 0)
+        if (*x->output[i] && find_producer(p, x->output[i]) < 0)
             forget_value(f, x->output[i]);
     onnx__node_proto__free_unpacked(x, &f->alloc);
     return LR_OK;
@@ -176,7 +177,7 @@ static enum lr_status sweep(struct lr_onnx_file *f, struct loose *list, struct l
         char *name = list->names[list->n - 1];
         take_out(&list->names, &list->n, list->n - 1);
         if (count_reads(p, name) == 0) {
-            int k = lr_onnx_producer(p, name);
+            int k = find_producer(p, name);
             if (drop_initializer(f, name))
                 forget_value(f, name);
             else if (k >= 0 && is_idle(p, p->node[k]))
@@ -260,7 +261,7 @@ bool lr_onnx_has_layer(const struct lr_onnx_file *f, const struct lr_onnx_swap *
         lr_graph_find_value(f->plain, w->value) < 0)
         return false;
     const struct lr_node *n = &f->plain->nodes[k];
-    int at = lr_onnx_producer(f->m->graph, f->plain->values[n->out[0]].name);
+    int at = find_producer(f->m->graph, f->plain->values[n->out[0]].name);
     /* What a branch gives bears the name of what the If does. */
     return at >= 0 && same(f->m->graph->node[at]->op_type, n->type);
 }
@@ -282,7 +283,7 @@ static enum lr_status put_parts(struct lr_onnx_file *f, int *n_lost,
 {
     const struct lr_graph *g = f->plain;
     const struct lr_value *own = &g->values[c->values[0]];
-    int at = lr_onnx_producer(f->m->graph, own->name);
+    int at = find_producer(f->m->graph, own->name);
     const Onnx__NodeProto *x = f->m->graph->node[at];
     int d = w->parts[w->n_parts - 1].cout;
     struct lr_conv_part *parts = lr_alloc((size_t)w->n_parts, sizeof(*parts));

@@ -20,8 +20,6 @@ struct lr_onnx_file {
 
 /* ---- onnx_edit.c */
 
-/* The node whose output this is, or -1. */
-int lr_onnx_producer(const Onnx__GraphProto *p, const char *value);
 /* Grows a list of n pointers and puts x at place at; false without memory (x is then the
  * caller's). */
 bool lr_onnx_insert(void *list, size_t *n, size_t at, void *x);

@@ -18,7 +18,8 @@ enum {
     OVERLOAD_OF_FUNCTION = 13
 };
 
-const char *lr_onnx_domain(const char *domain)
+/* "" for the standard domain under any of its names. */
+static const char *plain_domain(const char *domain)
 {
     return domain && strcmp(domain, "ai.onnx") != 0 ? domain : "";
 }
@@ -30,7 +31,7 @@ static char *make_key(const char *domain, const char *name, const char *overload
 {
     struct lr_strbuf b = {0};
 
-    domain = lr_onnx_domain(domain);
+    domain = plain_domain(domain);
     lr_strbuf_printf(&b, "%zu:%s%zu:%s", strlen(domain), domain, strlen(name), name);
     if (overload)
         lr_strbuf_printf(&b, "%zu:%s", strlen(overload), overload);
@@ -141,7 +142,7 @@ static enum lr_status add(struct lr_onnx_functions *fs, Onnx__FunctionProto *p,
     return is_new
                ? LR_OK
                : lr_err_set(e, LR_EPARSE, "function %.80s of domain %.80s is there twice",
-                            p->name, lr_onnx_domain(p->domain));
+                            p->name, plain_domain(p->domain));
 }
 
 enum lr_status lr_onnx_callee(struct lr_onnx_function **f,
@@ -193,7 +194,7 @@ static const Onnx__OperatorSetIdProto *find_import(Onnx__OperatorSetIdProto *con
                                                    size_t n, const char *domain)
 {
     for (size_t i = n; i-- > 0;)
-        if (strcmp(lr_onnx_domain(list[i]->domain), domain) == 0)
+        if (strcmp(plain_domain(list[i]->domain), domain) == 0)
             return list[i];
     return NULL;
 }
@@ -228,7 +229,7 @@ static enum lr_status add_imports(struct lr_onnx_functions *fs,
                           f->p->name, MAX_IMPORTS);
     for (size_t i = 0; i < f->p->n_opset_import && st == LR_OK; i++) {
         const Onnx__OperatorSetIdProto *x = f->p->opset_import[i];
-        const char *domain = lr_onnx_domain(x->domain);
+        const char *domain = plain_domain(x->domain);
         if (!find_import(fs->m->opset_import, fs->m->n_opset_import, domain))
             st = add_import(fs->m, domain, x->version, e);
     }
@@ -240,7 +241,7 @@ static enum lr_status check_opset(const struct lr_onnx_functions *fs,
                                   const struct lr_onnx_function *f,
                                   const Onnx__NodeProto *x, struct lr_err *e)
 {
-    const char *domain = lr_onnx_domain(x->domain), *op = x->op_type ? x->op_type : "";
+    const char *domain = plain_domain(x->domain), *op = x->op_type ? x->op_type : "";
     const Onnx__OperatorSetIdProto *own = find_import(f->p->opset_import,
                                                       f->p->n_opset_import, domain),
                                    *model = find_import(fs->m->opset_import,

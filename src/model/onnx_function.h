@@ -43,8 +43,6 @@ enum lr_status lr_onnx_callee(struct lr_onnx_function **f,
  */
 enum lr_status lr_onnx_functions_drop(struct lr_onnx_functions *fs, bool is_all,
                                       struct lr_err *e);
-/* "" for the standard domain under any of its names. */
-const char *lr_onnx_domain(const char *domain);
 
 /* ---- onnx_changes.c */
 

@@ -389,8 +389,9 @@ static void draw_head(struct plot_drawing *d)
         draw_centred(d, d->label_row, d->left + d->cols / 2, d->p->x_label);
 }
 
-enum lr_status plot_draw(struct lr_strbuf *b, const struct out_plot *p, int width,
-                         int height, bool is_ascii, struct lr_err *e)
+/* The plot with the built-in renderer, width x height cells (1..PLOT_MAX_SIDE). */
+static enum lr_status draw_plot(struct lr_strbuf *b, const struct out_plot *p, int width,
+                                int height, bool is_ascii, struct lr_err *e)
 {
     struct plot_canvas c;
     struct plot_drawing d = {.c = &c, .p = p};
@@ -447,5 +448,5 @@ enum lr_status out_plot_text(struct lr_strbuf *b, const struct out_plot *p, int 
         if (st == LR_EINVAL || st == LR_ENOMEM || st == LR_EINTR)
             return lr_err_set(e, st, "%s", problem.msg);
     }
-    return plot_draw(b, p, width, height, is_ascii, e);
+    return draw_plot(b, p, width, height, is_ascii, e);
 }

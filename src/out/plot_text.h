@@ -31,9 +31,6 @@ bool plot_canvas_is_free(const struct plot_canvas *c, int col, int row, int n);
 /* All rows, without spaces at their ends. */
 void plot_canvas_render(struct lr_strbuf *b, const struct plot_canvas *c);
 
-/* The plot with the built-in renderer, width x height cells (1..PLOT_MAX_SIDE). */
-enum lr_status plot_draw(struct lr_strbuf *b, const struct out_plot *p, int width,
-                         int height, bool is_ascii, struct lr_err *e);
 /* Bars as rows of blocks, one per place and series. */
 enum lr_status plot_draw_bars(struct lr_strbuf *b, const struct out_plot *p,
                               const struct plot_extent *x, int width, int height,

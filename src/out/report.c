@@ -86,7 +86,8 @@ static void html_escape(struct lr_strbuf *b, const char *s)
         }
 }
 
-void out_html_text(struct lr_strbuf *b, const char *s)
+/* Untrusted text for HTML, between tags and in quoted attributes. */
+static void html_text(struct lr_strbuf *b, const char *s)
 {
     struct lr_strbuf safe = {0};
 
@@ -101,7 +102,7 @@ static void html_element(struct lr_strbuf *b, const char *open, const char *text
                          const char *close)
 {
     lr_strbuf_puts(b, open);
-    out_html_text(b, text ? text : "");
+    html_text(b, text ? text : "");
     lr_strbuf_puts(b, close);
 }
 
@@ -178,7 +179,7 @@ static void html_code(struct lr_strbuf *b, const char *text)
         size_t n = strcspn(text, "\n");
         char *line = lr_strndup(text, n);
         b->is_failed = b->is_failed || !line;
-        out_html_text(b, line ? line : "");
+        html_text(b, line ? line : "");
         lr_strbuf_putc(b, '\n');
         lr_free(line);
         text += n + (text[n] == '\n');

@@ -39,8 +39,6 @@ enum lr_status out_report_html(struct lr_strbuf *b, const struct out_report *r,
                                struct lr_err *e);
 enum lr_status out_report_markdown(struct lr_strbuf *b, const struct out_report *r,
                                    struct lr_err *e);
-/* Untrusted text for HTML, between tags and in quoted attributes. */
-void out_html_text(struct lr_strbuf *b, const char *s);
 
 /* A folder being written: a temporary one beside the target until committed. */
 struct out_folder {

@@ -30,7 +30,9 @@ static int by_cost(const void *a, const void *b)
     return first != 0 ? first : compare_ints(x->ranks.spatial, y->ranks.spatial);
 }
 
-void lr_options_reduce(struct lr_options *o)
+/* Sorts by cost and drops what costs no less than another and loses no less. Ties: the
+ * lower d', then the lower d''. */
+static void reduce(struct lr_options *o)
 {
     int kept = 0;
 
@@ -151,7 +153,7 @@ static enum lr_status add_split(struct lr_options *o, bool *pays,
         return LR_OK;
     /* Long lists are thinned out as they grow: most pairs are of no use. */
     if (o->n == o->cap && o->n >= REDUCE_FROM)
-        lr_options_reduce(o);
+        reduce(o);
     return lr_options_add(o, lr_budget_cost(b, l, r), loss_of(s, l, r), r, e);
 }
 
@@ -209,7 +211,7 @@ enum lr_status lr_options_build(struct lr_options *o, const struct lr_rank_layer
     }
     st = lr_options_add(o, lr_budget_cost(b, l, whole), 0, whole, e);
     if (st == LR_OK)
-        lr_options_reduce(o);
+        reduce(o);
 out:
     losses_free(&s);
     if (st != LR_OK)

@@ -53,9 +53,6 @@ double lr_error_result(const struct lr_error_at *a);
 /* Cost of the layer at ranks, in the budget's unit. */
 int64_t lr_budget_cost(const struct lr_budget *b, const struct lr_rank_layer *l,
                        struct lr_ranks r);
-/* Fixed cost plus that of every layer at its ranks. */
-double lr_budget_total(const struct lr_budget *b, const struct lr_rank_layer *layers,
-                       const struct lr_ranks *ranks, int n);
 /* The lowest ranks the rounding allows; the whole ones when the layer stays whole because
  * it is kept or because no split pays. */
 struct lr_ranks lr_budget_lowest(const struct lr_budget *b,
@@ -91,9 +88,6 @@ struct lr_options {
 void lr_options_free(struct lr_options *o);
 enum lr_status lr_options_add(struct lr_options *o, int64_t cost, double loss,
                               struct lr_ranks r, struct lr_err *e);
-/* Sorts by cost and drops what costs no less than another and loses no less. Ties: the
- * lower d', then the lower d''. */
-void lr_options_reduce(struct lr_options *o);
 /* All ranks on the grid and the whole layer, reduced; loss: minus the log of the energy,
  * or the interpolated error. */
 enum lr_status lr_options_build(struct lr_options *o, const struct lr_rank_layer *l,

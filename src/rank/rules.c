@@ -13,8 +13,9 @@ int64_t lr_budget_cost(const struct lr_budget *b, const struct lr_rank_layer *l,
     return b->kind == LR_BUDGET_PARAMS ? lr_params_at(l, r) : lr_macs_at(l, r);
 }
 
-double lr_budget_total(const struct lr_budget *b, const struct lr_rank_layer *layers,
-                       const struct lr_ranks *ranks, int n)
+/* Fixed cost plus that of every layer at its ranks. */
+static double total_cost(const struct lr_budget *b, const struct lr_rank_layer *layers,
+                         const struct lr_ranks *ranks, int n)
 {
     double total = b->fixed;
 
@@ -174,11 +175,11 @@ static enum lr_status select_uniform(struct lr_ranks *ranks,
         return st;
     for (int i = 0; i < n; i++)
         ranks[i] = lr_ranks_whole(&layers[i]);
-    if (lr_budget_total(b, layers, ranks, n) <= b->limit)
+    if (total_cost(b, layers, ranks, n) <= b->limit)
         return LR_OK;
     for (;;) {
         uniform_ranks(ranks, layers, n, b, high);
-        if (lr_budget_total(b, layers, ranks, n) <= b->limit || high > 1e12)
+        if (total_cost(b, layers, ranks, n) <= b->limit || high > 1e12)
             break;
         low = high;
         high *= 2;
@@ -186,7 +187,7 @@ static enum lr_status select_uniform(struct lr_ranks *ranks,
     for (int k = 0; k < 100; k++) {
         double middle = 0.5 * (low + high);
         uniform_ranks(ranks, layers, n, b, middle);
-        if (lr_budget_total(b, layers, ranks, n) <= b->limit)
+        if (total_cost(b, layers, ranks, n) <= b->limit)
             high = middle;
         else
             low = middle;

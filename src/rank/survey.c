@@ -183,7 +183,8 @@ double lr_survey_mean(const struct lr_survey *s)
     return mean;
 }
 
-double lr_survey_weight(const struct lr_survey *s, int64_t image)
+/* How many images one that was drawn stands for; 0 for one that was not. */
+static double weight_of(const struct lr_survey *s, int64_t image)
 {
     const struct lr_stratum *t = &s->strata[s->stratum_of[image]];
 
@@ -336,7 +337,7 @@ enum lr_status lr_survey_compare(struct lr_eval *r, const struct lr_survey *s,
         const struct lr_stratum *t = &s->strata[h];
         for (int64_t k = 0; k < t->n_drawn; k++) {
             int64_t image = s->order[t->first + k];
-            add_image(&u, lr_survey_weight(s, image), image, a, b);
+            add_image(&u, weight_of(s, image), image, a, b);
         }
     }
     *r = (struct lr_eval){.images = lr_survey_count(s), .seconds = a->seconds};

@@ -113,8 +113,8 @@ static bool put_calib_images(struct out_config_images *out, const struct lr_sess
     return copy_text(&out->sha256, first->calib_sha256);
 }
 
-bool session_config_layer(struct out_config_layer *out, const struct lr_session *s,
-                          int layer)
+/* A layer as the configuration file describes it. false: no memory. */
+static bool put_layer(struct out_config_layer *out, const struct lr_session *s, int layer)
 {
     const struct lr_layer *l = &s->layers[layer];
     const struct lr_factors *f = s->plan[layer].factors;
@@ -292,7 +292,7 @@ enum lr_status lr_session_export_config(struct lr_session *s, const char *name,
     for (int i = 0; is_ok && i < s->n_layers; i++) {
         out_config_layer_init(&k.layers[i]);
         k.n_layers = i + 1;
-        is_ok = session_config_layer(&k.layers[i], &shown, i);
+        is_ok = put_layer(&k.layers[i], &shown, i);
         if (is_ok && told && i < told->n_layers)
             is_ok = out_config_layer_copy(&k.layers[i], &told->layers[i]);
     }

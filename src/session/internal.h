@@ -108,10 +108,6 @@ struct lr_told *session_told_new(struct out_config *file);
 const struct out_config *session_told_file(const struct lr_told *t);
 /* Fills in the evaluation of which c->told tells, if it does. false: no memory. */
 bool session_told_eval(struct lr_config *c);
-/* A layer as the configuration file describes it. false: no memory. */
-struct out_config_layer;
-bool session_config_layer(struct out_config_layer *out, const struct lr_session *s,
-                          int layer);
 struct lr_told *session_told_ref(struct lr_told *t); /* returns t; NULL is fine */
 void session_told_unref(struct lr_told *t);
 

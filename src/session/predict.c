@@ -55,8 +55,7 @@ static void finish(struct lr_prediction *p, const struct lr_predictor *k, double
         p->top1 = k->top1_original - loss;
 }
 
-void lr_session_predict_ranks(struct lr_prediction *p, const struct lr_session *s,
-                              const enum lr_method *methods, const struct lr_ranks *ranks)
+void lr_session_predict(struct lr_prediction *p, const struct lr_session *s)
 {
     const struct lr_predictor *k = s->predictor;
     int n_split = 0, split = -1;
@@ -74,8 +73,8 @@ void lr_session_predict_ranks(struct lr_prediction *p, const struct lr_session *
     double *lost = lr_calloc(n, sizeof(*lost));
     int *kind = lr_calloc(n, sizeof(*kind));
     for (int i = 0; lost && kind && i < s->n_layers; i++) {
-        enum lr_method m = methods ? methods[i] : s->plan[i].method;
-        lost[i] = predict_lost_energy(s, i, m, ranks ? ranks[i] : s->plan[i].ranks);
+        enum lr_method m = s->plan[i].method;
+        lost[i] = predict_lost_energy(s, i, m, s->plan[i].ranks);
         kind[i] = (int)m % LR_LOSS_KINDS;
         if (lost[i] > 0 || isnan(lost[i])) {
             n_split++;
@@ -88,10 +87,8 @@ void lr_session_predict_ranks(struct lr_prediction *p, const struct lr_session *
     p->n_learned = k->model.n_networks + k->model.n_alone;
     p->loo_error = k->model.left_out_error;
     p->loo_correlation = k->model.left_out_correlation;
-    bool is_read =
-        n_split == 1 &&
-        read_curve(&loss, &deviation, s, split,
-                   methods ? methods[split] : s->plan[split].method, lost[split]);
+    bool is_read = n_split == 1 && read_curve(&loss, &deviation, s, split,
+                                              s->plan[split].method, lost[split]);
     if (!is_read)
         loss = lr_loss_predict(&deviation, &k->model, (struct lr_loss_input){lost, kind});
     if (isfinite(loss))
@@ -101,9 +98,4 @@ void lr_session_predict_ranks(struct lr_prediction *p, const struct lr_session *
 out:
     lr_free(lost);
     lr_free(kind);
-}
-
-void lr_session_predict(struct lr_prediction *p, const struct lr_session *s)
-{
-    lr_session_predict_ranks(p, s, NULL, NULL);
 }

@@ -99,8 +99,5 @@ bool timing_recall(struct timing_set *set, const struct lr_session *s,
                    const char *version, int layer);
 enum lr_status timing_remember(const struct timing_set *set, const struct lr_session *s,
                                const char *version, int layer, struct lr_err *e);
-/* Reads a remembered table; false, with nothing to release, when it makes no sense.
- * Exposed for its test. */
-bool timing_parse(struct timing_table *t, const char *text);
 
 #endif

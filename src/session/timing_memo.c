@@ -77,7 +77,8 @@ static bool take_point(struct lr_ms_point *p, const char **text)
     return p->ms > 0;
 }
 
-bool timing_parse(struct timing_table *t, const char *text)
+/* Reads a remembered table; false, with nothing to release, when it makes no sense. */
+static bool parse_table(struct timing_table *t, const char *text)
 {
     double when, n;
 
@@ -109,7 +110,7 @@ bool timing_recall(struct timing_set *set, const struct lr_session *s,
     char key[65], *value = NULL;
     bool is_known = key_of(key, s, &set->deploy, version, layer, &ignored) == LR_OK &&
                     lr_memo_find(&value, memo_file, key, &ignored) == LR_OK && value &&
-                    timing_parse(&t, value);
+                    parse_table(&t, value);
 
     lr_free(value);
     if (!is_known)

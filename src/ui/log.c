@@ -120,7 +120,8 @@ static int rows_of(const char *s, int width)
     return rows;
 }
 
-int ui_log_rows(const struct ui_log *l, int width)
+/* Rows that the whole log takes at this width. */
+static int count_rows(const struct ui_log *l, int width)
 {
     int rows = 0;
 
@@ -156,7 +157,7 @@ static void draw_line(const struct ui_log_line *line, int y, struct ui_rect r,
 
 void ui_log_draw(struct ui_log *l, struct ui_rect r, bool is_ascii)
 {
-    int rows = l->n < (size_t)r.h ? ui_log_rows(l, r.w) : r.h;
+    int rows = l->n < (size_t)r.h ? count_rows(l, r.w) : r.h;
     int y = r.y + (rows < r.h ? rows : r.h + l->back);
 
     /* A log that does not fill its pane begins at the top. */
@@ -169,7 +170,7 @@ void ui_log_draw(struct ui_log *l, struct ui_rect r, bool is_ascii)
 
 void ui_log_scroll(struct ui_log *l, int rows, struct ui_rect r)
 {
-    int most = ui_log_rows(l, r.w) - r.h;
+    int most = count_rows(l, r.w) - r.h;
 
     l->back += rows;
     if (l->back > most)

@@ -33,8 +33,6 @@ void ui_log_add(struct ui_log *l, enum ui_log_kind kind, const char *text, size_
  * before; the commands themselves all stay. */
 void ui_log_key_begins(struct ui_log *l, bool is_same_kind);
 void ui_log_draw(struct ui_log *l, struct ui_rect r, bool is_ascii);
-/* Rows that the whole log takes at this width. */
-int ui_log_rows(const struct ui_log *l, int width);
 void ui_log_scroll(struct ui_log *l, int rows, struct ui_rect r);
 
 #endif

@@ -116,7 +116,8 @@ static void take_snapshot(struct ui_panes *p, struct ui_snapshot *s)
     ui_snapshot_free((struct ui_snapshot *)(void *)old);
 }
 
-void ui_collect(struct ui_panes *p)
+/* Fetches what the worker has. */
+static void collect(struct ui_panes *p)
 {
     struct ui_said *said = ui_worker_said(p->worker);
     struct ui_snapshot *s = ui_worker_snapshot(p->worker);
@@ -190,7 +191,7 @@ void ui_settle(struct ui_panes *p, double seconds)
     for (;;) {
         struct pollfd fd = {.fd = wake_ends[0], .events = POLLIN};
         double left = end - ui_now();
-        ui_collect(p);
+        collect(p);
         if (!p->work.is_busy || left <= 0 || p->is_over)
             return;
         if (poll(&fd, 1, (int)(left * 1000) + 1) > 0)
@@ -319,7 +320,7 @@ static bool drive(struct loop *l)
     ui_worker_status(&p->work, p->worker);
     if (p->work.is_busy && ui_driver_waits(l->driver))
         return false;
-    ui_collect(p);
+    collect(p);
     take_strays(p);
     if (!ui_driver_step(l->driver, p)) {
         l->is_driven_out = true;
@@ -354,7 +355,7 @@ static void turn(struct loop *l)
     if (fds[0].revents & POLLIN)
         drain(wake_ends[0]);
     take_signals(p);
-    ui_collect(p);
+    collect(p);
     if (fds[1].revents & POLLIN)
         take_strays(p);
     if ((fds[3].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) && !take_input(l)) {

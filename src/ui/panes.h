@@ -170,8 +170,6 @@ bool ui_driver_waits(const struct ui_driver *d);
 /* ---- panes.c ---- */
 
 void ui_draw(struct ui_panes *p);
-/* Fetches what the worker has; true if anything came. */
-void ui_collect(struct ui_panes *p);
 /* Gives a key's command a moment, so that its result is in the same frame. */
 void ui_settle(struct ui_panes *p, double seconds);
 

@@ -19,27 +19,17 @@ import onnx
 from PIL import Image
 
 import hostile_net
-from hostile_look import escape, is_unsafe, seen_raw
+from hostile_look import Checks, environment, escape, is_unsafe, seen_raw
 
 RANKLAB, FOLDER = sys.argv[1], os.path.abspath(sys.argv[2])
 ANY = None
-passed, failed = 0, 0
-
-
-def check(name, problems):
-    global passed, failed
-    problems = list(problems)
-    passed += not problems
-    failed += bool(problems)
-    for p in problems[:6]:
-        print("FAIL hostile names, %s: %s" % (name, ascii(p)[:400]))
+check = Checks()
 
 
 # ---- running, reading ----
 
 def ranklab(*args, code=0, name="run", env={}, **more):
-    env = dict(os.environ, HOME=FOLDER, LC_ALL="C.UTF-8", XDG_CACHE_HOME=FOLDER + "/cache",
-               XDG_STATE_HOME=FOLDER + "/state", XDG_CONFIG_HOME=FOLDER + "/config", TMPDIR=FOLDER + "/tmp", **env)
+    env = environment(FOLDER, **env)
     p = subprocess.run([RANKLAB, "-b", "--no-init", "--threads", "1", *args], cwd=FOLDER, env=env,
                        stdin=subprocess.DEVNULL, capture_output=True, timeout=300, **more)
     check(name + ", the exit status", [] if code is ANY or p.returncode == code
@@ -421,5 +411,4 @@ ranklab("-e", "open b.onnx; method all svd; rank all 2; solve; export onnx broke
 check("broken names", [n for n in wanted_broken if read("b.onnx").count(n) > read("broken.onnx").count(n)])
 
 check("what was made to run", [CANARY] if os.path.exists(CANARY) else [])
-print("%d passed, %d failed" % (passed, failed))
-sys.exit(failed > 0)
+check.end()

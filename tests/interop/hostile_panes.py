@@ -16,29 +16,15 @@ import termios
 import time
 
 import hostile_net
-from hostile_look import escape, seen_raw
+from hostile_look import Checks, environment, escape, seen_raw
 
 RANKLAB, FOLDER = sys.argv[1], os.path.abspath(sys.argv[2])
-passed, failed = 0, 0
+check = Checks()
 QUIET, LIMIT = 0.4, 60
 
 # what curses and readline send themselves; no name is made of these
 OWN = re.compile(rb"\x1b\[[0-9;?]*[A-HJKLMPSTX@`abdefhlmnrsu]|\x1b\[2[23];0;0t|\x1b[()][0AB]|\x1b[=>78M]|[\r\b\x07\x0e\x0f]")
 NEVER = [b"\x1b]", b"\x1bP", b"\x1b[5m", b"\x1b[5;31m", b"\x1b_", b"\x1b^"]
-
-
-def check(name, problems):
-    global passed, failed
-    problems = list(problems)
-    passed += not problems
-    failed += bool(problems)
-    for p in problems[:6]:
-        print("FAIL hostile names, %s: %s" % (name, ascii(p)[:400]))
-
-
-def environment():
-    return dict(os.environ, HOME=FOLDER, LC_ALL="C.UTF-8", TERM="xterm-256color",
-                XDG_CACHE_HOME=FOLDER + "/cache", XDG_STATE_HOME=FOLDER + "/state", XDG_CONFIG_HOME=FOLDER + "/config", TMPDIR=FOLDER + "/tmp")
 
 
 class Terminal:
@@ -48,7 +34,7 @@ class Terminal:
         if self.pid == 0:
             os.chdir(FOLDER)
             os.execve(RANKLAB, [RANKLAB, "--no-init", "--threads", "1", *args],
-                      dict(environment(), LC_ALL=locale))
+                      environment(FOLDER, TERM="xterm-256color", LC_ALL=locale))
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 120, 0, 0))
 
     def read(self, word=b""):
@@ -142,7 +128,7 @@ def screens():
     with open(FOLDER + "/k.keys", "w") as f:
         f.write("\n".join(keys) + "\n")
     p = subprocess.run([RANKLAB, "--no-init", "--threads", "1", "--size", "100x40", "--keys", "k.keys", "h.onnx"],
-                       cwd=FOLDER, env=environment(), stdin=subprocess.DEVNULL, capture_output=True)
+                       cwd=FOLDER, env=environment(FOLDER, TERM="xterm-256color"), stdin=subprocess.DEVNULL, capture_output=True)
     check("keys", [p.stderr + p.stdout] if p.returncode else [])
     text = b""
     for f in sorted(os.listdir(FOLDER)):
@@ -166,5 +152,4 @@ line_mode()
 other_locale()
 completed()
 screens()
-print("%d passed, %d failed" % (passed, failed))
-sys.exit(failed > 0)
+check.end()
