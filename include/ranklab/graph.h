@@ -96,6 +96,8 @@ struct lr_graph {
     struct lr_node *nodes; /* in topological order */
     int n_inputs, n_outputs;
     int *inputs, *outputs; /* value indices; inputs without initializers */
+    int n_file_outputs; /* where lr_graph_cut chose others: those of the file */
+    int *file_outputs;  /* else NULL */
     char *batch_name;      /* symbolic name of the free batch dimension, or NULL */
     int64_t file_batch;    /* the batch the file fixes, 0 when it is free there */
     int convolution;       /* enum lr_convolution, for the engine; 0: direct */
@@ -313,6 +315,12 @@ enum lr_status lr_layer_weights(struct lr_tensor **w, struct lr_tensor **bias,
 /* Nodes that the engine cannot run: NULL when there are none, else one line naming the
  * first, of operators not known if there are such, and the number of others, in buf. */
 const char *lr_graph_blocker(const struct lr_graph *g, char *buf, size_t size);
+/* Of a network that such nodes keep from running to its end, makes the outputs those that
+ * can be computed, and behind them what these nodes, or nodes behind them, read: reals
+ * that depend on a convolution or a product, as they are before parts of them are chosen,
+ * moved about or decided by. Where there is no such value, and in other networks, all
+ * stays as it is. Shapes must have been inferred. */
+enum lr_status lr_graph_cut(struct lr_graph *g, struct lr_err *e);
 
 #ifdef __cplusplus
 }

@@ -441,7 +441,8 @@ static const struct cmd_row rows[] = {
          "of any number of dimensions: data then takes .npy files of that shape. Of\n"
          "several inputs one is the image; others of its shape get the same image, the\n"
          "rest are constants of ones. With an operator that is not known the network is\n"
-         "run up to that one: the layers before can be solved and exported.\n",
+         "run up to that one, and what is computed before stands for its outputs: a\n"
+         "detector is evaluated by the scores and boxes that it chooses from.\n",
      .examples = "open @fashion\nopen @fashion-resnet\n",
      .args = open_args,
      .options = open_options,

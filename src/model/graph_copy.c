@@ -57,6 +57,7 @@ void lr_graph_free(struct lr_graph *g)
     lr_free(g->values);
     lr_free(g->inputs);
     lr_free(g->outputs);
+    lr_free(g->file_outputs);
     lr_free(g->name);
     lr_free(g->doc);
     lr_free(g->graph_doc);
@@ -231,6 +232,9 @@ enum lr_status lr_graph_clone(struct lr_graph **out, const struct lr_graph *g,
     if (st == LR_OK)
         st = copy_array((void **)&c->outputs, g->outputs, (size_t)g->n_outputs,
                         sizeof(int), e);
+    if (st == LR_OK && g->file_outputs)
+        st = copy_array((void **)&c->file_outputs, g->file_outputs,
+                        (size_t)g->n_file_outputs, sizeof(int), e);
     if (st == LR_OK)
         st = new_array((void **)&c->values, g->n_values, sizeof(*g->values), e);
     if (st == LR_OK)
@@ -239,6 +243,7 @@ enum lr_status lr_graph_clone(struct lr_graph **out, const struct lr_graph *g,
         goto fail;
     c->n_inputs = g->n_inputs;
     c->n_outputs = g->n_outputs;
+    c->n_file_outputs = g->n_file_outputs;
     c->n_values = c->cap_values = g->n_values;
     c->n_nodes = c->cap_nodes = g->n_nodes;
     for (int v = 0; v < g->n_values && st == LR_OK; v++)

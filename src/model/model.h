@@ -252,6 +252,11 @@ bool lr_dropout_keeps_all(const struct lr_graph *g, const struct lr_node *n);
 /* Removes Identity, Dropout that drops nothing, and casts to the type a value has. */
 enum lr_status lr_graph_drop_noops(struct lr_graph *g, struct lr_err *e);
 
+/* ---- cut.c */
+
+/* The outputs that the file of g has, and their number. */
+const int *lr_graph_file_outputs(int *n, const struct lr_graph *g);
+
 /* ---- same.c */
 
 /* LR_OK when a and b are the same network: names, nodes, attributes, constants byte for

@@ -275,6 +275,8 @@ static void put_values(struct writer *w, Onnx__GraphProto *p)
 {
     const struct lr_graph *g = w->g;
     size_t n = (size_t)g->n_values;
+    int n_outputs;
+    const int *outputs = lr_graph_file_outputs(&n_outputs, g);
 
     p->initializer = take(w, n, sizeof(*p->initializer));
     p->value_info = take(w, n, sizeof(*p->value_info));
@@ -284,8 +286,8 @@ static void put_values(struct writer *w, Onnx__GraphProto *p)
         return;
     for (int i = 0; i < g->n_inputs; i++)
         p->input[p->n_input++] = put_info(w, &g->values[g->inputs[i]]);
-    for (int i = 0; i < g->n_outputs; i++)
-        p->output[p->n_output++] = put_info(w, &g->values[g->outputs[i]]);
+    for (int i = 0; i < n_outputs; i++)
+        p->output[p->n_output++] = put_info(w, &g->values[outputs[i]]);
     for (int v = 0; v < g->n_values; v++) {
         const struct lr_value *x = &g->values[v];
         if (x->tensor) {

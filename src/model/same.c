@@ -139,6 +139,15 @@ static bool same_inputs(const struct lr_graph *a, const struct lr_graph *b)
     return true;
 }
 
+static bool same_outputs(const struct lr_graph *a, const struct lr_graph *b)
+{
+    int n_a, n_b;
+    const int *of_a = lr_graph_file_outputs(&n_a, a),
+              *of_b = lr_graph_file_outputs(&n_b, b);
+
+    return same_values(a, of_a, n_a, b, of_b, n_b);
+}
+
 enum lr_status lr_graph_same(const struct lr_graph *a, const struct lr_graph *b,
                              struct lr_err *e)
 {
@@ -155,7 +164,7 @@ enum lr_status lr_graph_same(const struct lr_graph *a, const struct lr_graph *b,
         return lr_err_set(e, LR_EIO, "the model's head differs");
     if (!same_inputs(a, b))
         return lr_err_set(e, LR_EIO, "the inputs differ");
-    if (!same_values(a, a->outputs, a->n_outputs, b, b->outputs, b->n_outputs))
+    if (!same_outputs(a, b))
         return lr_err_set(e, LR_EIO, "the outputs differ");
     if (a->n_nodes != b->n_nodes)
         return lr_err_set(e, LR_EIO, "%d nodes instead of %d", b->n_nodes, a->n_nodes);

@@ -240,7 +240,7 @@ double lr_outcome_bytes(const struct lr_graph *g, int64_t count)
         return 0;
     struct lr_shape s = g->values[g->outputs[0]].shape;
     lr_output_view(&v, g, 0);
-    if (s.n_dims > 0)
+    if (s.n_dims > 0 && !g->is_batch_fixed)
         s.dims[0] = 1;
     if (lr_shape_count(&n, &s, NULL) != LR_OK)
         return INFINITY;

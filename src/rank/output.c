@@ -11,12 +11,12 @@
 
 /* The sizes of one image's outputs in front of the class axis, along it, and behind it.
  */
-static bool split_at(struct lr_output_view *v, const struct lr_shape *s, int axis,
-                     int last)
+static bool split_at(struct lr_output_view *v, const struct lr_shape *s, int first,
+                     int axis, int last)
 {
     int64_t outer = 1, n = 1, inner = 1;
 
-    for (int i = 1; i < s->n_dims; i++) {
+    for (int i = first; i < s->n_dims; i++) {
         int64_t *to = i < axis ? &outer : i <= last ? &n : &inner;
         if (__builtin_mul_overflow(*to, s->dims[i], to) || *to > INT32_MAX)
             return false;
@@ -28,6 +28,12 @@ static bool split_at(struct lr_output_view *v, const struct lr_shape *s, int axi
     v->n_places = (int)(outer * inner);
     v->step = (int)inner;
     return true;
+}
+
+/* One image at a time may have lost the dimension of the batch on the way. */
+static bool has_batch(const struct lr_graph *g, const struct lr_shape *s)
+{
+    return !g->is_batch_fixed || (s->n_dims > 0 && s->dims[0] == 1);
 }
 
 static const struct lr_node *maker(const struct lr_graph *g, int v)
@@ -67,7 +73,7 @@ static const struct lr_node *back(const struct lr_graph *g, const struct lr_node
 }
 
 static bool is_softmax(struct lr_output_view *v, const struct lr_graph *g,
-                       const struct lr_node *n, const struct lr_shape *s,
+                       const struct lr_node *n, const struct lr_shape *s, int first,
                        const int perm[LR_MAX_DIMS])
 {
     const bool is_flat = g->opset < 13; /* the axes from there on are one */
@@ -77,7 +83,7 @@ static bool is_softmax(struct lr_output_view *v, const struct lr_graph *g,
     int64_t axis = lr_node_int(n, "axis", is_flat ? 1 : -1);
     if (axis < 0)
         axis += s->n_dims;
-    if (axis < 1 || axis >= s->n_dims)
+    if (axis < first || axis >= s->n_dims)
         return false;
     int at = perm[axis], last = at;
     if (is_flat && axis < s->n_dims - 1) {
@@ -86,7 +92,7 @@ static bool is_softmax(struct lr_output_view *v, const struct lr_graph *g,
             if (perm[i] != i)
                 return false;
     }
-    if (!split_at(v, s, at, last))
+    if (!split_at(v, s, first, at, last))
         return false;
     v->is_probability = true;
     v->is_log = n->op == LR_OP_LOG_SOFTMAX;
@@ -104,9 +110,10 @@ void lr_output_view(struct lr_output_view *v, const struct lr_graph *g, int i)
     if (!x->has_shape || s->n_dims < 1 || s->n_dims > LR_MAX_DIMS)
         return;
     v->is_constant = s->dims[0] != -1 && !g->is_batch_fixed;
+    const int first = has_batch(g, s) ? 1 : 0;
     for (int k = 0; k < s->n_dims; k++)
         perm[k] = k;
-    for (int k = 1; k < s->n_dims; k++) {
+    for (int k = first; k < s->n_dims; k++) {
         if (s->dims[k] < 1 || __builtin_mul_overflow(count, s->dims[k], &count) ||
             count > INT32_MAX)
             return;
@@ -124,20 +131,20 @@ void lr_output_view(struct lr_output_view *v, const struct lr_graph *g, int i)
         return;
     }
     const struct lr_node *n = back(g, maker(g, g->outputs[i]), perm, s->n_dims);
-    if (s->n_dims == 4) {
+    if (s->n_dims == 4 && first == 1) {
         int h = n ? perm[2] : 2, w = n ? perm[3] : 3;
         v->is_spatial = s->dims[h] > 1 || s->dims[w] > 1;
     }
-    if (is_softmax(v, g, n, s, perm))
+    if (is_softmax(v, g, n, s, first, perm))
         return;
     if (n_wide == 1 && !v->is_spatial) {
-        split_at(v, s, wide, wide);
+        split_at(v, s, first, wide, wide);
     } else if (v->is_spatial) {
         int c = n ? perm[1] : 1;
         if (s->dims[c] == 1 || s->dims[c] == 3)
             v->kind = LR_OUTPUT_IMAGE;
         else
-            split_at(v, s, c, c);
+            split_at(v, s, first, c, c);
     }
 }
 

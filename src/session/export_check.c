@@ -31,7 +31,8 @@ enum lr_status session_prepare(struct lr_graph *g, const struct lr_session *s,
     if ((rc = lr_graph_infer(g, in, e)) != LR_OK ||
         (rc = lr_graph_fold_bn(g, NULL, e)) != LR_OK)
         return rc;
-    return lr_graph_infer(g, in, e);
+    rc = lr_graph_infer(g, in, e);
+    return rc == LR_OK && s->graph->file_outputs ? lr_graph_cut(g, e) : rc;
 }
 
 double session_difference(const float *a, const float *b, size_t n)
@@ -70,50 +71,20 @@ static enum lr_status make_images(float **out, size_t *each, const struct lr_ses
     return LR_OK;
 }
 
-/* The outputs that depend on the image; of a network that cannot be run to its end what
- * the nodes that cannot be run read instead. list: room for every value. */
-static enum lr_status list_outputs(struct lr_net_output *list, int *n,
-                                   const struct lr_graph *g, struct lr_err *e)
+/* The outputs that depend on the image; none where they cannot be computed. */
+static int list_outputs(struct lr_net_output *list, const struct lr_graph *g)
 {
     char buf[256];
-    bool *is_lost = NULL, *is_listed = NULL;
+    int n = 0;
 
-    *n = 0;
-    if (!lr_graph_blocker(g, buf, sizeof(buf))) {
-        for (int i = 0; i < g->n_outputs; i++) {
-            const struct lr_value *v = &g->values[g->outputs[i]];
-            if (!v->tensor && v->has_shape && v->producer >= 0)
-                list[(*n)++] = (struct lr_net_output){g->outputs[i], LR_NCHW};
-        }
-        return LR_OK;
+    if (!g->file_outputs && lr_graph_blocker(g, buf, sizeof(buf)))
+        return 0;
+    for (int i = 0; i < g->n_outputs; i++) {
+        const struct lr_value *v = &g->values[g->outputs[i]];
+        if (!v->tensor && v->has_shape && v->producer >= 0)
+            list[n++] = (struct lr_net_output){g->outputs[i], LR_NCHW};
     }
-    is_lost = lr_calloc((size_t)g->n_values, sizeof(*is_lost));
-    is_listed = lr_calloc((size_t)g->n_values, sizeof(*is_listed));
-    if (!is_lost || !is_listed) {
-        lr_free(is_lost);
-        lr_free(is_listed);
-        return lr_enomem(e, (size_t)g->n_values, "a set of values");
-    }
-    for (int k = 0; k < g->n_nodes; k++) {
-        const struct lr_node *x = &g->nodes[k];
-        bool is_run = !x->why_unsupported;
-        for (int i = 0; i < x->n_in; i++)
-            is_run = is_run && (x->in[i] < 0 || !is_lost[x->in[i]]);
-        for (int i = 0; i < x->n_out; i++)
-            if (x->out[i] >= 0)
-                is_lost[x->out[i]] = !is_run || !g->values[x->out[i]].has_shape;
-        for (int i = 0; !is_run && i < x->n_in; i++) {
-            const int v = x->in[i];
-            if (v < 0 || is_lost[v] || is_listed[v] || g->values[v].tensor ||
-                g->values[v].producer < 0)
-                continue;
-            is_listed[v] = true;
-            list[(*n)++] = (struct lr_net_output){v, LR_NCHW};
-        }
-    }
-    lr_free(is_lost);
-    lr_free(is_listed);
-    return LR_OK;
+    return n;
 }
 
 static enum lr_status run_all(float **out, size_t *n, struct lr_net *net, int n_outputs,
@@ -144,7 +115,7 @@ static enum lr_status run_all(float **out, size_t *n, struct lr_net *net, int n_
 enum lr_status session_probe(float **out, size_t *n, const struct lr_session *s,
                              const struct lr_graph *g, struct lr_err *e)
 {
-    struct lr_net_output *outputs = lr_calloc((size_t)g->n_values, sizeof(*outputs));
+    struct lr_net_output *outputs = lr_calloc((size_t)g->n_outputs, sizeof(*outputs));
     struct lr_net_opts o = {.batch = 1, .outputs = outputs};
     struct lr_net *net = NULL;
     float *x = NULL;
@@ -154,8 +125,9 @@ enum lr_status session_probe(float **out, size_t *n, const struct lr_session *s,
     *out = NULL;
     *n = 0;
     if (!outputs)
-        return lr_enomem(e, (size_t)g->n_values * sizeof(*outputs), "outputs");
-    if ((rc = list_outputs(outputs, &o.n_outputs, g, e)) != LR_OK || o.n_outputs == 0)
+        return lr_enomem(e, (size_t)g->n_outputs * sizeof(*outputs), "outputs");
+    o.n_outputs = list_outputs(outputs, g);
+    if (o.n_outputs == 0)
         goto out;
     if ((rc = make_images(&x, &each, s, e)) != LR_OK ||
         (rc = lr_net_compile(&net, g, &o, e)) != LR_OK)

@@ -203,7 +203,8 @@ enum lr_status session_need_original(struct lr_session *s, int64_t count,
 double session_plan_energy(const struct lr_session *s);
 /* f->digest, of everything that the parts compute with; computed where it is not yet. */
 enum lr_status session_factors_digest(struct lr_factors *f, struct lr_err *e);
-/* How the engine computes (threads, convolution), for the key of what depends on it. */
+/* How the engine computes (threads, convolution), and what stands for the outputs, for
+ * the key of what depends on it. */
 void session_key_engine(struct lr_strbuf *b, const struct lr_session *s);
 /* "relu:6 3d:12,20 keep:10", one word a layer. */
 void session_plan_text(struct lr_strbuf *b, const struct lr_session *s);

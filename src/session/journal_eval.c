@@ -77,6 +77,8 @@ void session_key_engine(struct lr_strbuf *b, const struct lr_session *s)
 {
     char cpu[192], version[64];
 
+    for (int i = 0; s->graph->file_outputs && i < s->graph->n_outputs; i++)
+        lr_strbuf_printf(b, "output %s\n", s->graph->values[s->graph->outputs[i]].name);
     /* the libraries' last digits depend on them */
     lr_strbuf_printf(b, "%d threads\n", lr_la_threads());
     if (s->settings.deploy.convolution == LR_CONV_WINOGRAD)

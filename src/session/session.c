@@ -77,7 +77,8 @@ enum lr_status session_need_network(const struct lr_session *s, struct lr_err *e
 enum lr_status session_need_run(const struct lr_session *s, struct lr_err *e)
 {
     char buf[256];
-    const char *blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
+    const char *blocker =
+        s->graph->file_outputs ? NULL : lr_graph_blocker(s->graph, buf, sizeof(buf));
 
     if (blocker)
         return lr_err_set(e, LR_EUNSUP, "%s cannot be run: %s", s->model_name, blocker);
@@ -245,6 +246,30 @@ out:
     return rc;
 }
 
+static void note_cut(const struct lr_session *s, const char *blocker)
+{
+    enum { MANY = 4 };
+    const struct lr_graph *g = s->graph;
+    struct lr_strbuf names = {0};
+
+    for (int i = 0; i < g->n_outputs && i < MANY; i++)
+        lr_strbuf_printf(&names, "%s%.100s", i ? ", " : "",
+                         g->values[g->outputs[i]].name);
+    if (g->n_outputs > MANY)
+        lr_strbuf_printf(&names, " and %d more", g->n_outputs - MANY);
+    if (!g->file_outputs)
+        lr_note(&s->notes, LR_NOTE_WARNING,
+                "%s cannot be run to its end: %s; the layers before can be solved and "
+                "exported, not evaluated",
+                s->model_name, blocker);
+    else if (!names.is_failed)
+        lr_note(&s->notes, LR_NOTE_WARNING,
+                "%s cannot be run to its end: %s; what is computed before stands for its "
+                "outputs: %s",
+                s->model_name, blocker, names.s);
+    lr_strbuf_free(&names);
+}
+
 static enum lr_status load_network(struct lr_session *s, const char *path,
                                    const struct lr_shape *input,
                                    const struct lr_progress *progress, struct lr_err *e)
@@ -264,15 +289,12 @@ static enum lr_status load_network(struct lr_session *s, const char *path,
     note_unfolded(s);
     lr_session_note_limits(s);
     blocker = lr_graph_blocker(s->graph, buf, sizeof(buf));
-    if (blocker && lr_session_can_sample(s))
-        lr_note(&s->notes, LR_NOTE_WARNING,
-                "%s cannot be run to its end: %s; the layers before can be solved and "
-                "exported, not evaluated",
-                s->model_name, blocker);
-    else if (blocker)
+    if (blocker && !lr_session_can_sample(s))
         lr_note(&s->notes, LR_NOTE_WARNING, "%s cannot be run, only looked at: %s",
                 s->model_name, blocker);
-    return LR_OK;
+    else if (blocker && (rc = lr_graph_cut(s->graph, e)) == LR_OK)
+        note_cut(s, blocker);
+    return rc;
 }
 
 enum lr_status lr_session_open(struct lr_session *s, const char *model,

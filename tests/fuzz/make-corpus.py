@@ -164,6 +164,14 @@ save("onnx", "group", model(
           ints("pads", [2] * 4)), node("LeakyRelu", ["c"], ["l"], real("alpha", 0.1)),
      node("GlobalAveragePool", ["l"], ["y"])], [tensor("w", [4, 1, 3, 3])]))
 save("onnx", "unknown", model([node("Frobnicate", ["x"], ["y"])], []))
+save("onnx", "boxes", model(
+    [node("Conv", ["x", "w", "b"], ["c"], ints("pads", [1] * 4)),
+     node("Softmax", ["c"], ["s"], integer("axis", 1)),
+     node("Transpose", ["s"], ["t"], ints("perm", [0, 2, 3, 1])), node("Flatten", ["t"], ["f"]),
+     node("Greater", ["f", "h"], ["m"]), node("NonZero", ["m"], ["i"]),
+     node("TopK", ["f", "k"], ["v", "p"]), node("Gather", ["p", "i"], ["n"]),
+     node("GatherElements", ["v", "n"], ["y"])],
+    [w, b, tensor("h", [], [0.5]), tensor("k", [1], [2], 7)]))
 save("onnx", "cycle", model([node("Add", ["x", "q"], ["y"]), node("Relu", ["y"], ["q"])], []))
 save("onnx", "lying", model([node("Conv", ["x", "w"], ["y"])],
                             [number(1, 1 << 40) + number(1, 1 << 40) + number(2, 1) + chunk(8, "w")]))

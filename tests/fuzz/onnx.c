@@ -49,6 +49,26 @@ static void export(const uint8_t *data, size_t size, const struct lr_graph *g,
     fuzz_file_close(&file);
 }
 
+/* What stands for outputs can be computed. */
+static void check_cut(const struct lr_graph *g)
+{
+    bool *is_needed = lr_calloc((size_t)g->n_values, sizeof(*is_needed));
+
+    for (int i = 0; is_needed && g->file_outputs && i < g->n_outputs; i++)
+        is_needed[g->outputs[i]] = true;
+    for (int k = g->n_nodes - 1; is_needed && k >= 0; k--) {
+        const struct lr_node *n = &g->nodes[k];
+        bool is_any = false;
+        for (int i = 0; i < n->n_out; i++)
+            is_any = is_any || (n->out[i] >= 0 && is_needed[n->out[i]]);
+        FUZZ_CHECK(!is_any || !n->why_unsupported);
+        for (int i = 0; is_any && i < n->n_in; i++)
+            if (n->in[i] >= 0)
+                is_needed[n->in[i]] = true;
+    }
+    lr_free(is_needed);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lr_graph *g = NULL;
@@ -69,6 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         st = lr_layers_find(&layers, &n, g, &e);
     if (st == LR_OK)
         lr_graph_blocker(g, buf, sizeof(buf));
+    if (st == LR_OK && (st = lr_graph_cut(g, &e)) == LR_OK)
+        check_cut(g);
     /* A few hundred bytes can ask for all the nodes that may be: once is enough. */
     const bool is_exported = st == LR_OK && has_functions(data, size) && g->n_nodes < 500;
     if (is_exported)

@@ -16,6 +16,7 @@ import time
 
 import numpy as np
 
+import heads
 import torchvision_names as names
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -50,11 +51,14 @@ def tables(text):
     return [json.loads(x) for x in text.splitlines() if x.startswith("[")]
 
 
-def difference(got, want):
+def difference(got, want, is_whole=False):
+    """The largest, or of all together, relative."""
     if got.shape != want.shape:
         raise RuntimeError("shape %s instead of %s" % (got.shape, want.shape))
     if not np.isfinite(got).all():
         raise RuntimeError("not all outputs are finite")
+    if is_whole:
+        return float(np.linalg.norm(got - want) / np.linalg.norm(want))
     return float(np.abs(got - want).max() / max(np.abs(want).max(), 1e-30))
 
 
@@ -88,9 +92,8 @@ class Network:
         self.row = {"network": self.name}
 
     def coverage(self):
-        run = "run '%s' '%s.out.npy' --original" % (self.image, self.work)
         out, err = ranklab(self.program, "open '%s'" % self.model, "layers",
-                           *[] if self.is_cut else [run])
+                           "run '%s' '%s.out.npy' --original" % (self.image, self.work))
         rows = [r for r in tables(out)[0] if r["layer"] not in ("total", "network")]
         convs = [r for r in rows if r["op"] == "Conv"]
         reasons = collections.Counter(
@@ -105,14 +108,21 @@ class Network:
             "%d of %d convolutions can be approximated" % (n_open, len(convs))
 
     def outputs(self):
-        """Of a detector, that the node is named at which it ends."""
-        if self.is_cut:
-            return "cannot be run to its end: /net/NonZero: operator NonZero" in self.says, \
-                self.says.splitlines()[-1][:150]
-        out = self.work + ".out.npy"
-        d = difference(np.load(out), ort(self.node, self.model, self.image, out + ".ort.npy"))
+        """Of a detector what stands for them, and that the node is named at which it ends."""
+        if self.is_cut and "to its end: /net/NonZero: operator NonZero" not in self.says:
+            return False, self.says.splitlines()[-1][:150]
+        d = self.off(self.model, self.work + ".out.npy")
         self.row["off"] = "%.1e" % d
         return d <= TOLERANCE, "largest difference %.1e" % d
+
+    def off(self, model, out):
+        """How far what ranklab computed is from what the model gives in ONNX Runtime. Of a
+        detector's hundred thousands of shares a few hang on the last digit of the image."""
+        if self.is_cut:
+            ort(self.node, model, self.image, out + ".ort.npy")
+            heads.give_out(heads.first_of(self.says), model, self.work + ".heads.part")
+            model = self.work + ".heads.part"
+        return difference(np.load(out), ort(self.node, model, self.image, out + ".ort.npy"), self.is_cut)
 
     def said_beforehand(self):
         expected = self.name in HARDLY
@@ -129,16 +139,14 @@ class Network:
             text, err = ranklab(
                 self.program, "open '%s'" % self.model, "set iterations 3,3",
                 "data calib '%s'" % calib, "select --speedup 2", "solve all",
-                "export onnx '%s'" % export,
-                *[] if self.is_cut else ["run '%s' '%s'" % (self.image, out)])
+                "export onnx '%s'" % export, "run '%s' '%s'" % (self.image, out))
         except RuntimeError as e:
             if "select" in str(e) and self.warning:
                 return True, "not at 2x, as was said: %s" % str(e).splitlines()[0][-120:]
             raise
         if self.warning and err.count(self.warning) < 2:
             return False, "the warning is not repeated by select"
-        there = ort(self.node, export, self.image, out + ".ort.npy")
-        d = 0.0 if self.is_cut else difference(np.load(out), there)
+        d = self.off(export, out)
         total = next(r for r in tables(text)[0] if r["layer"] == "total")
         self.row.update({"2x": "%.2fx" % total["speedup"], "file off": "%.1e" % d})
         return d <= TOLERANCE, "%s, largest difference %.1e" % (self.row["2x"], d)

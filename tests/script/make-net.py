@@ -9,7 +9,9 @@ filter; nothing follows last.
 maps.onnx: three outputs with height and width: scores of five classes, their shares, and a
 grey picture.
 picture.onnx: one output, a grey picture of half the size.
-last.onnx: colour images of any size as bytes, channels last."""
+last.onnx: colour images of any size as bytes, channels last.
+boxes.onnx: a picture, and where among the shares of maps.onnx something is, which is not known
+how to find; heads.onnx: the same up to there."""
 import struct
 import sys
 
@@ -142,6 +144,11 @@ def picture():
             conv("picture", "r2", 1, 16)]
 
 
+def boxes():
+    return maps() + [unary("Flatten", "flat", "shares"), unary("NonZero", "found", "flat"),
+                     (node("Gather", "chosen", ["picture", "found"], "chosen"), b"")]
+
+
 def scalar(name, x):
     return chunk(5, number(2, 1) + chunk(8, name) + chunk(9, struct.pack("<f", x)))
 
@@ -155,12 +162,17 @@ def last():
 
 
 kind = sys.argv[1] if len(sys.argv) > 1 else "net"
-parts = {"odd": odd, "maps": maps, "picture": picture, "last": last}.get(kind, net)()
+parts = {"odd": odd, "maps": maps, "heads": maps, "picture": picture, "last": last,
+         "boxes": boxes}.get(kind, net)()
 image = info(11, "image", ["N", 1, 28, 28])
 outputs = info(12, "scores", ["N", 10])
 if kind == "maps":
     outputs = b"".join(info(12, name, ["N", c, 14, 14])
                        for name, c in (("scores", 5), ("shares", 5), ("picture", 1)))
+if kind == "heads":
+    outputs = info(12, "picture", ["N", 1, 14, 14]) + info(12, "shares", ["N", 5, 14, 14])
+if kind == "boxes":
+    outputs = info(12, "chosen", ["boxes", 1, 14, 14]) + info(12, "picture", ["N", 1, 14, 14])
 if kind == "picture":
     outputs = info(12, "picture", ["N", 1, 14, 14])
 if kind == "last":

@@ -83,6 +83,45 @@ static void outputs__mean_what_shape_type_and_softmax_say(void **state)
     lr_graph_free(g);
 }
 
+static int reshaped(struct lr_graph *g, const char *name, int x, int n,
+                    const int64_t *shape)
+{
+    char of[32];
+
+    snprintf(of, sizeof(of), "%s.shape", name);
+    return mb_binary(g, "Reshape", name, x, mb_ints(g, of, 1, n, shape));
+}
+
+/* One image at a time may come out without the dimension of the batch. */
+static void outputs__of_one_image_may_lack_the_batch(void **state)
+{
+    struct lr_graph *g = mb_graph(13);
+
+    (void)state;
+    g->is_batch_fixed = true;
+    int x = mb_image(g, 1, 3, H, W);
+    int map = mb_conv(g, "map", x, 3, CLASSES, 1, 1, 0);
+    int flat = reshaped(g, "flat", map, 2, (int64_t[]){CLASSES, H * W});
+    int shares = mb_unary(g, "Softmax", "shares", flat);
+    mb_set_int(g, shares, "axis", 0);
+    int one = mb_unary(g, "GlobalAveragePool", "pool", map);
+    int outputs[] = {shares, mb_unary(g, "Transpose", "last", shares),
+                     reshaped(g, "one", one, 1, (int64_t[]){CLASSES}),
+                     reshaped(g, "boxes", map, 3, (int64_t[]){H * W, 3, 2}), map};
+    mb_set_ints(g, outputs[1], "perm", 2, (int64_t[]){1, 0});
+    for (int i = 0; i < 5; i++)
+        mb_output(g, outputs[i]);
+    mb_infer(g);
+    check_view(g, 0, LR_OUTPUT_SCORES, H * W, CLASSES, H * W, true);
+    check_view(g, 1, LR_OUTPUT_SCORES, H * W, CLASSES, 1, true);
+    check_view(g, 2, LR_OUTPUT_SCORES, 1, CLASSES, 1, false);
+    check_view(g, 3, LR_OUTPUT_VALUES, 0, 0, 0, false);
+    check_view(g, 4, LR_OUTPUT_SCORES, H * W, CLASSES, H * W, false);
+    /* what is kept of two images */
+    assert_float_equal(lr_outcome_bytes(g, 2), 4.0 * 2 * (CLASSES * H * W + H * W), 0);
+    lr_graph_free(g);
+}
+
 /* The network with every weight a little off. */
 static struct lr_graph *perturbed(void)
 {
@@ -281,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(outputs__mean_what_shape_type_and_softmax_say),
+        T(outputs__of_one_image_may_lack_the_batch),
         T(outputs__compare_gives_what_loops_give),
         T(outputs__a_network_agrees_with_itself),
         T(outputs__outcomes_agree_with_the_comparison),
