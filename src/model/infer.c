@@ -250,6 +250,7 @@ static enum lr_status infer_once(struct lr_graph *g, const struct lr_shape *inpu
         return st;
     for (int i = 1; i < g->n_inputs; i++)
         set_other_input(g, g->inputs[i]);
+    lr_infer_limit(&c);
     c.n_values = g->n_values;
     c.n_nodes = g->n_nodes;
     c.known = lr_calloc((size_t)c.n_values, sizeof(*c.known));

@@ -8,8 +8,12 @@
 #include "model.h"
 #include "model/eval.h"
 
-/* Values all folded constants may hold together: a hostile chain of copies ends here. */
-static const int64_t MAX_FOLDED = (int64_t)1 << 29;
+/* Values all folded constants may hold together, where a hostile chain of copies ends: so
+ * many for each that the file brings, at least and at most these. */
+enum { PER_CONSTANT = 16 };
+static const int64_t LEAST_FOLDED = (int64_t)1 << 27, MAX_FOLDED = (int64_t)1 << 29;
+/* Constants of one number, ranges: those up to SMALL, and so many in larger ones. */
+static const int64_t SMALL_MADE = 65536, MAX_MADE = (int64_t)1 << 22;
 
 bool lr_infer_has(const struct lr_infer *c, int i)
 {
@@ -244,6 +248,31 @@ enum lr_status lr_infer_know(struct lr_infer *c, int n_dims, int n,
     return LR_OK;
 }
 
+void lr_infer_limit(struct lr_infer *c)
+{
+    int64_t brought = 0, count;
+
+    for (int v = 0; v < c->g->n_values && brought < MAX_FOLDED; v++) {
+        const struct lr_tensor *t = c->g->values[v].tensor;
+        if (t && lr_shape_count(&count, &t->shape, NULL) == LR_OK)
+            brought += count < MAX_FOLDED ? count : MAX_FOLDED;
+    }
+    c->max_folded =
+        brought < MAX_FOLDED / PER_CONSTANT ? PER_CONSTANT * brought : MAX_FOLDED;
+    if (c->max_folded < LEAST_FOLDED)
+        c->max_folded = LEAST_FOLDED;
+}
+
+bool lr_infer_may_make(struct lr_infer *c, int64_t count)
+{
+    if (count <= SMALL_MADE)
+        return true;
+    if (count > MAX_MADE - c->n_made)
+        return false;
+    c->n_made += count;
+    return true;
+}
+
 enum lr_status lr_infer_fold(struct lr_infer *c, struct lr_tensor *t, struct lr_err *e)
 {
     return lr_infer_fold_at(c, 0, t, e);
@@ -255,10 +284,10 @@ enum lr_status lr_infer_fold_at(struct lr_infer *c, int i, struct lr_tensor *t,
     int64_t count;
 
     if (lr_shape_count(&count, &t->shape, e) != LR_OK ||
-        count > MAX_FOLDED - c->n_folded) {
+        count > c->max_folded - c->n_folded) {
         lr_tensor_free(t);
         return lr_err_set(e, LR_EUNSUP, "%.100s: more than %lld constants are computed",
-                          c->node->name, (long long)MAX_FOLDED);
+                          c->node->name, (long long)c->max_folded);
     }
     c->n_folded += count;
     if (c->node->n_out <= i || c->node->out[i] < 0) {

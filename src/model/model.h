@@ -105,7 +105,8 @@ struct lr_infer {
     struct lr_node *node;     /* the node being looked at */
     int index;                /* its index */
     int n_values, n_nodes;
-    int64_t n_folded; /* values in constants found so far */
+    int64_t n_folded, max_folded; /* values in constants found so far, and at most */
+    int64_t n_made;               /* of them in large ones made of a few numbers */
 };
 
 /* Shapes are put in with lr_infer_out. A rule that cannot go on, though the file is
@@ -123,6 +124,10 @@ const struct lr_tensor *lr_infer_const(const struct lr_infer *c, int i);
 /* The known integers behind input i, or NULL (also when memory is short). */
 const struct lr_ints *lr_infer_ints(struct lr_infer *c, int i);
 enum lr_dtype lr_infer_dtype(const struct lr_infer *c, int i);
+/* Whether the node may make so many values of a few numbers; they count. */
+bool lr_infer_may_make(struct lr_infer *c, int64_t count);
+/* Sets how many values may be computed, by how many the file brings. */
+void lr_infer_limit(struct lr_infer *c);
 /* rules_type.c: LR_EPARSE where there are more inputs than the operator has, LR_ESHAPE
  * where reals and integers are mixed that a kernel would take for one or the other. */
 enum lr_status lr_infer_types(struct lr_infer *c, struct lr_err *e);

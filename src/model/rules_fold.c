@@ -174,8 +174,8 @@ enum lr_status lr_rule_constant_of_shape(struct lr_infer *c, struct lr_err *e)
             return lr_infer_why(c, e, "a constant with the size of the batch");
         s.dims[i] = x->v[i].k;
     }
-    if (lr_shape_count(&count, &s, NULL) != LR_OK || count > 65536)
-        return lr_infer_why(c, e, "ConstantOfShape of more than 65536 elements");
+    if (lr_shape_count(&count, &s, NULL) != LR_OK || !lr_infer_may_make(c, count))
+        return lr_infer_why(c, e, "ConstantOfShape of too many elements");
     enum lr_status st = lr_tensor_new(&t, value ? value->dtype : LR_DT_F32, &s, e);
     if (st != LR_OK)
         return st;

@@ -374,7 +374,7 @@ enum lr_status lr_rule_range(struct lr_infer *c, struct lr_err *e)
         }
     }
     double n = ceil((v[1] - v[0]) / v[2]);
-    if (!(n < 65536))
+    if (!(n < (double)LR_MAX_DIM) || (n > 0 && !lr_infer_may_make(c, (int64_t)n)))
         return lr_infer_why(c, e, "a range of %g numbers", n);
     s.dims[0] = n > 0 ? (int64_t)n : 0;
     enum lr_status st = lr_tensor_new(&t, type, &s, e);

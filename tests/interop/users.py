@@ -140,6 +140,15 @@ def text_line(n):
     return n.add("Squeeze", x, ints(1))
 
 
+@case((3, 64, 64), image(3, 64, 64), few=1, says=("runs one image at a time",))
+def state(n):
+    """One to begin with, of the size of a map."""
+    x = n.relu(n.conv("x", 3, 24))
+    size = n.add("Concat", n.add("Slice", n.add("Shape", x), ints(0), ints(1)), ints(24, 64, 64), axis=0)
+    h = n.add("ConstantOfShape", size, value=helper.make_tensor("one", TensorProto.FLOAT, [1], [0.5]))
+    return n.conv(n.add("Concat", x, h, axis=1), 48, 24)
+
+
 @case((3, 12, 12), image(3, 12, 12), few=1, runs=False, kinds=(TensorProto.INT64,),
       says=("operator NonZero (opset 13) is not known",
             "what is computed before stands for its outputs"))

@@ -2,6 +2,7 @@
  * constants that vanish into values. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -243,6 +244,33 @@ static void fold__reverses_paddings_when_computed(void **state)
     lr_graph_free(g);
 }
 
+/* A state to begin with, a grid: large constants come from one number, up to some. */
+static void fold__makes_large_constants_but_not_many(void **state)
+{
+    enum { ROUNDS = 6 };
+    (void)state;
+    struct lr_graph *g = mb_graph(13);
+    int x = mb_image(g, -1, 64, 128, 128), made[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "z%d", i);
+        made[i] = mb_unary(g, "ConstantOfShape", name,
+                           mb_ints(g, &name[1], 1, 4, (int64_t[]){1, 64, 128, 128}));
+        mb_output(g, mb_binary(g, "Add", "sum", x, made[i]));
+    }
+    int range = mb_node(g, "Range", "range", 3,
+                        (int[]){constant(g, "begin", 0, 0), constant(g, "end", 100000, 0),
+                                constant(g, "step", 1, 0)});
+    mb_output(g, range);
+    mb_infer(g);
+    for (int i = 0; i < ROUNDS; i++)
+        assert_true((g->values[made[i]].tensor != NULL) == (i < 4));
+    assert_string_equal(mb_of(g, made[4])->why_unsupported,
+                        "ConstantOfShape of too many elements");
+    assert_string_equal(mb_of(g, range)->why_unsupported, "a range of 100000 numbers");
+    lr_graph_free(g);
+}
+
 static void fold__marks_what_is_left_of_the_batch(void **state)
 {
     char buf[200];
@@ -302,6 +330,7 @@ int main(void)
         cmocka_unit_test(fold__moves_constants_through_views),
         cmocka_unit_test(fold__turns_constant_nodes_into_values),
         cmocka_unit_test(fold__reverses_paddings_when_computed),
+        cmocka_unit_test(fold__makes_large_constants_but_not_many),
         cmocka_unit_test(fold__marks_what_is_left_of_the_batch),
         cmocka_unit_test(fold__keeps_places_when_a_resize_has_sizes),
     };
