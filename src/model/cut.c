@@ -92,12 +92,13 @@ static void mark_wanted(struct cut *c)
 {
     const struct lr_graph *g = c->g;
 
-    for (int k = 0; k < g->n_nodes; k++)
-        for (int i = 0; i < g->nodes[k].n_in && !is_run(c, &g->nodes[k]); i++) {
-            const int v = g->nodes[k].in[i];
-            if (v >= 0 && c->is_learned[v] && !c->is_lost[v])
-                c->is_wanted[v] = true;
-        }
+    for (int k = 0; k < g->n_nodes; k++) {
+        const struct lr_node *n = &g->nodes[k];
+        const int n_read = is_run(c, n) ? 0 : n->n_in;
+        for (int i = 0; i < n_read; i++)
+            if (n->in[i] >= 0 && c->is_learned[n->in[i]] && !c->is_lost[n->in[i]])
+                c->is_wanted[n->in[i]] = true;
+    }
     for (int k = g->n_nodes - 1; k >= 0; k--)
         for (int j = 0; j < g->nodes[k].n_out; j++) {
             const struct lr_node *n = &g->nodes[k];
